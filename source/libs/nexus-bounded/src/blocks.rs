@@ -1,0 +1,173 @@
+use alloc::boxed::Box;
+use alloc::vec;
+
+const NONE: u32 = u32::MAX;
+
+/// Bytes in one block.
+const BLOCK: usize = 32;
+
+/// A byte string that lies in a [`BlockStore`]: where it begins and how long it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BlockChain {
+    first: u32,
+    len: u32,
+}
+
+impl BlockChain {
+    /// The empty string; it takes no block.
+    pub const EMPTY: Self = Self { first: NONE, len: 0 };
+
+    /// Length in bytes.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it holds no byte.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Byte strings of any length in a fixed number of 32-byte blocks, without fragmentation: a string
+/// that needs `n` blocks fits whenever `n` blocks are free, wherever they are.
+pub struct BlockStore {
+    data: Box<[[u8; BLOCK]]>,
+    next: Box<[u32]>,
+    free: u32,
+    free_blocks: u32,
+}
+
+impl BlockStore {
+    /// A store of `blocks` free blocks, all memory taken now.
+    #[must_use]
+    pub fn new(blocks: u32) -> Self {
+        let next = (0..blocks).map(|at| if at + 1 < blocks { at + 1 } else { NONE }).collect();
+        let data = vec![[0; BLOCK]; blocks as usize].into_boxed_slice();
+        Self { data, next, free: if blocks > 0 { 0 } else { NONE }, free_blocks: blocks }
+    }
+
+    /// Blocks that `len` bytes take.
+    #[must_use]
+    pub const fn blocks_for(len: usize) -> usize {
+        len.div_ceil(BLOCK)
+    }
+
+    /// Bytes of memory that a store of `blocks` takes.
+    #[must_use]
+    pub const fn bytes(blocks: u32) -> usize {
+        blocks as usize * (BLOCK + size_of::<u32>())
+    }
+
+    /// Blocks not taken.
+    #[must_use]
+    pub const fn free_blocks(&self) -> u32 {
+        self.free_blocks
+    }
+
+    /// Stores the bytes of `parts` one after another, or nothing if they do not fit.
+    pub fn store(&mut self, parts: &[&[u8]]) -> Option<BlockChain> {
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        if Self::blocks_for(len) > self.free_blocks as usize {
+            return None;
+        }
+        let chain = BlockChain { first: self.take(Self::blocks_for(len)), len: len as u32 };
+        let (mut block, mut offset) = (chain.first, 0);
+        for mut rest in parts.iter().copied() {
+            while !rest.is_empty() {
+                if offset == BLOCK {
+                    block = self.next[block as usize];
+                    offset = 0;
+                }
+                let count = rest.len().min(BLOCK - offset);
+                let (piece, tail) = rest.split_at(count);
+                self.data[block as usize][offset..offset + count].copy_from_slice(piece);
+                offset += count;
+                rest = tail;
+            }
+        }
+        Some(chain)
+    }
+
+    /// Unlinks `count` blocks from the free list; the last one's link is cut.
+    fn take(&mut self, count: usize) -> u32 {
+        let first = self.free;
+        if count == 0 {
+            return NONE;
+        }
+        let mut last = first;
+        for _ in 1..count {
+            last = self.next[last as usize];
+        }
+        self.free = core::mem::replace(&mut self.next[last as usize], NONE);
+        self.free_blocks -= count as u32;
+        first
+    }
+
+    /// Gives the blocks of `chain` back. The chain must not be used again.
+    pub fn release(&mut self, chain: BlockChain) {
+        let count = Self::blocks_for(chain.len());
+        if count == 0 {
+            return;
+        }
+        let mut last = chain.first;
+        for _ in 1..count {
+            last = self.next[last as usize];
+        }
+        self.next[last as usize] = self.free;
+        self.free = chain.first;
+        self.free_blocks += count as u32;
+    }
+
+    /// The pieces of a stored string, in order.
+    pub fn pieces(&self, chain: BlockChain) -> impl Iterator<Item = &[u8]> {
+        let (mut block, mut rest) = (chain.first, chain.len());
+        core::iter::from_fn(move || {
+            let count = rest.min(BLOCK);
+            if count == 0 {
+                return None;
+            }
+            let piece = &self.data[block as usize][..count];
+            block = self.next[block as usize];
+            rest -= count;
+            Some(piece)
+        })
+    }
+
+    /// Whether the stored string is the bytes of `parts` one after another.
+    #[must_use]
+    pub fn equals(&self, chain: BlockChain, parts: &[&[u8]]) -> bool {
+        let mut parts = parts.iter().copied();
+        let mut part: &[u8] = &[];
+        for mut piece in self.pieces(chain) {
+            while !piece.is_empty() {
+                if part.is_empty() {
+                    match parts.next() {
+                        Some(next) => part = next,
+                        None => return false,
+                    }
+                    continue;
+                }
+                let count = piece.len().min(part.len());
+                if piece[..count] != part[..count] {
+                    return false;
+                }
+                piece = &piece[count..];
+                part = &part[count..];
+            }
+        }
+        part.is_empty() && parts.all(<[u8]>::is_empty)
+    }
+
+    /// Copies a stored string to the front of `out`; `None` if `out` is too short.
+    pub fn copy_to<'a>(&self, chain: BlockChain, out: &'a mut [u8]) -> Option<&'a [u8]> {
+        let out = out.get_mut(..chain.len())?;
+        let mut at = 0;
+        for piece in self.pieces(chain) {
+            out[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,19 @@
+//! What a service sees of its world, and what the world sees of a service.
+//!
+//! A [`Service`] is a state machine without clock, socket or system call. A port owns the loop: it
+//! waits for whatever happens first, hands it over as an [`Event`] together with the time, and
+//! carries out what the service asked of the [`World`]. Three ports exist: the OS (split-phase IPC),
+//! Linux (`SOCK_SEQPACKET`), and the simulated world of the tests.
+//!
+//! Invariants: every request's [`Token`] is answered at most once, in any order; every accepted
+//! [`World::submit`] comes back as exactly one [`Event::Completion`], never from inside `submit`.
+//!
+//! Deliberately absent: blocking calls, and any way for a service to learn which world it is in.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod event;
+mod world;
+
+pub use event::{CallError, Event, Now};
+pub use world::{CallId, Service, SubmitError, Token, World};

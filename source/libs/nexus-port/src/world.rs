@@ -1,0 +1,68 @@
+use nexus_abi::ServiceId;
+use nexus_bounded::Mono;
+
+use crate::{Event, Now};
+
+/// Names a request until it is answered. Opaque to services.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Token(u64);
+
+impl Token {
+    /// A token as the port numbers them.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The port's number.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+}
+
+/// A service's own name for a call it made; it comes back in the completion.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CallId(pub u32);
+
+/// Why a call could not be made. Nothing was sent, and no completion will come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SubmitError {
+    /// As many calls as the world carries for us are under way. Try after a completion.
+    Busy,
+    /// Nobody serves under that name now. Try later.
+    NotReady,
+}
+
+/// What a service can have done. Nothing here blocks, fails late, or calls back.
+pub trait World {
+    /// Answers a request. If its sender is gone meanwhile the answer is dropped by the port.
+    fn reply(&mut self, token: Token, frame: &[u8]);
+
+    /// Answers a request cumulatively: the port may send only the last of several
+    /// acknowledgements to one connection. Only for frames whose meaning includes the earlier ones.
+    fn acknowledge(&mut self, token: Token, frame: &[u8]) {
+        self.reply(token, frame);
+    }
+
+    /// Hands `frame` to the service `to`. The bytes are copied before this returns.
+    ///
+    /// # Errors
+    /// [`SubmitError`], at once; otherwise exactly one [`Event::Completion`] follows.
+    fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError>;
+
+    /// Prints one whole line on the console. For markers and state changes only.
+    fn print(&mut self, line: &str);
+}
+
+/// A service: one state machine.
+pub trait Service {
+    /// Handles one event. Must not block; all consequences go through `world`.
+    fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World);
+
+    /// When the service next wants [`Event::Wake`], if nothing else happens before.
+    fn deadline(&self) -> Option<Mono>;
+
+    /// Whether, after [`Event::Stop`], nothing is left to do.
+    fn stopped(&self) -> bool;
+}

@@ -1,0 +1,13 @@
+//! Every limit of logd and metricsd, and the recipe that sets them.
+//!
+//! [`Recipe`] is plain data without a parser, fit for a guest image. With the feature `parse` (the
+//! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
+//! values and contradictions are errors that name their line; nothing is ever defaulted.
+#![cfg_attr(not(feature = "parse"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod limits;
+
+pub use limits::*;
