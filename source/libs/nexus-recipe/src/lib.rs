@@ -9,5 +9,7 @@
 extern crate alloc;
 
 mod limits;
+mod memory;
 
 pub use limits::*;
+pub use memory::{MemoryBudget, MemoryLine};
