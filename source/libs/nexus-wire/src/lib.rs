@@ -1,1 +1,49 @@
-//! x
+//! Every frame of logd and metricsd: one encoder and one decoder each.
+//!
+//! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
+//! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
+//! makes of it (identity, budgets, caps) is the service's business. All integers are little
+//! endian, all times monotonic nanoseconds since boot unless a name says otherwise.
+//!
+//! Deliberately absent: allocation, and any decision that depends on who sent a frame.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+mod bytes;
+mod fields;
+mod ids;
+mod ledger;
+pub mod logs;
+pub mod markers;
+pub mod metrics;
+mod names;
+mod status;
+mod vocabulary;
+
+pub use bytes::EncodeError;
+pub use fields::{FieldError, Fields, FieldsWriter, is_identity_key};
+pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
+pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
+pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};
+pub use status::{LogStatus, MetricStatus};
+pub use vocabulary::{Kind, Level, LossReason, SpanStatus, Unit};
+
+/// Bytes of a metric's or span's name, at most.
+pub const NAME_BYTES_MAX: usize = 48;
+/// Bytes of a series' labels or of one list of attributes, at most.
+pub const LABELS_BYTES_MAX: usize = 192;
+/// Bytes of a metric's help text, at most.
+pub const HELP_BYTES_MAX: usize = 120;
+/// Bounds of a histogram, at most; it has one bucket more.
+pub const BOUNDS_MAX: usize = 24;
+/// Bytes of a record's scope, at most.
+pub const SCOPE_BYTES_MAX: usize = 64;
+/// Bytes of a record's message, at most.
+pub const MESSAGE_BYTES_MAX: usize = 256;
+/// Bytes of a record's fields, at most.
+pub const FIELDS_BYTES_MAX: usize = 512;
+/// Bytes of a version 1 or 2 QUERY reply, at most.
+pub const QUERY_REPLY_BYTES_MAX: usize = 2048;
+/// Records of a version 1 or 2 QUERY reply, at most.
+pub const QUERY_RECORDS_MAX: usize = 16;

@@ -1,0 +1,148 @@
+//! Frames of logd: versions 1 and 2 as the field has them, operations from 16 our own (version 2).
+//!
+//! Request: `'L' 'O' version op`, version 2 then `nonce:u64`, then the body. Reply: the same head
+//! with `op|0x80` and `status:u8`, version 2 then the nonce, then the body.
+
+mod reply;
+mod request;
+mod search;
+
+pub use reply::{
+    Anchors, AppendReply, BatchReply, ClockAnchor, HelloReply, QueryWriter, Record, Records, Reply,
+    StatsReply, decode_reply, encode_anchors, encode_status,
+};
+pub use request::{AppendBatch, AppendBatchWriter, NewRecord, Op, Request};
+pub use search::{Found, Search, SearchReply, SearchWriter};
+
+use crate::bytes::{Reader, Writer};
+use crate::{EncodeError, LogStatus};
+
+const MAGIC: [u8; 2] = *b"LO";
+const REPLY: u8 = 0x80;
+
+/// Version of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Version {
+    /// Without nonce.
+    V1,
+    /// With a nonce.
+    V2,
+}
+
+impl Version {
+    const fn raw(self) -> u8 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+}
+
+/// What a reply takes over from its request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// Version, of the request and so of the reply.
+    pub version: Version,
+    /// Chosen by the client, echoed in the reply; 0 in version 1.
+    pub nonce: u64,
+}
+
+/// A frame that is refused for its shape, with all that its reply needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Version and nonce of the reply.
+    pub head: Head,
+    /// Operation whose reply shape answers it.
+    pub op: Op,
+    /// What is wrong.
+    pub status: LogStatus,
+}
+
+/// A decoded request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame<'a> {
+    /// For the reply.
+    pub head: Head,
+    /// What is asked.
+    pub request: Request<'a>,
+}
+
+/// Decodes a request.
+///
+/// # Errors
+/// [`Refusal`]: `unsupported` for an unknown version or operation, `over_limit` for a length
+/// beyond its bound (checked before anything behind it), else `invalid_args`. What cannot be
+/// answered in its own shape is answered in that of STATS.
+pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
+    const V1: Head = Head { version: Version::V1, nonce: 0 };
+    let refuse = |head, op, status| Refusal { head, op, status };
+    let Some(([m0, m1, version, op], body)) = frame.split_first_chunk::<4>() else {
+        return Err(refuse(V1, Op::Stats, LogStatus::InvalidArgs));
+    };
+    if [*m0, *m1] != MAGIC {
+        return Err(refuse(V1, Op::Stats, LogStatus::InvalidArgs));
+    }
+    let known = Op::from_raw(*op);
+    let shape = known.unwrap_or(Op::Stats);
+    let (head, body) = match *version {
+        1 => (V1, body),
+        2 => match body.split_first_chunk::<8>() {
+            Some((nonce, body)) => {
+                (Head { version: Version::V2, nonce: u64::from_le_bytes(*nonce) }, body)
+            }
+            None => {
+                let head = Head { version: Version::V2, nonce: 0 };
+                return Err(refuse(head, shape, LogStatus::InvalidArgs));
+            }
+        },
+        _ => return Err(refuse(V1, shape, LogStatus::Unsupported)),
+    };
+    let op = match known {
+        Some(op) if op.version_is_legal(head.version) => op,
+        _ => return Err(refuse(head, Op::Stats, LogStatus::Unsupported)),
+    };
+    match Request::read(op, Reader::new(body)) {
+        Ok(request) => Ok(Frame { head, request }),
+        Err(status) => Err(refuse(head, op, status)),
+    }
+}
+
+/// Encodes a request to the front of `out`. For APPEND_BATCH see [`AppendBatchWriter`].
+///
+/// # Errors
+/// [`EncodeError`] if `out` is too short or the operation does not exist in that version.
+pub fn encode<'b>(
+    request: &Request<'_>,
+    head: Head,
+    out: &'b mut [u8],
+) -> Result<&'b [u8], EncodeError> {
+    if !request.op().version_is_legal(head.version) {
+        return Err(EncodeError);
+    }
+    let mut writer = begin(request.op(), head, out);
+    request.write(&mut writer);
+    writer.finish()
+}
+
+fn begin(op: Op, head: Head, out: &mut [u8]) -> Writer<'_> {
+    let mut writer = Writer::new(out);
+    writer.bytes(&MAGIC);
+    writer.u8(head.version.raw());
+    writer.u8(op.raw());
+    if head.version == Version::V2 {
+        writer.u64(head.nonce);
+    }
+    writer
+}
+
+fn begin_reply(op: Op, head: Head, status: LogStatus, out: &mut [u8]) -> Writer<'_> {
+    let mut writer = Writer::new(out);
+    writer.bytes(&MAGIC);
+    writer.u8(head.version.raw());
+    writer.u8(op.raw() | REPLY);
+    writer.u8(status.raw());
+    if head.version == Version::V2 {
+        writer.u64(head.nonce);
+    }
+    writer
+}

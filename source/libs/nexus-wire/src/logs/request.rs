@@ -1,0 +1,294 @@
+use crate::bytes::{Reader, Writer};
+use crate::logs::{Head, Search, Version, begin};
+use crate::{EncodeError, FIELDS_BYTES_MAX, Level, LogStatus, MESSAGE_BYTES_MAX, SCOPE_BYTES_MAX};
+
+/// What can be asked of logd.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Op {
+    /// Appends a record.
+    Append = 1,
+    /// Reads records since a time.
+    Query = 2,
+    /// Reads how full the journal is.
+    Stats = 3,
+    /// Who am I, and what may I send.
+    Hello = 16,
+    /// Appends several records.
+    AppendBatch = 17,
+    /// Reads records by cursor, time and filter.
+    Search = 18,
+    /// Reads the ledger.
+    Audit = 19,
+    /// Reads the daemon's state as fields.
+    Status = 20,
+    /// Reads the clock anchors.
+    Anchors = 21,
+}
+
+impl Op {
+    /// Every operation.
+    pub const ALL: [Self; 9] = [
+        Self::Append,
+        Self::Query,
+        Self::Stats,
+        Self::Hello,
+        Self::AppendBatch,
+        Self::Search,
+        Self::Audit,
+        Self::Status,
+        Self::Anchors,
+    ];
+
+    /// The number in frames.
+    #[must_use]
+    pub const fn raw(self) -> u8 {
+        self as u8
+    }
+
+    /// The operation of this number.
+    #[must_use]
+    pub const fn from_raw(raw: u8) -> Option<Self> {
+        Some(match raw {
+            1 => Self::Append,
+            2 => Self::Query,
+            3 => Self::Stats,
+            16 => Self::Hello,
+            17 => Self::AppendBatch,
+            18 => Self::Search,
+            19 => Self::Audit,
+            20 => Self::Status,
+            21 => Self::Anchors,
+            _ => return None,
+        })
+    }
+
+    /// Whether frames of that version may ask it: own operations exist in version 2 only.
+    #[must_use]
+    pub const fn version_is_legal(self, version: Version) -> bool {
+        matches!(version, Version::V2) || matches!(self, Self::Append | Self::Query | Self::Stats)
+    }
+}
+
+/// A record as its sender gives it. Lengths are within their bounds, texts are UTF-8; whether the
+/// fields are canonical is for the service to check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewRecord<'a> {
+    /// How grave it is.
+    pub level: Level,
+    /// Where it comes from, at most 64 bytes.
+    pub scope: &'a str,
+    /// What happened, at most 256 bytes.
+    pub message: &'a str,
+    /// Its fields, at most 512 bytes.
+    pub fields: &'a [u8],
+}
+
+impl<'a> NewRecord<'a> {
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
+        const SHORT: LogStatus = LogStatus::InvalidArgs;
+        let level = from.u8().ok_or(SHORT)?;
+        let scope_len = usize::from(from.u8().ok_or(SHORT)?);
+        let message_len = usize::from(from.u16().ok_or(SHORT)?);
+        let fields_len = usize::from(from.u16().ok_or(SHORT)?);
+        if scope_len > SCOPE_BYTES_MAX
+            || message_len > MESSAGE_BYTES_MAX
+            || fields_len > FIELDS_BYTES_MAX
+        {
+            return Err(LogStatus::OverLimit);
+        }
+        let level = Level::from_raw(level).ok_or(SHORT)?;
+        let scope = from.str(scope_len).ok_or(SHORT)?;
+        let message = from.str(message_len).ok_or(SHORT)?;
+        let fields = from.bytes(fields_len).ok_or(SHORT)?;
+        Ok(Self { level, scope, message, fields })
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.u8(self.level.raw());
+        to.len8(self.scope.as_bytes());
+        to.len16(self.message.as_bytes());
+        to.len16(self.fields);
+        to.bytes(self.scope.as_bytes());
+        to.bytes(self.message.as_bytes());
+        to.bytes(self.fields);
+    }
+}
+
+/// Several records in one frame: `count:u16` and the records. They were checked for shape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppendBatch<'a> {
+    count: u16,
+    records: &'a [u8],
+}
+
+impl<'a> AppendBatch<'a> {
+    fn read(mut body: Reader<'a>) -> Result<Self, LogStatus> {
+        let count = body.u16().ok_or(LogStatus::InvalidArgs)?;
+        let records = body.rest();
+        for _ in 0..count {
+            NewRecord::read(&mut body)?;
+        }
+        body.end().ok_or(LogStatus::InvalidArgs)?;
+        Ok(Self { count, records })
+    }
+
+    /// The records, in order.
+    pub fn records(&self) -> impl Iterator<Item = NewRecord<'a>> + 'a {
+        let mut rest = Reader::new(self.records);
+        core::iter::from_fn(move || NewRecord::read(&mut rest).ok())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> u16 {
+        self.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// Writes an APPEND_BATCH.
+#[derive(Debug)]
+pub struct AppendBatchWriter<'a> {
+    writer: Writer<'a>,
+    count_at: usize,
+    count: u16,
+}
+
+impl<'a> AppendBatchWriter<'a> {
+    /// A frame at the front of `out`.
+    #[must_use]
+    pub fn new(nonce: u64, out: &'a mut [u8]) -> Self {
+        let mut writer = begin(Op::AppendBatch, Head { version: Version::V2, nonce }, out);
+        let count_at = writer.len();
+        writer.u16(0);
+        Self { writer, count_at, count: 0 }
+    }
+
+    /// Appends a record; `false` and nothing when it does not fit or is beyond its bounds.
+    #[must_use]
+    pub fn record(&mut self, record: &NewRecord<'_>) -> bool {
+        let start = self.writer.len();
+        record.write(&mut self.writer);
+        let within = record.scope.len() <= SCOPE_BYTES_MAX
+            && record.message.len() <= MESSAGE_BYTES_MAX
+            && record.fields.len() <= FIELDS_BYTES_MAX;
+        if self.writer.overflown() || !within || self.count == u16::MAX {
+            self.writer.rewind(start);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub const fn len(&self) -> u16 {
+        self.count
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The frame.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if not even the head fitted.
+    pub fn finish(mut self) -> Result<&'a [u8], EncodeError> {
+        self.writer.patch_u16(self.count_at, self.count);
+        self.writer.finish()
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request<'a> {
+    /// Appends a record.
+    Append(NewRecord<'a>),
+    /// Reads records no older than a time, oldest first.
+    Query {
+        /// Monotonic ns.
+        since_ns: u64,
+        /// Records at most.
+        max: u16,
+    },
+    /// Reads how full the journal is.
+    Stats,
+    /// Asks who one is.
+    Hello,
+    /// Appends several records.
+    AppendBatch(AppendBatch<'a>),
+    /// Reads records by cursor, time and filter.
+    Search(Search<'a>),
+    /// Reads the ledger from a cursor on (0: from the first).
+    Audit {
+        /// Where to go on.
+        cursor: u32,
+    },
+    /// Reads the state.
+    Status,
+    /// Reads the clock anchors.
+    Anchors,
+}
+
+impl<'a> Request<'a> {
+    /// The operation.
+    #[must_use]
+    pub const fn op(&self) -> Op {
+        match self {
+            Self::Append(_) => Op::Append,
+            Self::Query { .. } => Op::Query,
+            Self::Stats => Op::Stats,
+            Self::Hello => Op::Hello,
+            Self::AppendBatch(_) => Op::AppendBatch,
+            Self::Search(_) => Op::Search,
+            Self::Audit { .. } => Op::Audit,
+            Self::Status => Op::Status,
+            Self::Anchors => Op::Anchors,
+        }
+    }
+
+    pub(crate) fn read(op: Op, mut body: Reader<'a>) -> Result<Self, LogStatus> {
+        const SHORT: LogStatus = LogStatus::InvalidArgs;
+        let request = match op {
+            Op::Append => Self::Append(NewRecord::read(&mut body)?),
+            Op::Query => {
+                let since_ns = body.u64().ok_or(SHORT)?;
+                Self::Query { since_ns, max: body.u16().ok_or(SHORT)? }
+            }
+            Op::Stats => Self::Stats,
+            Op::Hello => Self::Hello,
+            Op::AppendBatch => return AppendBatch::read(body).map(Self::AppendBatch),
+            Op::Search => Self::Search(Search::read(&mut body).ok_or(SHORT)?),
+            Op::Audit => Self::Audit { cursor: body.u32().ok_or(SHORT)? },
+            Op::Status => Self::Status,
+            Op::Anchors => Self::Anchors,
+        };
+        body.end().map(|()| request).ok_or(SHORT)
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        match self {
+            Self::Append(record) => record.write(to),
+            Self::Query { since_ns, max } => {
+                to.u64(*since_ns);
+                to.u16(*max);
+            }
+            Self::AppendBatch(batch) => {
+                to.u16(batch.count);
+                to.bytes(batch.records);
+            }
+            Self::Search(search) => search.write(to),
+            Self::Audit { cursor } => to.u32(*cursor),
+            Self::Stats | Self::Hello | Self::Status | Self::Anchors => {}
+        }
+    }
+}

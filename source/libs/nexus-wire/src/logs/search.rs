@@ -1,0 +1,236 @@
+//! SEARCH: records by cursor, time and filter.
+//!
+//! Request body: `boot:u32 id:u64 since_ns:u64 until_ns:u64 service:u64 max:u16 level_max:u8
+//! flags:u8 scope_len:u8 pair_len:u16 scope pair`. Reply body: `boot:u32 total:u64 dropped:u64
+//! next_id:u64 more:u8 count:u16` and the records, each with `flags:u8` before it.
+
+use nexus_abi::ServiceId;
+
+use crate::bytes::{Reader, Writer};
+use crate::logs::reply::Record;
+use crate::logs::{Head, Op, Version, begin_reply};
+use crate::{EncodeError, Fields, LABELS_BYTES_MAX, Level, LogStatus, RecordId, SCOPE_BYTES_MAX};
+
+const FLAG_BACKWARD: u8 = 1;
+const FLAG_GAPS: u8 = 2;
+const FOUND_GAP: u8 = 1;
+
+/// What to look for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Search<'a> {
+    /// Boot the cursor is of; 0: whichever is running. Another boot's cursor starts over.
+    pub boot: u32,
+    /// Forward: records behind this one (0: from the oldest). Backward: records before this one
+    /// (0: from the newest).
+    pub id: RecordId,
+    /// Not older than this, monotonic ns.
+    pub since_ns: u64,
+    /// Not newer than this, monotonic ns.
+    pub until_ns: u64,
+    /// Of this sender only.
+    pub service: Option<ServiceId>,
+    /// Records at most.
+    pub max: u16,
+    /// As grave as this or graver.
+    pub level_max: Level,
+    /// Newest first.
+    pub backward: bool,
+    /// With a gap record where records of a sender have been dropped.
+    pub gaps: bool,
+    /// Scopes that begin so.
+    pub scope: &'a str,
+    /// One `key=value\n` that must be among the record's fields; empty: any.
+    pub pair: Fields<'a>,
+}
+
+impl<'a> Search<'a> {
+    /// Everything, oldest first, from the oldest on.
+    pub const ALL: Self = Search {
+        boot: 0,
+        id: RecordId(0),
+        since_ns: 0,
+        until_ns: u64::MAX,
+        service: None,
+        max: u16::MAX,
+        level_max: Level::Trace,
+        backward: false,
+        gaps: false,
+        scope: "",
+        pair: Fields::EMPTY,
+    };
+
+    pub(crate) fn read(from: &mut Reader<'a>) -> Option<Self> {
+        let boot = from.u32()?;
+        let id = RecordId(from.u64()?);
+        let since_ns = from.u64()?;
+        let until_ns = from.u64()?;
+        let service = from.u64()?;
+        let max = from.u16()?;
+        let level_max = Level::from_raw(from.u8()?)?;
+        let flags = from.u8()?;
+        let scope_len = usize::from(from.u8()?);
+        let pair_len = usize::from(from.u16()?);
+        if flags & !(FLAG_BACKWARD | FLAG_GAPS) != 0
+            || scope_len > SCOPE_BYTES_MAX
+            || pair_len > LABELS_BYTES_MAX
+        {
+            return None;
+        }
+        let scope = from.str(scope_len)?;
+        let pair = Fields::parse(from.bytes(pair_len)?).ok()?;
+        if pair.iter().count() > 1 {
+            return None;
+        }
+        Some(Self {
+            boot,
+            id,
+            since_ns,
+            until_ns,
+            service: (service != 0).then(|| ServiceId::from_raw(service)),
+            max,
+            level_max,
+            backward: flags & FLAG_BACKWARD != 0,
+            gaps: flags & FLAG_GAPS != 0,
+            scope,
+            pair,
+        })
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.u32(self.boot);
+        to.u64(self.id.0);
+        to.u64(self.since_ns);
+        to.u64(self.until_ns);
+        to.u64(self.service.map_or(0, ServiceId::raw));
+        to.u16(self.max);
+        to.u8(self.level_max.raw());
+        to.u8((u8::from(self.backward) * FLAG_BACKWARD) | (u8::from(self.gaps) * FLAG_GAPS));
+        to.len8(self.scope.as_bytes());
+        to.len16(self.pair.as_str().as_bytes());
+        to.bytes(self.scope.as_bytes());
+        to.bytes(self.pair.as_str().as_bytes());
+    }
+}
+
+/// Something found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// What was dropped of a sender: a record made up for the reader, with the id and time of the
+    /// last record dropped, scope `logd`, message `gap` and the fields `count first_id first_ns
+    /// last_id last_ns`.
+    Gap(Record<'a>),
+}
+
+/// A decoded SEARCH reply.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchReply<'a> {
+    /// logd's boot number.
+    pub boot: u32,
+    /// Records ever appended in this boot.
+    pub total: u64,
+    /// Records dropped in this boot.
+    pub dropped: u64,
+    /// Cursor of the next request: the last record looked at.
+    pub next_id: RecordId,
+    /// Whether there is more behind the cursor.
+    pub more: bool,
+    found: &'a [u8],
+}
+
+impl<'a> SearchReply<'a> {
+    pub(crate) fn read(from: &mut Reader<'a>) -> Option<Self> {
+        let boot = from.u32()?;
+        let total = from.u64()?;
+        let dropped = from.u64()?;
+        let next_id = RecordId(from.u64()?);
+        let more = from.u8()? != 0;
+        let count = from.u16()?;
+        let found = from.rest();
+        for _ in 0..count {
+            read_found(from)?;
+        }
+        Some(Self { boot, total, dropped, next_id, more, found })
+    }
+
+    /// What was found, in the order asked for.
+    pub fn found(&self) -> impl Iterator<Item = Found<'a>> + 'a {
+        let mut rest = Reader::new(self.found);
+        core::iter::from_fn(move || read_found(&mut rest))
+    }
+}
+
+fn read_found<'a>(from: &mut Reader<'a>) -> Option<Found<'a>> {
+    match from.u8()? {
+        0 => Record::read(from).map(Found::Record),
+        FOUND_GAP => Record::read(from).map(Found::Gap),
+        _ => None,
+    }
+}
+
+/// Writes a SEARCH reply.
+#[derive(Debug)]
+pub struct SearchWriter<'a> {
+    writer: Writer<'a>,
+    totals_at: usize,
+    count: u16,
+}
+
+impl<'a> SearchWriter<'a> {
+    /// A reply at the front of `out`.
+    #[must_use]
+    pub fn new(nonce: u64, boot: u32, total: u64, dropped: u64, out: &'a mut [u8]) -> Self {
+        let head = Head { version: Version::V2, nonce };
+        let mut writer = begin_reply(Op::Search, head, LogStatus::Ok, out);
+        writer.u32(boot);
+        writer.u64(total);
+        writer.u64(dropped);
+        let totals_at = writer.len();
+        writer.u64(0);
+        writer.u8(0);
+        writer.u16(0);
+        Self { writer, totals_at, count: 0 }
+    }
+
+    /// Appends something found; `false` and nothing when it does not fit.
+    #[must_use]
+    pub fn found(&mut self, found: &Found<'_>) -> bool {
+        let start = self.writer.len();
+        let (flags, record) = match found {
+            Found::Record(record) => (0, record),
+            Found::Gap(record) => (FOUND_GAP, record),
+        };
+        self.writer.u8(flags);
+        record.write(&mut self.writer);
+        if self.writer.overflown() || self.count == u16::MAX {
+            self.writer.rewind(start);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// How many have been appended.
+    #[must_use]
+    pub const fn len(&self) -> u16 {
+        self.count
+    }
+
+    /// Whether nothing has been appended.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The frame.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if not even the head fitted.
+    pub fn finish(mut self, next_id: RecordId, more: bool) -> Result<&'a [u8], EncodeError> {
+        self.writer.patch_u64(self.totals_at, next_id.0);
+        self.writer.patch_u8(self.totals_at + 8, u8::from(more));
+        self.writer.patch_u16(self.totals_at + 9, self.count);
+        self.writer.finish()
+    }
+}

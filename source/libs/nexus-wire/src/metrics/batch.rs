@@ -1,0 +1,309 @@
+//! BATCH: what a client's flush has to say, safe to be said again.
+//!
+//! Body: `seq:u32 values:u16 items:u16`, then `values` pairs `series:u64 value:u64`, then `items`
+//! tagged items. Values come first and have one length, so that the hot part is a plain array.
+
+use crate::bytes::{Reader, Writer};
+use crate::metrics::request::{read_span_end, read_span_start, write_span_end, write_span_start};
+use crate::metrics::{Op, SpanEnd, SpanStart, begin};
+use crate::names::{AttrBytes, NameBytes};
+use crate::{BOUNDS_MAX, EncodeError, LossReason, SeriesId, SpanId, SpanStatus, TraceId};
+
+const VALUE_BYTES: usize = 16;
+const TAG_HISTOGRAM: u8 = 1;
+const TAG_SPAN: u8 = 2;
+const TAG_OPEN: u8 = 3;
+const TAG_CLOSE: u8 = 4;
+const TAG_LOST: u8 = 5;
+
+/// A decoded BATCH; its items have been checked for shape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Batch<'a> {
+    /// Counted from 1 in each life of a client.
+    pub seq: u32,
+    values: &'a [u8],
+    items: &'a [u8],
+    item_count: u16,
+}
+
+/// A counter's total since the registration, wrapping, or the bits of a gauge's value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ValueItem {
+    /// The series as it came; 0 is none and refused as any foreign id is.
+    pub series: Option<SeriesId>,
+    /// Total or bits.
+    pub value: u64,
+}
+
+/// A histogram's totals since the registration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HistogramItem<'a> {
+    /// The series.
+    pub series: SeriesId,
+    /// Sum of all observations, wrapping.
+    pub sum: u64,
+    /// Totals of the buckets that have changed since the last acknowledged BATCH, or of more.
+    pub buckets: SparseBuckets<'a>,
+}
+
+/// Totals of some buckets: `index:u8 count:u64` each, indexes ascending, at most 25.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SparseBuckets<'a>(&'a [u8]);
+
+const BUCKET_BYTES: usize = 9;
+
+impl<'a> SparseBuckets<'a> {
+    /// The buckets in `bytes`; `None` if they are cut, out of order or beyond the last bucket.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        let buckets = Self(bytes);
+        let indexes = || buckets.iter().map(|(index, _)| index);
+        let ascending = indexes().zip(indexes().skip(1)).all(|(lower, upper)| lower < upper);
+        let within = indexes().all(|index| usize::from(index) <= BOUNDS_MAX);
+        (bytes.len().is_multiple_of(BUCKET_BYTES) && ascending && within).then_some(buckets)
+    }
+
+    /// Writes `index count` pairs in the layout of this type; `None` if they do not fit or are
+    /// not legal.
+    pub fn encode(pairs: impl Iterator<Item = (u8, u64)>, out: &'a mut [u8]) -> Option<Self> {
+        let mut writer = Writer::new(out);
+        for (index, count) in pairs {
+            writer.u8(index);
+            writer.u64(count);
+        }
+        Self::new(writer.finish().ok()?)
+    }
+
+    /// Index and total of each bucket.
+    pub fn iter(self) -> impl Iterator<Item = (u8, u64)> {
+        let mut rest = Reader::new(self.0);
+        core::iter::from_fn(move || Some((rest.u8()?, rest.u64()?)))
+    }
+}
+
+/// A span that began and ended since the last flush.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WholeSpan<'a> {
+    /// How it began; its attributes are all the span has.
+    pub start: SpanStart<'a>,
+    /// When it ended, monotonic ns.
+    pub end_ns: u64,
+    /// How it ended.
+    pub status: SpanStatus,
+}
+
+/// A tagged item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Item<'a> {
+    /// A histogram.
+    Histogram(HistogramItem<'a>),
+    /// A whole span.
+    Span(WholeSpan<'a>),
+    /// A span that has begun and goes on.
+    Open(SpanStart<'a>),
+    /// The end of a span that was sent as open.
+    Close(SpanEnd<'a>),
+    /// What the client itself lost for a reason, in all of its life.
+    Lost {
+        /// Why.
+        reason: LossReason,
+        /// How many, cumulative.
+        count: u64,
+    },
+}
+
+impl<'a> Item<'a> {
+    fn read(from: &mut Reader<'a>) -> Option<Self> {
+        match from.u8()? {
+            TAG_HISTOGRAM => {
+                let series = SeriesId::from_raw(from.u64()?)?;
+                let sum = from.u64()?;
+                let count = usize::from(from.u8()?);
+                let buckets = SparseBuckets::new(from.bytes(count * BUCKET_BYTES)?)?;
+                Some(Self::Histogram(HistogramItem { series, sum, buckets }))
+            }
+            TAG_SPAN => {
+                let start = read_span_start(from).ok()?;
+                let end_ns = from.u64()?;
+                let status = SpanStatus::from_wire(from.u8()?);
+                Some(Self::Span(WholeSpan { start, end_ns, status }))
+            }
+            TAG_OPEN => read_span_start(from).ok().map(Self::Open),
+            TAG_CLOSE => read_span_end(from).ok().map(Self::Close),
+            TAG_LOST => {
+                let reason = LossReason::from_raw(from.u8()?)?;
+                Some(Self::Lost { reason, count: from.u64()? })
+            }
+            _ => None,
+        }
+    }
+
+    fn write(&self, to: &mut Writer<'_>) {
+        match self {
+            Self::Histogram(item) => {
+                to.u8(TAG_HISTOGRAM);
+                to.u64(item.series.raw());
+                to.u64(item.sum);
+                to.u8((item.buckets.0.len() / BUCKET_BYTES) as u8);
+                to.bytes(item.buckets.0);
+            }
+            Self::Span(span) => {
+                to.u8(TAG_SPAN);
+                write_span_start(to, &span.start);
+                to.u64(span.end_ns);
+                to.u8(u8::from(span.status != SpanStatus::Ok));
+            }
+            Self::Open(start) => {
+                to.u8(TAG_OPEN);
+                write_span_start(to, start);
+            }
+            Self::Close(end) => {
+                to.u8(TAG_CLOSE);
+                write_span_end(to, end);
+            }
+            Self::Lost { reason, count } => {
+                to.u8(TAG_LOST);
+                to.u8(reason.raw());
+                to.u64(*count);
+            }
+        }
+    }
+
+    /// A span item with an attribute list that is empty, for tests and simple clients.
+    #[must_use]
+    pub fn plain_span(
+        span: SpanId,
+        trace: TraceId,
+        name: NameBytes<'a>,
+        start_ns: u64,
+        end_ns: u64,
+    ) -> Option<Self> {
+        let attrs = AttrBytes::new(&[])?;
+        let start = SpanStart { span, trace, parent: SpanId::NONE, start_ns, name, attrs };
+        Some(Self::Span(WholeSpan { start, end_ns, status: SpanStatus::Ok }))
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn read(mut body: Reader<'a>) -> Option<Self> {
+        let seq = body.u32()?;
+        let value_count = usize::from(body.u16()?);
+        let item_count = body.u16()?;
+        let values = body.bytes(value_count * VALUE_BYTES)?;
+        let items = body.rest();
+        for _ in 0..item_count {
+            Item::read(&mut body)?;
+        }
+        body.end()?;
+        Some(Self { seq, values, items, item_count })
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.u32(self.seq);
+        to.u16((self.values.len() / VALUE_BYTES) as u16);
+        to.u16(self.item_count);
+        to.bytes(self.values);
+        to.bytes(self.items);
+    }
+
+    /// Values of counters and gauges, in order.
+    #[inline]
+    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueItem> + 'a {
+        self.values.chunks_exact(VALUE_BYTES).map(|chunk| {
+            let (series, value) = chunk.split_at(8);
+            let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
+            ValueItem { series: SeriesId::from_raw(word(series)), value: word(value) }
+        })
+    }
+
+    /// The tagged items, in order.
+    pub fn items(&self) -> impl Iterator<Item = Item<'a>> + 'a {
+        let mut rest = Reader::new(self.items);
+        core::iter::from_fn(move || Item::read(&mut rest))
+    }
+
+    /// Values and items together: what the budget of events is charged.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        (self.values.len() / VALUE_BYTES) as u32 + u32::from(self.item_count)
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Writes a BATCH: first all values, then all items.
+#[derive(Debug)]
+pub struct BatchWriter<'a> {
+    writer: Writer<'a>,
+    counts_at: usize,
+    values: u16,
+    items: u16,
+}
+
+impl<'a> BatchWriter<'a> {
+    /// A BATCH at the front of `out`.
+    #[must_use]
+    pub fn new(seq: u32, nonce: u32, out: &'a mut [u8]) -> Self {
+        let mut writer = begin(Op::Batch, nonce, out);
+        writer.u32(seq);
+        let counts_at = writer.len();
+        writer.u16(0);
+        writer.u16(0);
+        Self { writer, counts_at, values: 0, items: 0 }
+    }
+
+    /// Appends a value; `false` and nothing when it does not fit, or when there are items already.
+    #[must_use]
+    pub fn value(&mut self, series: SeriesId, value: u64) -> bool {
+        if self.items > 0 || self.values == u16::MAX {
+            return false;
+        }
+        let written = self.append(|writer| {
+            writer.u64(series.raw());
+            writer.u64(value);
+        });
+        self.values += u16::from(written);
+        written
+    }
+
+    /// Appends an item; `false` and nothing when it does not fit.
+    #[must_use]
+    pub fn item(&mut self, item: &Item<'_>) -> bool {
+        if self.items == u16::MAX {
+            return false;
+        }
+        let written = self.append(|writer| item.write(writer));
+        self.items += u16::from(written);
+        written
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Writer<'a>)) -> bool {
+        let start = self.writer.len();
+        write(&mut self.writer);
+        let fits = !self.writer.overflown();
+        if !fits {
+            self.writer.rewind(start);
+        }
+        fits
+    }
+
+    /// Whether nothing was appended.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values == 0 && self.items == 0
+    }
+
+    /// The frame.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if not even the head fitted.
+    pub fn finish(mut self) -> Result<&'a [u8], EncodeError> {
+        self.writer.patch_u16(self.counts_at, self.values);
+        self.writer.patch_u16(self.counts_at + 2, self.items);
+        self.writer.finish()
+    }
+}

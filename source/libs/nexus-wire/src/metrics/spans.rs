@@ -1,0 +1,109 @@
+//! SPANS: spans that live now.
+//!
+//! Reply body: `next_cursor:u32 now_ns:u64 count:u16` and the spans. A span: `service:u64
+//! incarnation:u32` and the body of `span_start`.
+
+use nexus_abi::{Incarnation, ServiceId};
+
+use crate::EncodeError;
+use crate::bytes::{Reader, Writer};
+use crate::metrics::request::{read_span_start, write_span_start};
+use crate::metrics::{Op, SpanStart, begin_reply};
+
+/// A span that has begun and not ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LiveSpan<'a> {
+    /// Whose it is.
+    pub service: ServiceId,
+    /// Which life of the sender began it.
+    pub incarnation: Incarnation,
+    /// How it began.
+    pub start: SpanStart<'a>,
+}
+
+impl<'a> LiveSpan<'a> {
+    fn read(from: &mut Reader<'a>) -> Option<Self> {
+        Some(Self {
+            service: ServiceId::from_raw(from.u64()?),
+            incarnation: Incarnation::new(from.u32()?),
+            start: read_span_start(from).ok()?,
+        })
+    }
+}
+
+/// A decoded SPANS reply.
+#[derive(Clone, Copy, Debug)]
+pub struct SpansReply<'a> {
+    /// Cursor of the next request; 0: that was all.
+    pub next_cursor: u32,
+    /// metricsd's time, monotonic ns.
+    pub now_ns: u64,
+    spans: &'a [u8],
+}
+
+impl<'a> SpansReply<'a> {
+    pub(crate) fn read(from: &mut Reader<'a>) -> Option<Self> {
+        let next_cursor = from.u32()?;
+        let now_ns = from.u64()?;
+        let count = from.u16()?;
+        let spans = from.rest();
+        for _ in 0..count {
+            LiveSpan::read(from)?;
+        }
+        Some(Self { next_cursor, now_ns, spans })
+    }
+
+    /// The spans, by place.
+    pub fn spans(&self) -> impl Iterator<Item = LiveSpan<'a>> + 'a {
+        let mut rest = Reader::new(self.spans);
+        core::iter::from_fn(move || LiveSpan::read(&mut rest))
+    }
+}
+
+/// Writes a SPANS reply.
+#[derive(Debug)]
+pub struct SpansWriter<'a> {
+    writer: Writer<'a>,
+    cursor_at: usize,
+    count_at: usize,
+    count: u16,
+}
+
+impl<'a> SpansWriter<'a> {
+    /// A reply at the front of `out`.
+    #[must_use]
+    pub fn new(nonce: u32, now_ns: u64, out: &'a mut [u8]) -> Self {
+        let mut writer = begin_reply(Op::Spans, nonce, out);
+        let cursor_at = writer.len();
+        writer.u32(0);
+        writer.u64(now_ns);
+        let count_at = writer.len();
+        writer.u16(0);
+        Self { writer, cursor_at, count_at, count: 0 }
+    }
+
+    /// Appends a span; `false` and nothing when it does not fit.
+    #[must_use]
+    pub fn span(&mut self, span: &LiveSpan<'_>) -> bool {
+        let start = self.writer.len();
+        self.writer.u64(span.service.raw());
+        self.writer.u32(span.incarnation.raw());
+        write_span_start(&mut self.writer, &span.start);
+        if self.writer.overflown() || self.count == u16::MAX {
+            self.writer.rewind(start);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// The frame; `next_cursor` 0 says that that was all.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if not even the head fitted.
+    pub fn finish(mut self, next_cursor: u32) -> Result<&'a [u8], EncodeError> {
+        self.writer.patch_u16(self.count_at, self.count);
+        self.writer.patch_u32(self.cursor_at, next_cursor);
+        self.writer.finish()
+    }
+}
