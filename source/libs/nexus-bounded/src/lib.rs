@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod blocks;
 mod byte_queue;
+mod secret;
 mod slab;
 mod text;
 mod time;
@@ -19,6 +20,7 @@ mod token_bucket;
 
 pub use blocks::{BlockChain, BlockStore};
 pub use byte_queue::{ByteQueue, Cursor};
+pub use secret::Secret;
 pub use slab::{Slab, SlotId};
 pub use text::Text;
 pub use time::{Mono, Nanos, Wall};

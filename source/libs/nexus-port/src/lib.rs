@@ -8,12 +8,16 @@
 //! Invariants: every request's [`Token`] is answered at most once, in any order; every accepted
 //! [`World::submit`] comes back as exactly one [`Event::Completion`], never from inside `submit`.
 //!
+//! A [`Transport`] is the other direction: what a client library sees of its way to one service.
+//!
 //! Deliberately absent: blocking calls, and any way for a service to learn which world it is in.
 #![no_std]
 #![forbid(unsafe_code)]
 
 mod event;
+mod transport;
 mod world;
 
 pub use event::{CallError, Event, Now};
+pub use transport::{Closed, SendError, Transport};
 pub use world::{CallId, Service, SubmitError, Token, World};
