@@ -32,7 +32,8 @@ pub enum Event<'a> {
         /// The callee's answer, untrusted, or why there is none.
         result: Result<&'a [u8], CallError>,
     },
-    /// A life of a sender has ended; it says nothing more under this incarnation.
+    /// A life of a sender has ended; it says nothing more under this incarnation. Comes once for
+    /// every life that a request came from, maybe after the first requests of the next life.
     PeerGone {
         /// Whose.
         id: SenderId,
@@ -41,7 +42,9 @@ pub enum Event<'a> {
         /// Why, as far as the world knows.
         reason: ExitReason,
     },
-    /// The time of [`crate::Service::deadline`] has come (it may come early and again).
+    /// The time of [`crate::Service::deadline`] has come. A due one comes before the next request,
+    /// however many wait, but once only before the port looks what else has happened. It may come
+    /// early and again, and late by a tick of a coarse timer (10 ms): compare with [`Now`].
     Wake,
     /// The world asks for an orderly end: flush what is pending. The port goes on delivering
     /// events until [`crate::Service::stopped`] or its own patience ends.
@@ -51,6 +54,7 @@ pub enum Event<'a> {
 /// Why a call of ours has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallError {
-    /// The callee died, or its connection broke, before it answered. It may have acted.
+    /// The callee died, or its connection broke, before it answered. It may have acted. A death
+    /// between two calls is not reported: frames that depend on the callee's memory say its epoch.
     PeerDied,
 }

@@ -5,8 +5,10 @@
 //! carries out what the service asked of the [`World`]. Three ports exist: the OS (split-phase IPC),
 //! Linux (`SOCK_SEQPACKET`), and the simulated world of the tests.
 //!
-//! Invariants: every request's [`Token`] is answered at most once, in any order; every accepted
-//! [`World::submit`] comes back as exactly one [`Event::Completion`], never from inside `submit`.
+//! Invariants: a service answers every [`Token`] once, in any order (an open one holds a place that
+//! its sender cannot use); every accepted [`World::submit`] comes back as exactly one
+//! [`Event::Completion`], never from inside `submit`.
+//! Bytes lent with an event do not change while it is handled, whatever is submitted meanwhile.
 //!
 //! A [`Transport`] is the other direction: what a client library sees of its way to one service.
 //!

@@ -28,24 +28,30 @@ pub struct CallId(pub u32);
 /// Why a call could not be made. Nothing was sent, and no completion will come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SubmitError {
-    /// As many calls as the world carries for us are under way. Try after a completion.
+    /// As many calls as the world carries for us, to all callees together, are under way. Try after
+    /// a completion: its place is free already while it is handled.
     Busy,
     /// Nobody serves under that name now. Try later.
     NotReady,
 }
 
-/// What a service can have done. Nothing here blocks, fails late, or calls back.
+/// What a service can have done. Nothing here blocks, fails late, or calls back. Frames are at most
+/// [`nexus_abi::FRAME_BYTES_MAX`] bytes.
 pub trait World {
-    /// Answers a request. If its sender is gone meanwhile the answer is dropped by the port.
+    /// Answers a request. If its sender is gone meanwhile the answer is dropped by the port. A port
+    /// may hold it back until the earlier requests of the same connection are answered.
     fn reply(&mut self, token: Token, frame: &[u8]);
 
     /// Answers a request cumulatively: the port may send only the last of several
     /// acknowledgements to one connection. Only for frames whose meaning includes the earlier ones.
+    /// A call made by [`World::submit`] is owed its own completion: where a port leaves
+    /// acknowledgements out, such frames go by a transport that reads them itself.
     fn acknowledge(&mut self, token: Token, frame: &[u8]) {
         self.reply(token, frame);
     }
 
-    /// Hands `frame` to the service `to`. The bytes are copied before this returns.
+    /// Hands `frame` to the service `to`. The bytes are copied before this returns. A call cannot
+    /// be taken back; if we end before its completion, it may never be received.
     ///
     /// # Errors
     /// [`SubmitError`], at once; otherwise exactly one [`Event::Completion`] follows.
@@ -63,6 +69,6 @@ pub trait Service {
     /// When the service next wants [`Event::Wake`], if nothing else happens before.
     fn deadline(&self) -> Option<Mono>;
 
-    /// Whether, after [`Event::Stop`], nothing is left to do.
+    /// Whether, after [`Event::Stop`], nothing is left to do, calls under way included.
     fn stopped(&self) -> bool;
 }

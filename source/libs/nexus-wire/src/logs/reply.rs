@@ -107,10 +107,12 @@ pub struct HelloReply {
     pub now_ns: u64,
 }
 
-/// Answer to APPEND_BATCH: `accepted:u16 refused:u16 first_refused:u16 why:u8 first_id:u64
-/// last_id:u64`.
+/// Answer to APPEND_BATCH: `boot:u32 accepted:u16 refused:u16 first_refused:u16 why:u8
+/// first_id:u64 last_id:u64`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchReply {
+    /// logd's boot number: another one than before means that what was acknowledged is gone.
+    pub boot: u32,
     /// Records stored.
     pub accepted: u16,
     /// Records refused.
@@ -351,6 +353,7 @@ impl HelloReply {
 impl BatchReply {
     fn read(from: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
+            boot: from.u32()?,
             accepted: from.u16()?,
             refused: from.u16()?,
             first_refused: from.u16()?,
@@ -366,6 +369,7 @@ impl BatchReply {
     /// [`EncodeError`] if `out` is too short.
     pub fn encode<'b>(&self, head: Head, out: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
         let mut to = begin_reply(Op::AppendBatch, head, LogStatus::Ok, out);
+        to.u32(self.boot);
         to.u16(self.accepted);
         to.u16(self.refused);
         to.u16(self.first_refused);
