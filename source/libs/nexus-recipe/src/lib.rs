@@ -10,6 +10,10 @@ extern crate alloc;
 
 mod limits;
 mod memory;
+#[cfg(feature = "parse")]
+mod parse;
 
 pub use limits::*;
 pub use memory::{MemoryBudget, MemoryLine};
+#[cfg(feature = "parse")]
+pub use parse::{RecipeError, RecipeErrors};

@@ -1,0 +1,65 @@
+//! The parser of recipes: text in, a [`Recipe`] or everything that is wrong with it out.
+
+mod contradictions;
+mod errors;
+mod sections;
+mod table;
+mod units;
+
+pub use errors::{RecipeError, RecipeErrors};
+use std::collections::BTreeMap;
+
+use table::Report;
+use toml::de::DeTable;
+
+use crate::Recipe;
+
+impl Recipe {
+    /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
+    ///
+    /// # Errors
+    /// [`RecipeErrors`]: everything that is wrong, with line and column. While the text is no TOML,
+    /// nothing is said about missing keys and contradictions: they may be made of what could not be
+    /// read.
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        let mut report = Report::new(text);
+        let (document, syntax) = DeTable::parse_recoverable(text);
+        let recipe = table::read_text(&mut report, document.into_inner(), |t| {
+            let recipe = sections::recipe(t);
+            if syntax.is_empty() {
+                contradictions::check(t.report, &recipe);
+            }
+            recipe
+        });
+        if syntax.is_empty() {
+            report.errors.append(&mut report.missing);
+        } else {
+            keep_what_syntax_did_not_cause(&mut report, &syntax);
+        }
+        if report.errors.is_empty() {
+            Ok(longest_prefix_first(recipe))
+        } else {
+            Err(RecipeErrors::new(report.errors))
+        }
+    }
+}
+
+/// Puts syntax errors, one for each line, in the place of what else is said about their lines.
+fn keep_what_syntax_did_not_cause(report: &mut Report<'_>, syntax: &[toml::de::Error]) {
+    let mut broken = BTreeMap::new();
+    for error in syntax {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, _) = report.line_and_column(at);
+        broken.entry(line).or_insert_with(|| (at, error.message()));
+    }
+    report.errors.retain(|error| !broken.contains_key(&error.line));
+    for (at, message) in broken.into_values() {
+        report.error(at, "", format!("{message}; the text is no TOML here"));
+    }
+}
+
+/// Puts the rule that applies to a name before all others that match it.
+fn longest_prefix_first(mut recipe: Recipe) -> Recipe {
+    recipe.metricsd.buckets.sort_by_key(|rule| core::cmp::Reverse(rule.prefix.len()));
+    recipe
+}
