@@ -59,6 +59,12 @@ pub trait World {
 
     /// Prints one whole line on the console. For markers and state changes only.
     fn print(&mut self, line: &str);
+
+    /// Names every total that the port keeps of its own doings (connections cut off, answers that
+    /// nobody took, ..), for status replies. Keys are `[a-z0-9_]` and begin with `port_`; a port
+    /// without any names none.
+    #[expect(unused_variables, reason = "a port without totals")]
+    fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {}
 }
 
 /// A service: one state machine.
