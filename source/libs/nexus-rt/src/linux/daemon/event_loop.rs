@@ -1,0 +1,279 @@
+//! The loop: waits, hands the service one event after another, carries out what follows.
+
+use std::io;
+
+use nexus_abi::FRAME_BYTES_MAX;
+use nexus_bounded::{Mono, Nanos, SlotId};
+use nexus_port::{CallError, Event, Now, Service};
+use rustix::event::PollFlags;
+use rustix::net::{SocketFlags, accept_with};
+
+use super::calls::Answer;
+use super::notify::Manager;
+use super::poller::{Ready, Source};
+use super::port::{Input, Port, Turn, time_to};
+use super::run_dir::Listener;
+use super::signals::Signals;
+use crate::linux::socket::{self, FrameBuffer};
+
+/// Connections accepted before others have their turn.
+const ACCEPTS_PER_TURN: u32 = 64;
+/// Pause of accepting when descriptors or memory ran out.
+const ACCEPT_PAUSE: Nanos = Nanos::from_millis(100);
+/// How long what was sent before a signal may take to be read.
+const DRAIN_PATIENCE: Nanos = Nanos::from_millis(500);
+/// How long the service may take to stop.
+const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// A signal came; what was sent before is taken in.
+    Draining {
+        until: Mono,
+    },
+    /// The service was told to stop.
+    Stopping {
+        until: Mono,
+    },
+}
+
+pub(super) struct EventLoop<S> {
+    service: S,
+    port: Port,
+    listeners: Box<[Listener]>,
+    signals: Signals,
+    manager: Manager,
+    ready: Ready,
+    frame: Box<FrameBuffer>,
+    phase: Phase,
+    accept_again: Option<Mono>,
+}
+
+impl<S: Service> EventLoop<S> {
+    pub(super) fn new(service: S, port: Port, listeners: Box<[Listener]>) -> io::Result<Self> {
+        let signals = Signals::new()?;
+        port.poller.add(&signals, Source::Signal)?;
+        for (at, listener) in (0..).zip(&listeners) {
+            port.poller.add(&listener.socket, Source::Listener(at))?;
+        }
+        Ok(Self {
+            service,
+            port,
+            listeners,
+            signals,
+            manager: Manager::new(),
+            ready: Ready::new(),
+            frame: Box::new([0; FRAME_BYTES_MAX]),
+            phase: Phase::Serving,
+            accept_again: None,
+        })
+    }
+
+    pub(super) fn run(mut self) -> io::Result<()> {
+        self.manager.say("READY=1\nSTATUS=serving");
+        while !self.is_over() {
+            self.turn()?;
+            self.nap()?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let Phase::Stopping { until } = self.phase else { return false };
+        self.service.stopped() || self.port.clock.mono() >= until
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        self.port.poller.wait(&mut self.ready, timeout)?;
+        self.port.clock.turn();
+        self.port.turn = Turn::default();
+        for at in 0..self.ready.len() {
+            match self.ready.get(at) {
+                Some(Source::Listener(at)) => self.accept(at),
+                Some(Source::Connection(slot)) => self.connection(slot),
+                Some(Source::Signal) => self.signalled()?,
+                Some(Source::Callee(_)) | None => {}
+            }
+        }
+        self.completions();
+        self.timers();
+        Ok(())
+    }
+
+    /// How long nothing need be done by itself; `None` for ever.
+    fn timeout(&self) -> Option<Nanos> {
+        let now = self.port.clock.mono();
+        let phase = match self.phase {
+            Phase::Serving => None,
+            Phase::Draining { .. } => Some(now),
+            Phase::Stopping { until } => Some(until),
+        };
+        let died = self.port.calls.any_died().then_some(now);
+        let deadlines = [
+            self.service.deadline(),
+            self.port.slow_deadline(),
+            self.manager.deadline(),
+            self.accept_again,
+            phase,
+            died,
+        ];
+        time_to(now, &deadlines)
+    }
+
+    /// Hands over an event that borrows nothing of ours.
+    fn deliver(&mut self, event: Event<'_>) {
+        self.service.handle(self.port.clock.now(), event, &mut self.port);
+        self.settle();
+    }
+
+    /// Sends what was kept back, and tells the service of connections that ended meanwhile.
+    fn settle(&mut self) {
+        self.port.flush_ack();
+        while let Some(gone) = self.port.bury() {
+            let event =
+                Event::PeerGone { id: gone.id, incarnation: gone.incarnation, reason: gone.reason };
+            self.service.handle(self.port.clock.now(), event, &mut self.port);
+            self.port.flush_ack();
+        }
+    }
+
+    fn connection(&mut self, slot: SlotId) {
+        if self.port.is_waiting(slot) {
+            self.port.flush(slot);
+        }
+        for _ in 0..self.port.limits().frames_per_turn {
+            let input = self.port.receive(slot, &mut self.frame);
+            let Input::Frame { from, token, at, len } = input else { return self.settle() };
+            self.wake(at);
+            let event = Event::Request { from, token, frame: &self.frame[..len] };
+            self.service.handle(at, event, &mut self.port);
+        }
+        self.port.turn.unfinished += 1;
+        self.settle();
+    }
+
+    fn accept(&mut self, at: u32) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(listener) = self.listeners.get(at as usize) else { return };
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match accept_with(&listener.socket, flags) {
+                Ok(socket) => {
+                    let peer = self.port.identify(&socket, listener.served);
+                    let admitted = peer.and_then(|peer| {
+                        self.port.make_room(peer.service);
+                        self.settle();
+                        self.port.admit(socket, peer)
+                    });
+                    if admitted.is_err() {
+                        self.port.counters.refused += 1;
+                    }
+                }
+                Err(rustix::io::Errno::AGAIN) => return,
+                Err(
+                    rustix::io::Errno::MFILE
+                    | rustix::io::Errno::NFILE
+                    | rustix::io::Errno::NOBUFS
+                    | rustix::io::Errno::NOMEM,
+                ) => return self.pause_accepting(),
+                // A connection that was given up while it waited.
+                Err(_) => {}
+            }
+        }
+        self.port.turn.unfinished += 1;
+    }
+
+    /// Leaves who wants to connect waiting, so that the loop does not spin on what it cannot take.
+    fn pause_accepting(&mut self) {
+        self.port.counters.accept_pauses += 1;
+        for (at, listener) in (0..).zip(&self.listeners) {
+            let source = Source::Listener(at);
+            if self.port.poller.want_nothing(&listener.socket, source).is_err() {
+                self.port.counters.broken += 1;
+            }
+        }
+        self.accept_again = Some(self.port.clock.mono().after(ACCEPT_PAUSE));
+    }
+
+    fn accept_again(&mut self) {
+        self.accept_again = None;
+        for (at, listener) in (0..).zip(&self.listeners) {
+            let source = Source::Listener(at);
+            if self.port.poller.want_read(&listener.socket, source).is_err() {
+                self.port.counters.broken += 1;
+            }
+        }
+    }
+
+    /// Hands over what came back from callees.
+    fn completions(&mut self) {
+        for at in 0..self.port.calls.len() {
+            for _ in 0..self.port.limits().frames_per_turn {
+                let port = &mut self.port;
+                let answer = port.calls.receive(at, &mut self.frame, &mut port.counters);
+                let (call, result) = match answer {
+                    None => break,
+                    Some(Answer::Died(call)) => (call, Err(CallError::PeerDied)),
+                    Some(Answer::Frame(call, len)) => (call, Ok(&self.frame[..len])),
+                };
+                let event = Event::Completion { call, result };
+                self.service.handle(port.clock.now(), event, port);
+                port.turn.replies += 1;
+            }
+        }
+        self.settle();
+    }
+
+    /// Wakes the service if it is due, once a turn.
+    fn wake(&mut self, now: Now) {
+        let due = self.service.deadline().is_some_and(|deadline| deadline <= now.mono);
+        if due && !self.port.turn.woken {
+            self.port.turn.woken = true;
+            self.service.handle(now, Event::Wake, &mut self.port);
+        }
+    }
+
+    fn timers(&mut self) {
+        self.wake(self.port.clock.now());
+        let now = self.port.clock.mono();
+        self.port.cut_slow(now);
+        self.settle();
+        if self.accept_again.is_some_and(|at| at <= now) {
+            self.accept_again();
+        }
+        self.manager.alive(now);
+        if let Phase::Draining { until } = self.phase {
+            let Turn { frames, unfinished, .. } = self.port.turn;
+            if now >= until || (frames == 0 && unfinished == 0) {
+                self.phase = Phase::Stopping { until: now.after(STOP_PATIENCE) };
+                self.deliver(Event::Stop);
+            }
+        }
+    }
+
+    fn signalled(&mut self) -> io::Result<()> {
+        self.signals.drain()?;
+        if self.phase == Phase::Serving {
+            self.manager.say("STOPPING=1");
+            self.phase = Phase::Draining { until: self.port.clock.mono().after(DRAIN_PATIENCE) };
+        }
+        Ok(())
+    }
+
+    /// Lets frames gather while all that comes in wants no more than acknowledgements. Whoever
+    /// waits for an answer is not made to wait, and what is known to be there is taken first.
+    fn nap(&mut self) -> io::Result<()> {
+        let Turn { frames, replies, unfinished, .. } = self.port.turn;
+        if self.phase != Phase::Serving || frames == 0 || replies > 0 || unfinished > 0 {
+            return Ok(());
+        }
+        let now = self.port.clock.mono();
+        let end = now.after(self.port.limits().drain_interval);
+        let deadlines = [Some(end), self.service.deadline(), self.manager.deadline()];
+        let Some(time) = time_to(now, &deadlines) else { return Ok(()) };
+        self.port.counters.naps += 1;
+        // Woken early or not, the next turn looks at everything.
+        socket::wait(&self.signals, PollFlags::IN, time)
+    }
+}

@@ -1,0 +1,122 @@
+//! Runs a service as a daemon behind `SOCK_SEQPACKET` sockets.
+//!
+//! One thread, one loop. All memory is taken in [`Daemon::open`]; afterwards connections come and go
+//! without an allocation. What is bounded and how:
+//!
+//! * Connections in all and of each sender. Whoever comes when all places are taken gets the place
+//!   of the idlest connection of the sender that holds most; nobody is locked out.
+//! * Frames taken from a connection before the next one's turn.
+//! * Answers that wait for their connections to read, in all. A connection with a waiting answer is
+//!   not read further and is cut off after a time.
+//! * Under load that only wants acknowledgements the loop sleeps a few milliseconds between two
+//!   drains, instead of waking for every frame. When nothing happens it waits without a timer.
+//!
+//! A packet longer than a frame reaches the service as an empty frame: so it is refused, counted and
+//! answered like any other malformed one, in its turn.
+//!
+//! Invariants: a sender's stamp is made from the kernel's word alone; one life per connection, told
+//! to the service when it ends; every loss has a counter ([`nexus_port::World::port_status`]).
+//!
+//! Deliberately absent: threads, name services, and sockets of any other family than `AF_UNIX`.
+
+mod boot;
+mod calls;
+mod clock;
+mod counters;
+mod event_loop;
+mod identity;
+mod notify;
+mod outbox;
+mod poller;
+mod port;
+mod run_dir;
+mod senders;
+mod signals;
+
+use std::io;
+use std::path::PathBuf;
+
+use nexus_port::Service;
+use nexus_recipe::{MemoryLine, PortLimits, SenderRule};
+
+use self::event_loop::EventLoop;
+use self::identity::{Identity, is_service_name};
+use self::port::Port;
+use self::run_dir::{Listener, RunDir};
+
+/// What a daemon has to know of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The daemon's name: `logd` makes `DIR/logd.sock`.
+    pub name: &'static str,
+    /// The run directory; made if it is missing.
+    pub run_dir: PathBuf,
+    /// Services that get a socket of their own.
+    pub serve: Vec<String>,
+    /// Daemons that this one may call, itself among them if it does so.
+    pub callees: &'static [&'static str],
+    /// Limits of the port.
+    pub limits: PortLimits,
+    /// Services known by name, for their users.
+    pub senders: Box<[SenderRule]>,
+}
+
+/// What a port of these limits takes for itself when it starts, beside its service.
+#[must_use]
+pub fn memory(limits: &PortLimits) -> Vec<MemoryLine> {
+    port::memory(limits)
+}
+
+/// A daemon that listens and does not serve yet. What comes in meanwhile waits.
+pub struct Daemon {
+    port: Port,
+    listeners: Box<[Listener]>,
+    boot: u32,
+    run_dir: RunDir,
+}
+
+impl Daemon {
+    /// Takes the run directory, opens the sockets, and counts the start.
+    ///
+    /// # Errors
+    /// What was wrong, with its path: another daemon serves there, a folder that everybody may write
+    /// to, an illegal name to serve, no such group, a damaged file of the boot number, or whatever
+    /// the system says.
+    pub fn open(config: &Config) -> io::Result<Self> {
+        if let Some(name) = config.serve.iter().find(|name| !is_service_name(name)) {
+            let why = format!("\"{name}\" cannot be served: names are 1 to 48 of a-z 0-9 _ . -");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let readers = config.limits.readers_group.as_deref().map(run_dir::group).transpose()?;
+        let run_dir = RunDir::claim(&config.run_dir, config.name)?;
+        let boot = boot::count_start(&run_dir.path(&format!("{}.boot", config.name)))?;
+        let own_user = rustix::process::geteuid().as_raw();
+        let identity = Identity::new(&config.senders, own_user, readers);
+        let port = Port::new(config, identity)?;
+        let mut listeners = vec![run_dir.listen()?];
+        for name in &config.serve {
+            let rule = config.senders.iter().find(|rule| rule.name == *name);
+            listeners.push(run_dir.listen_for(name, rule.and_then(|rule| rule.uid))?);
+        }
+        Ok(Self { port, listeners: listeners.into_boxed_slice(), boot, run_dir })
+    }
+
+    /// The number of this start, from 1, counted in `DIR/<name>.boot`.
+    #[must_use]
+    pub const fn boot(&self) -> u32 {
+        self.boot
+    }
+
+    /// Serves until SIGTERM or SIGINT; then takes in what has been sent, gives the service
+    /// [`nexus_port::Event::Stop`], and goes on until it is done, for 5 seconds at most. The sockets
+    /// are gone afterwards.
+    ///
+    /// # Errors
+    /// Only what makes serving impossible.
+    pub fn run(self, service: impl Service) -> io::Result<()> {
+        let Self { port, listeners, run_dir, .. } = self;
+        let ended = EventLoop::new(service, port, listeners)?.run();
+        drop(run_dir);
+        ended
+    }
+}

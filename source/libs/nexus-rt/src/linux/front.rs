@@ -1,0 +1,256 @@
+//! The command line that the daemons share.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser, ValueExt as _};
+use nexus_port::Service;
+use nexus_recipe::{MemoryBudget, Recipe};
+
+use super::client;
+use super::daemon::{Config, Daemon};
+
+/// What makes one daemon different from another.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its name, that of its socket.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The recipe that holds where no other is given.
+    pub recipe: &'static str,
+    /// Daemons that it calls, itself among them if it does so.
+    pub callees: &'static [&'static str],
+    /// Services that it always gives a socket of their own.
+    pub serves: &'static [&'static str],
+    /// An option that it knows and refuses, and why.
+    pub refuses: Option<(&'static str, &'static str)>,
+}
+
+/// Exit code for a command line or a recipe that makes no sense.
+const EXIT_USAGE: u8 = 2;
+
+enum Command {
+    Serve(Options),
+    CheckConfig(Option<PathBuf>),
+    Help,
+    Version,
+}
+
+struct Options {
+    run_dir: PathBuf,
+    config: Option<PathBuf>,
+    serve: Vec<String>,
+}
+
+/// Why nothing came of it, for people.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    code: u8,
+}
+
+impl Failure {
+    fn usage(why: impl fmt::Display) -> Self {
+        Self { why: why.to_string(), code: EXIT_USAGE }
+    }
+}
+
+/// Does what the command line says. `memory` tells what a recipe makes the service take, `make`
+/// makes the service from a recipe and the number of this start.
+pub fn main<S: Service>(
+    program: &Program,
+    memory: impl FnOnce(&Recipe) -> MemoryBudget,
+    make: impl FnOnce(&Recipe, u32) -> S,
+) -> ExitCode {
+    let command = parse(program, env::args_os());
+    let done = command.and_then(|command| match command {
+        Command::Help => Ok(print!("{}", Help(program))),
+        Command::Version => Ok(println!("{} {}", program.name, program.version)),
+        Command::CheckConfig(file) => check_config(program, file, memory),
+        Command::Serve(options) => serve(program, options, make),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}: {}", program.name, failure.why);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn serve<S: Service>(
+    program: &Program,
+    options: Options,
+    make: impl FnOnce(&Recipe, u32) -> S,
+) -> Result<(), Failure> {
+    let recipe = read_recipe(program, options.config)?;
+    let mut serve: Vec<_> = program.serves.iter().map(|&name| name.to_owned()).collect();
+    serve.extend(options.serve);
+    serve.sort();
+    serve.dedup();
+    let config = Config {
+        name: program.name,
+        run_dir: options.run_dir,
+        serve,
+        callees: program.callees,
+        limits: recipe.port.clone(),
+        senders: recipe.senders.clone(),
+    };
+    let failed = |error: std::io::Error| Failure { why: error.to_string(), code: 1 };
+    let daemon = Daemon::open(&config).map_err(failed)?;
+    let service = make(&recipe, daemon.boot());
+    drop((recipe, config));
+    daemon.run(service).map_err(failed)
+}
+
+fn check_config(
+    program: &Program,
+    file: Option<PathBuf>,
+    memory: impl FnOnce(&Recipe) -> MemoryBudget,
+) -> Result<(), Failure> {
+    let recipe = read_recipe(program, file)?;
+    print!("{}", memory(&recipe));
+    print!("{}", port_memory(program.name, &recipe));
+    Ok(())
+}
+
+/// What the port takes beside the service.
+fn port_memory(daemon: &'static str, recipe: &Recipe) -> MemoryBudget {
+    MemoryBudget { daemon, lines: super::daemon::memory(&recipe.port) }
+}
+
+fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failure> {
+    let Some(file) = file else {
+        return Recipe::parse(program.recipe).map_err(Failure::usage);
+    };
+    let failed = |why: &dyn fmt::Display| Failure::usage(format_args!("{}: {why}", file.display()));
+    let text = fs::read_to_string(&file).map_err(|error| failed(&error))?;
+    Recipe::parse(&text).map_err(|errors| failed(&errors))
+}
+
+fn parse(program: &Program, args: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
+    let mut options = Options { run_dir: client::run_dir(), config: None, serve: Vec::new() };
+    let mut check = false;
+    let mut parser = Parser::from_iter(args);
+    while let Some(arg) = parser.next().map_err(Failure::usage)? {
+        match arg {
+            Arg::Long("run-dir") => options.run_dir = value(&mut parser)?.into(),
+            Arg::Long("config") => options.config = Some(value(&mut parser)?.into()),
+            Arg::Long("serve") => {
+                options.serve.push(value(&mut parser)?.string().map_err(Failure::usage)?);
+            }
+            Arg::Long("check-config") => check = true,
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
+            // `--check-config FILE` is short for `--check-config --config FILE`.
+            Arg::Value(file) if check && options.config.is_none() => {
+                options.config = Some(file.into());
+            }
+            other => return Err(refusal(program, &other)),
+        }
+    }
+    Ok(if check { Command::CheckConfig(options.config) } else { Command::Serve(options) })
+}
+
+fn value(parser: &mut Parser) -> Result<OsString, Failure> {
+    parser.value().map_err(Failure::usage)
+}
+
+fn refusal(program: &Program, arg: &Arg<'_>) -> Failure {
+    match (arg, program.refuses) {
+        (Arg::Long(name), Some((option, why))) if *name == option => {
+            Failure::usage(format_args!("--{option}: {why}"))
+        }
+        (Arg::Long(name), _) => {
+            Failure::usage(format_args!("--{name}: no such option; see --help"))
+        }
+        (Arg::Short(name), _) => {
+            Failure::usage(format_args!("-{name}: no such option; see --help"))
+        }
+        (Arg::Value(value), _) => {
+            let value = value.display();
+            Failure::usage(format_args!("{value}: takes no such argument; see --help"))
+        }
+    }
+}
+
+struct Help<'a>(&'a Program);
+
+impl fmt::Display for Help<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Program { name, about, .. } = self.0;
+        write!(
+            f,
+            "{name} - {about}
+
+usage: {name} [--run-dir DIR] [--config FILE] [--serve NAME]...
+       {name} --check-config [FILE]
+
+  --run-dir DIR   where {name}.sock lies; default: $NEXUS_RUN_DIR, else /run/nexus
+  --config FILE   the recipe with all limits; default: the one built in
+  --serve NAME    gives the service NAME a socket of its own, DIR/svc/NAME/{name}.sock;
+                  whoever may enter that folder speaks as NAME; may be given again
+  --check-config  checks the recipe, prints the memory that follows from it, and ends
+  --help, --version
+
+SIGTERM and SIGINT end it in good order.
+"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: Program = Program {
+        name: "echod",
+        about: "answers",
+        version: "1",
+        recipe: "",
+        callees: &[],
+        serves: &[],
+        refuses: Some(("state-dir", "not yet")),
+    };
+
+    fn parsed(args: &[&str]) -> Result<Command, Failure> {
+        parse(&PROGRAM, ["echod"].iter().chain(args).map(OsString::from))
+    }
+
+    fn refused(args: &[&str]) -> String {
+        parsed(args).err().map(|failure| failure.why).unwrap_or_default()
+    }
+
+    #[test]
+    fn options_say_where_and_for_whom() {
+        let args = ["--run-dir", "/d", "--serve", "a", "--serve=b", "--config", "/c"];
+        let Ok(Command::Serve(options)) = parsed(&args) else { panic!("these options serve") };
+        assert_eq!(options.run_dir, PathBuf::from("/d"));
+        assert_eq!(options.config, Some(PathBuf::from("/c")));
+        assert_eq!(options.serve, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_recipe_is_checked_with_or_without_its_option() {
+        for args in [["--check-config", "/c"].as_slice(), &["--config", "/c", "--check-config"]] {
+            let Ok(Command::CheckConfig(Some(file))) = parsed(args) else { panic!("{args:?}") };
+            assert_eq!(file, PathBuf::from("/c"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_name() {
+        assert_eq!(refused(&["--state-dir", "/s"]), "--state-dir: not yet");
+        assert_eq!(refused(&["--colour"]), "--colour: no such option; see --help");
+        assert_eq!(refused(&["-x"]), "-x: no such option; see --help");
+        assert_eq!(refused(&["extra"]), "extra: takes no such argument; see --help");
+        assert!(refused(&["--run-dir"]).contains("--run-dir"));
+    }
+}

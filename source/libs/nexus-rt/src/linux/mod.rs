@@ -1,0 +1,12 @@
+//! The Linux port: one frame a packet over `SOCK_SEQPACKET`, identity by the kernel's word.
+//!
+//! * [`daemon`] runs a service behind its sockets.
+//! * [`front`] is the command line that logd and metricsd share.
+//! * [`client`] is a program's connection to a daemon.
+//!
+//! No socket of another family than `AF_UNIX` is ever made here.
+
+pub mod client;
+pub mod daemon;
+pub mod front;
+mod socket;
