@@ -1,1 +1,16 @@
-//! To be written.
+//! metricsd as a state machine: metrics and spans with bounded memory, exported to the journal.
+//!
+//! A frame goes through decode, identity, budgets, and ends in the registry or among the live
+//! spans; what is there is exported to logd and read by SCRAPE. Everything is allocated when the
+//! service is made; handling an event allocates nothing and cannot panic on input.
+//!
+//! Deliberately absent: storage of windows beyond the last closed ones, and any clock or socket.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+extern crate alloc;
+
+mod export;
+mod registry;
+mod spans;

@@ -1,0 +1,1 @@
+//! Series by key, with caps and windows.
