@@ -1,0 +1,79 @@
+use alloc::boxed::Box;
+
+use nexus_abi::ServiceId;
+use nexus_bounded::{Mono, TokenBucket};
+use nexus_recipe::{Budget, Recipe, SenderRule};
+
+/// Which sender has which budget.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    known: Box<[(ServiceId, Budget)]>,
+    others: Budget,
+}
+
+impl Budgets {
+    /// The budgets at logd: known services have the common one or their own, all others the tight
+    /// one of unknown users.
+    #[must_use]
+    pub fn of_logd(recipe: &Recipe) -> Self {
+        let limits = &recipe.logd;
+        Self::new(recipe, |rule| rule.logd_budget.unwrap_or(limits.budget), limits.unknown_budget)
+    }
+
+    /// The budgets at metricsd.
+    #[must_use]
+    pub fn of_metricsd(recipe: &Recipe) -> Self {
+        let limits = &recipe.metricsd;
+        let own = |rule: &SenderRule| rule.metricsd_budget.unwrap_or(limits.budget);
+        Self::new(recipe, own, limits.unknown_budget)
+    }
+
+    fn new(recipe: &Recipe, own: impl Fn(&SenderRule) -> Budget, others: Budget) -> Self {
+        let known = recipe.senders.iter();
+        let known = known.map(|rule| (ServiceId::from_name(&rule.name), own(rule))).collect();
+        Self { known, others }
+    }
+
+    /// The same budget for everybody.
+    #[cfg(test)]
+    pub(crate) fn common(others: Budget) -> Self {
+        Self { known: Box::new([]), others }
+    }
+
+    /// The budget of a service.
+    #[must_use]
+    pub fn of(&self, service: ServiceId) -> Budget {
+        let own = self.known.iter().find(|(known, _)| *known == service);
+        own.map_or(self.others, |(_, budget)| *budget)
+    }
+}
+
+/// A sender's two buckets; they are charged together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purse {
+    events: TokenBucket,
+    bytes: TokenBucket,
+}
+
+impl Purse {
+    pub(crate) const fn full(budget: Budget, now: Mono) -> Self {
+        Self {
+            events: TokenBucket::new(budget.events_per_s as u64, budget.events_burst as u64, now),
+            bytes: TokenBucket::new(budget.bytes_per_s as u64, budget.bytes_burst as u64, now),
+        }
+    }
+
+    /// Takes both or nothing.
+    pub(crate) fn take(&mut self, events: u32, bytes: u32, now: Mono) -> bool {
+        let mut taken = self.events;
+        if !taken.take(u64::from(events), now) || !self.bytes.take(u64::from(bytes), now) {
+            return false;
+        }
+        self.events = taken;
+        true
+    }
+
+    pub(crate) fn left(&mut self, now: Mono) -> (u64, u64) {
+        (self.events.left(now), self.bytes.left(now))
+    }
+}
