@@ -1,1 +1,50 @@
-fn main() {}
+//! What a developer types: set-up, tests, the laws of the tree.
+//!
+//! One module per subcommand; `scripts/` and `.ci/` only call this. Deliberately absent: anything
+//! that a user of the product needs.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod counts;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+/// What a developer of this project types.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install or verify the programs that tests and benchmarks call.
+    Setup(setup::Args),
+    /// Run every check and test; the last line is `N passed, N failed`.
+    Test(test::Args),
+    /// Check the laws of the tree.
+    Tidy(tidy::Args),
+    /// Do exactly what continuous integration does.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Setup(args) => setup::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Tidy(args) => tidy::run(&args),
+        Command::Ci => test::run(&test::Args::default()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use super::Law;
+use crate::tidy::report::Report;
+use crate::tidy::source::Source;
+use crate::tidy::workspace::Workspace;
+
+pub(crate) const LAW: Law = Law {
+    name: "one-wire",
+    says: "bytes of frames are written and read in nexus-wire only",
+    check,
+};
+
+/// Where frames are encoded and decoded; the simulated world forges some by hand on purpose, and
+/// this very law names them.
+const PLACES: &[&str] = &["nexus-wire", "simkit", "sim", "xtask"];
+
+const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
+
+/// How frames begin.
+const MAGICS: &[&[u8]] = &[b"MT", b"LO"];
+
+fn check(workspace: &Workspace, report: &mut Report) {
+    for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {
+        for (line, name) in conversions(source).filter(|&(line, _)| !source.in_test(line)) {
+            let instead = "use a type of nexus-wire (in memory of your own: `to_ne_bytes`)";
+            report.fail(&source.path, line, format!("`{name}` outside nexus-wire"), instead);
+        }
+        for bytes in source.facts.tokens.bytes.iter().filter(|bytes| is_frame(&bytes.what)) {
+            if !source.in_test(bytes.line) {
+                let what = "the beginning of a frame outside nexus-wire";
+                report.fail(&source.path, bytes.line, what, "use a type of nexus-wire");
+            }
+        }
+    }
+}
+
+fn conversions(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let words = source.facts.tokens.idents.iter();
+    words.map(|word| (word.line, word.what.as_str())).filter(|(_, name)| CONVERSIONS.contains(name))
+}
+
+/// The two letters alone or before a byte that is no letter: `b"LOG"` is a word.
+fn is_frame(bytes: &[u8]) -> bool {
+    let after = MAGICS.iter().find_map(|magic| bytes.strip_prefix(*magic));
+    after.is_some_and(|rest| rest.first().is_none_or(|next| !next.is_ascii_alphabetic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::testing::{accepts, refuses};
+
+    const SERVICE: &str = "source/services/logd/src/lib.rs";
+
+    #[test]
+    fn a_second_encoder_or_decoder_is_refused() {
+        for text in [
+            "fn a(b: u32) -> [u8; 4] { b.to_le_bytes() }",
+            "fn a(b: [u8; 8]) -> u64 { u64::from_le_bytes(b) }",
+            "fn a() -> F { i16::from_be_bytes }",
+            "const MAGIC: &[u8] = b\"MT\";",
+            "const MAGIC: &[u8] = b\"LO\\x02\\x10\";",
+            "const MAGIC: [u8; 2] = [b'M', b'T'];",
+        ] {
+            refuses(&LAW, SERVICE, 1, text);
+            refuses(&LAW, "tools/obsctl/src/main.rs", 1, text);
+            accepts(&LAW, "source/libs/nexus-wire/src/lib.rs", text);
+        }
+    }
+
+    #[test]
+    fn raw_frames_in_tests_and_other_bytes_are_accepted() {
+        accepts(&LAW, SERVICE, "#[cfg(test)]\nmod a { const B: &[u8] = b\"MT\\x01\\x06\"; }");
+        accepts(&LAW, "source/services/logd/tests/a.rs", "fn a() { 1_u8.to_le_bytes(); }");
+        accepts(&LAW, SERVICE, "fn a() { 1_u32.to_ne_bytes(); f(b\"LOGIN\", [b'L', b'X']); }");
+    }
+}

@@ -1,0 +1,36 @@
+//! Which level each of our packages stands on. A package may use lower levels only.
+
+/// The levels, lowest first. A package that is missing here breaks the law `layers`.
+const LEVELS: &[&[&str]] = &[
+    &["nexus-abi", "nexus-bounded"],
+    &["nexus-wire", "nexus-port", "nexus-recipe"],
+    &["nexus-gate", "nexus-log", "nexus-metrics"],
+    &["logd", "metricsd"],
+    &["nexus-rt"],
+    &["simkit", "sim"],
+    &["obsctl", "hostprobe", "xtask"],
+];
+
+/// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.
+const PURE: usize = 3;
+
+/// The level of the services; none of them may use another.
+pub(crate) const SERVICES: usize = 3;
+
+/// The port, which a service's `src/main.rs` alone may name.
+pub(crate) const PORT: &str = "nexus-rt";
+
+/// The level of a package.
+pub(crate) fn of(package: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| level.contains(&package))
+}
+
+/// Whether a package belongs to the pure levels.
+pub(crate) fn is_pure(package: &str) -> bool {
+    of(package).is_some_and(|level| level <= PURE)
+}
+
+/// The libraries below the services: what boots in the guest without the standard library.
+pub(crate) fn guest_libraries() -> impl Iterator<Item = &'static str> {
+    LEVELS.iter().take(SERVICES).copied().flatten().copied()
+}
