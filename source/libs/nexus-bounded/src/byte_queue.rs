@@ -26,7 +26,7 @@ impl ByteQueue {
         if self.used + HEADER + item.len() > self.ring.len() {
             return false;
         }
-        self.write(&len.to_le_bytes());
+        self.write(&len.to_ne_bytes());
         self.write(item);
         self.items += 1;
         true
@@ -98,7 +98,7 @@ impl ByteQueue {
     fn len_at(&self, at: usize) -> usize {
         let mut len = [0; HEADER];
         self.read(at, &mut len);
-        u32::from_le_bytes(len) as usize
+        u32::from_ne_bytes(len) as usize
     }
 
     fn wrap(&self, at: usize) -> usize {
