@@ -1,6 +1,9 @@
 //! Reading and writing of little-endian bytes that cannot leave their bounds.
 
-/// A frame does not fit the buffer it was to be written to.
+use nexus_abi::Incarnation;
+
+/// A frame was not written: it does not fit its buffer, or its value is one that no frame may
+/// carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EncodeError;
 
@@ -63,6 +66,21 @@ impl<'a> Reader<'a> {
         self.array().map(i128::from_le_bytes)
     }
 
+    /// A byte that says no (0) or yes (1).
+    pub(crate) fn flag(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    /// A life: four bytes, of which the highest is 0.
+    pub(crate) fn incarnation(&mut self) -> Option<Incarnation> {
+        let raw = self.u32()?;
+        (raw <= Incarnation::MAX.raw()).then(|| Incarnation::new(raw))
+    }
+
     pub(crate) fn str(&mut self, count: usize) -> Option<&'a str> {
         core::str::from_utf8(self.bytes(count)?).ok()
     }
@@ -74,30 +92,52 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes to the front of a buffer; once something did not fit, nothing more is written and
-/// [`Writer::finish`] is an error.
+/// Writes to the front of a buffer; once something did not fit or was not legal, nothing more is
+/// written and [`Writer::finish`] is an error.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     buffer: &'a mut [u8],
     len: usize,
-    overflown: bool,
+    failed: bool,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
-        Self { buffer, len: 0, overflown: false }
+        Self { buffer, len: 0, failed: false }
     }
 
     #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let target = self.buffer.get_mut(self.len..).and_then(|tail| tail.get_mut(..bytes.len()));
         match target {
-            Some(target) if !self.overflown => {
+            Some(target) if !self.failed => {
                 target.copy_from_slice(bytes);
                 self.len += bytes.len();
             }
-            _ => self.overflown = true,
+            _ => self.failed = true,
         }
+    }
+
+    /// What is being written must not be in a frame unless `legal`.
+    pub(crate) const fn require(&mut self, legal: bool) {
+        self.failed |= !legal;
+    }
+
+    /// Writes all that `write` writes, or nothing and says `false`. What failed before stays
+    /// failed.
+    #[inline]
+    pub(crate) fn attempt(&mut self, write: impl FnOnce(&mut Self)) -> bool {
+        if self.failed {
+            return false;
+        }
+        let start = self.len;
+        write(self);
+        if self.failed {
+            self.len = start;
+            self.failed = false;
+            return false;
+        }
+        true
     }
 
     pub(crate) fn u8(&mut self, value: u8) {
@@ -126,28 +166,32 @@ impl<'a> Writer<'a> {
 
     /// The length of a string whose bound fits a byte.
     pub(crate) fn len8(&mut self, bytes: &[u8]) {
-        match u8::try_from(bytes.len()) {
-            Ok(len) => self.u8(len),
-            Err(_) => self.overflown = true,
-        }
+        self.count8(bytes.len());
     }
 
     /// The length of a string whose bound fits two bytes.
     pub(crate) fn len16(&mut self, bytes: &[u8]) {
-        match u16::try_from(bytes.len()) {
-            Ok(len) => self.u16(len),
-            Err(_) => self.overflown = true,
+        self.count16(bytes.len());
+    }
+
+    /// A number of things whose bound fits a byte.
+    pub(crate) fn count8(&mut self, count: usize) {
+        match u8::try_from(count) {
+            Ok(count) => self.u8(count),
+            Err(_) => self.failed = true,
+        }
+    }
+
+    /// A number of things whose bound fits two bytes.
+    pub(crate) fn count16(&mut self, count: usize) {
+        match u16::try_from(count) {
+            Ok(count) => self.u16(count),
+            Err(_) => self.failed = true,
         }
     }
 
     pub(crate) const fn len(&self) -> usize {
         self.len
-    }
-
-    /// Forgets everything behind `len`, also that something did not fit.
-    pub(crate) fn rewind(&mut self, len: usize) {
-        self.len = len.min(self.len);
-        self.overflown = false;
     }
 
     /// Overwrites two bytes that were written before.
@@ -181,13 +225,9 @@ impl<'a> Writer<'a> {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
-    pub(crate) const fn overflown(&self) -> bool {
-        self.overflown
-    }
-
     pub(crate) fn finish(self) -> Result<&'a [u8], EncodeError> {
-        let Self { buffer, len, overflown } = self;
-        if overflown {
+        let Self { buffer, len, failed } = self;
+        if failed {
             return Err(EncodeError);
         }
         buffer.get(..len).ok_or(EncodeError)

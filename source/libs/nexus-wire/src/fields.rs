@@ -48,7 +48,7 @@ impl<'a> Fields<'a> {
         while !rest.is_empty() {
             let (line, tail) = rest.split_once('\n').ok_or(FieldError::NotAPair)?;
             let (key, _) = line.split_once('=').ok_or(FieldError::NotAPair)?;
-            check_key(key, previous)?;
+            check_key(key.as_bytes(), previous.as_bytes())?;
             previous = key;
             rest = tail;
         }
@@ -85,9 +85,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn check_key(key: &str, previous: &str) -> Result<(), FieldError> {
-    let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-    if key.is_empty() || !key.bytes().all(legal) {
+fn check_key(key: &[u8], previous: &[u8]) -> Result<(), FieldError> {
+    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+    if key.is_empty() || !key.iter().all(legal) {
         return Err(FieldError::BadKey);
     }
     match key.cmp(previous) {
@@ -122,29 +122,25 @@ impl<'a> FieldsWriter<'a> {
     #[must_use]
     pub fn joined(&mut self, key: &[&str], value: impl core::fmt::Display) -> bool {
         let start = self.writer.len();
-        for piece in key {
-            self.writer.bytes(piece.as_bytes());
+        let (last_start, last_end) = self.last_key;
+        let mut key_end = start;
+        let written = self.writer.attempt(|to| {
+            for piece in key {
+                to.bytes(piece.as_bytes());
+            }
+            key_end = to.len();
+            let keys = (to.written().get(start..), to.written().get(last_start..last_end));
+            let follows = matches!(keys, (Some(key), Some(last)) if check_key(key, last).is_ok());
+            to.require(follows);
+            to.bytes(b"=");
+            let value = core::fmt::write(&mut ValueText(to), format_args!("{value}"));
+            to.require(value.is_ok());
+            to.bytes(b"\n");
+        });
+        if written {
+            self.last_key = (start, key_end);
         }
-        let key_end = self.writer.len();
-        self.writer.bytes(b"=");
-        let written = core::fmt::write(&mut ValueText(&mut self.writer), format_args!("{value}"));
-        self.writer.bytes(b"\n");
-        if written.is_err() || self.writer.overflown() || !self.key_follows(start, key_end) {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.last_key = (start, key_end);
-        true
-    }
-
-    fn key_follows(&self, start: usize, end: usize) -> bool {
-        let text = |from, to| {
-            self.writer.written().get(from..to).and_then(|key| core::str::from_utf8(key).ok())
-        };
-        match (text(start, end), text(self.last_key.0, self.last_key.1)) {
-            (Some(key), Some(previous)) => check_key(key, previous).is_ok(),
-            _ => false,
-        }
+        written
     }
 
     /// Bytes written so far.

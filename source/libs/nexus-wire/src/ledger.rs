@@ -91,16 +91,18 @@ impl LedgerRow {
         if self.service == Self::EVICTED { None } else { Some(ServiceId::from_raw(self.service)) }
     }
 
-    /// All refusals.
+    /// All refusals; saturates, as a row may have been read from a frame.
     #[must_use]
     pub fn refused_total(&self) -> u64 {
-        self.refused.iter().sum()
+        self.refused.iter().fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 
     /// Whether the law of the ledger holds.
     #[must_use]
     pub fn balances(&self) -> bool {
-        self.offered == self.accepted + self.folded + self.refused_total() + self.dropped
+        let refused = self.refused.iter().map(|count| u128::from(*count)).sum::<u128>();
+        let parts = [self.accepted, self.folded, self.dropped].map(u128::from);
+        u128::from(self.offered) == refused + parts.iter().sum::<u128>()
     }
 
     fn write(&self, to: &mut Writer<'_>) {
@@ -147,7 +149,7 @@ impl LedgerRow {
 
 /// Body of an AUDIT reply: `next_cursor:u32` (0 = that was all) `count:u8` and the rows, 20 words
 /// each.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AuditReply<'a> {
     /// Cursor of the next request; 0: that was all.
     pub next_cursor: u32,
@@ -175,10 +177,13 @@ impl<'a> AuditReply<'a> {
         to.u32(next_cursor);
         let count_at = to.len();
         to.u8(0);
-        let mut count = 0u8;
+        let mut count = 0;
         for row in rows {
+            if usize::from(count) == Self::ROWS_MAX {
+                return Err(EncodeError);
+            }
             row.write(to);
-            count = count.checked_add(1).ok_or(EncodeError)?;
+            count += 1;
         }
         to.patch_u8(count_at, count);
         Ok(())

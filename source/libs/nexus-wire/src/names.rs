@@ -8,7 +8,7 @@ use crate::fields::{FieldError, Fields};
 use crate::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX, SCOPE_BYTES_MAX};
 
 macro_rules! bounded_bytes {
-    ($($(#[$doc:meta])* $name:ident $min:literal ..= $max:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $bound:pat,)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub struct $name<'a>(&'a [u8]);
@@ -17,7 +17,7 @@ macro_rules! bounded_bytes {
             /// `bytes`, if their number is within the bound.
             #[must_use]
             pub const fn new(bytes: &'a [u8]) -> Option<Self> {
-                if bytes.len() < $min || bytes.len() > $max { None } else { Some(Self(bytes)) }
+                if matches!(bytes.len(), $bound) { Some(Self(bytes)) } else { None }
             }
 
             /// The bytes.
@@ -31,11 +31,11 @@ macro_rules! bounded_bytes {
 
 bounded_bytes! {
     /// What stands where a name must stand: 1 to 48 bytes, not looked at yet.
-    NameBytes 1..=NAME_BYTES_MAX;
+    NameBytes 1..=NAME_BYTES_MAX,
     /// What stands where labels must stand: at most 192 bytes, not looked at yet.
-    LabelBytes 0..=LABELS_BYTES_MAX;
+    LabelBytes 0..=LABELS_BYTES_MAX,
     /// What stands where attributes must stand: at most 192 bytes, not looked at yet.
-    AttrBytes 0..=LABELS_BYTES_MAX;
+    AttrBytes 0..=LABELS_BYTES_MAX,
 }
 
 /// Printable text without control characters, within a length.

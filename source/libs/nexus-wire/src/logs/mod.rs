@@ -15,7 +15,7 @@ pub use request::{AppendBatch, AppendBatchWriter, NewRecord, Op, Request};
 pub use search::{Found, Search, SearchReply, SearchWriter};
 
 use crate::bytes::{Reader, Writer};
-use crate::{EncodeError, LogStatus};
+use crate::{EncodeError, LogStatus, RecordId};
 
 const MAGIC: [u8; 2] = *b"LO";
 const REPLY: u8 = 0x80;
@@ -58,6 +58,26 @@ pub struct Refusal {
     pub status: LogStatus,
 }
 
+impl Refusal {
+    /// Encodes the refusal in the shape of its operation: APPEND with record 0, QUERY with no
+    /// record, STATS whole, own operations with nothing. `now` is what STATS would say.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if `out` is too short.
+    pub fn encode<'b>(&self, now: &StatsReply, out: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
+        let Self { head, op, status } = *self;
+        match op {
+            Op::Append => {
+                let refused = AppendReply { id: RecordId(0), dropped: now.dropped };
+                refused.encode(head, status, out)
+            }
+            Op::Query => QueryWriter::new(head, status, now.total, now.dropped, out).finish(),
+            Op::Stats => now.encode(head, status, out),
+            _ => Reply::encode_plain(op, head, status, out),
+        }
+    }
+}
+
 /// A decoded request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
@@ -95,7 +115,10 @@ pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
                 return Err(refuse(head, shape, LogStatus::InvalidArgs));
             }
         },
-        _ => return Err(refuse(V1, shape, LogStatus::Unsupported)),
+        _ => {
+            let shape = if shape.version_is_legal(Version::V1) { shape } else { Op::Stats };
+            return Err(refuse(V1, shape, LogStatus::Unsupported));
+        }
     };
     let op = match known {
         Some(op) if op.version_is_legal(head.version) => op,
@@ -110,13 +133,15 @@ pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
 /// Encodes a request to the front of `out`. For APPEND_BATCH see [`AppendBatchWriter`].
 ///
 /// # Errors
-/// [`EncodeError`] if `out` is too short or the operation does not exist in that version.
+/// [`EncodeError`] if `out` is too short, the operation does not exist in that version, version 1
+/// is given a nonce, or a text is beyond its bound.
 pub fn encode<'b>(
     request: &Request<'_>,
     head: Head,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], EncodeError> {
-    if !request.op().version_is_legal(head.version) {
+    let nonce_is_lost = head.version == Version::V1 && head.nonce != 0;
+    if !request.op().version_is_legal(head.version) || nonce_is_lost {
         return Err(EncodeError);
     }
     let mut writer = begin(request.op(), head, out);

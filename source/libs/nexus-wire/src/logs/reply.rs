@@ -2,6 +2,7 @@ use nexus_abi::{Incarnation, Rights, ServiceId};
 
 use crate::bytes::{Reader, Writer};
 use crate::ledger::{AuditReply, LedgerRow};
+use crate::logs::request::lengths_are_legal;
 use crate::logs::{Head, MAGIC, NewRecord, Op, REPLY, SearchReply, Version, begin_reply};
 use crate::{
     EncodeError, Fields, Level, LogStatus, QUERY_RECORDS_MAX, QUERY_REPLY_BYTES_MAX, RecordId,
@@ -35,6 +36,9 @@ impl<'a> Record<'a> {
         let scope_len = usize::from(from.u8()?);
         let message_len = usize::from(from.u16()?);
         let fields_len = usize::from(from.u16()?);
+        if !lengths_are_legal(scope_len, message_len, fields_len) {
+            return None;
+        }
         let scope = from.str(scope_len)?;
         let message = from.str(message_len)?;
         let fields = Fields::parse(from.bytes(fields_len)?).ok()?;
@@ -42,6 +46,8 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        let (scope, message, fields) = (self.scope, self.message, self.fields.as_str());
+        to.require(lengths_are_legal(scope.len(), message.len(), fields.len()));
         to.u64(self.id.0);
         to.u64(self.ts_ns);
         to.u8(self.level.raw());
@@ -148,7 +154,7 @@ impl ClockAnchor {
 }
 
 /// Records of a QUERY reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Records<'a> {
     /// Records ever appended.
     pub total: u64,
@@ -177,7 +183,7 @@ impl<'a> Records<'a> {
 }
 
 /// Clock anchors of an ANCHORS reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Anchors<'a>(&'a [u8]);
 
 impl<'a> Anchors<'a> {
@@ -189,7 +195,7 @@ impl<'a> Anchors<'a> {
 }
 
 /// A decoded reply of logd.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reply<'a> {
     /// A refusal of one of our own operations: no body.
     Plain,
@@ -260,12 +266,12 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     /// [`EncodeError`] if `out` is too short.
-    pub fn encode_plain<'b>(
+    pub fn encode_plain(
         op: Op,
         head: Head,
         status: LogStatus,
-        out: &'b mut [u8],
-    ) -> Result<&'b [u8], EncodeError> {
+        out: &mut [u8],
+    ) -> Result<&[u8], EncodeError> {
         begin_reply(op, head, status, out).finish()
     }
 }
@@ -325,7 +331,7 @@ impl HelloReply {
         Some(Self {
             boot: from.u32()?,
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: Incarnation::new(from.u32()?),
+            incarnation: from.incarnation()?,
             rights: Rights::from_raw(from.u8()?),
             events_per_s: from.u32()?,
             bytes_per_s: from.u32()?,
@@ -405,17 +411,10 @@ impl<'a> QueryWriter<'a> {
     /// Appends a record; `false` and nothing when no more fits.
     #[must_use]
     pub fn record(&mut self, record: &Record<'_>) -> bool {
-        let start = self.writer.len();
-        if usize::from(self.count) == QUERY_RECORDS_MAX {
-            return false;
-        }
-        record.write(&mut self.writer);
-        if self.writer.overflown() {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.count += 1;
-        true
+        let written = usize::from(self.count) < QUERY_RECORDS_MAX
+            && self.writer.attempt(|to| record.write(to));
+        self.count += u16::from(written);
+        written
     }
 
     /// The frame.
@@ -448,16 +447,19 @@ pub fn encode_status<'b>(
 /// # Errors
 /// [`EncodeError`] if `out` is too short or the anchors are more than
 /// [`ClockAnchor::REPLY_MAX`].
-pub fn encode_anchors<'b>(
+pub fn encode_anchors(
     head: Head,
     anchors: impl Iterator<Item = ClockAnchor>,
-    out: &'b mut [u8],
-) -> Result<&'b [u8], EncodeError> {
+    out: &mut [u8],
+) -> Result<&[u8], EncodeError> {
     let mut to = begin_reply(Op::Anchors, head, LogStatus::Ok, out);
     let count_at = to.len();
     to.u16(0);
     let mut count = 0;
     for anchor in anchors {
+        if usize::from(count) == ClockAnchor::REPLY_MAX {
+            return Err(EncodeError);
+        }
         to.u32(anchor.boot);
         to.u64(anchor.mono_ns);
         to.u64(anchor.wall_ns);
@@ -472,12 +474,12 @@ impl AuditReply<'_> {
     ///
     /// # Errors
     /// [`EncodeError`] if `out` is too short or the rows are more than [`Self::ROWS_MAX`].
-    pub fn encode_logd<'b>(
+    pub fn encode_logd(
         head: Head,
         next_cursor: u32,
         rows: impl Iterator<Item = LedgerRow>,
-        out: &'b mut [u8],
-    ) -> Result<&'b [u8], EncodeError> {
+        out: &mut [u8],
+    ) -> Result<&[u8], EncodeError> {
         let mut to = begin_reply(Op::Audit, head, LogStatus::Ok, out);
         Self::write(&mut to, next_cursor, rows)?;
         to.finish()

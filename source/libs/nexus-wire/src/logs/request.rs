@@ -91,10 +91,7 @@ impl<'a> NewRecord<'a> {
         let scope_len = usize::from(from.u8().ok_or(SHORT)?);
         let message_len = usize::from(from.u16().ok_or(SHORT)?);
         let fields_len = usize::from(from.u16().ok_or(SHORT)?);
-        if scope_len > SCOPE_BYTES_MAX
-            || message_len > MESSAGE_BYTES_MAX
-            || fields_len > FIELDS_BYTES_MAX
-        {
+        if !lengths_are_legal(scope_len, message_len, fields_len) {
             return Err(LogStatus::OverLimit);
         }
         let level = Level::from_raw(level).ok_or(SHORT)?;
@@ -105,6 +102,7 @@ impl<'a> NewRecord<'a> {
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.require(lengths_are_legal(self.scope.len(), self.message.len(), self.fields.len()));
         to.u8(self.level.raw());
         to.len8(self.scope.as_bytes());
         to.len16(self.message.as_bytes());
@@ -113,6 +111,10 @@ impl<'a> NewRecord<'a> {
         to.bytes(self.message.as_bytes());
         to.bytes(self.fields);
     }
+}
+
+pub(crate) const fn lengths_are_legal(scope: usize, message: usize, fields: usize) -> bool {
+    scope <= SCOPE_BYTES_MAX && message <= MESSAGE_BYTES_MAX && fields <= FIELDS_BYTES_MAX
 }
 
 /// Several records in one frame: `count:u16` and the records. They were checked for shape.
@@ -173,17 +175,9 @@ impl<'a> AppendBatchWriter<'a> {
     /// Appends a record; `false` and nothing when it does not fit or is beyond its bounds.
     #[must_use]
     pub fn record(&mut self, record: &NewRecord<'_>) -> bool {
-        let start = self.writer.len();
-        record.write(&mut self.writer);
-        let within = record.scope.len() <= SCOPE_BYTES_MAX
-            && record.message.len() <= MESSAGE_BYTES_MAX
-            && record.fields.len() <= FIELDS_BYTES_MAX;
-        if self.writer.overflown() || !within || self.count == u16::MAX {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.count += 1;
-        true
+        let written = self.count < u16::MAX && self.writer.attempt(|to| record.write(to));
+        self.count += u16::from(written);
+        written
     }
 
     /// How many records it has.
@@ -267,7 +261,7 @@ impl<'a> Request<'a> {
             Op::Stats => Self::Stats,
             Op::Hello => Self::Hello,
             Op::AppendBatch => return AppendBatch::read(body).map(Self::AppendBatch),
-            Op::Search => Self::Search(Search::read(&mut body).ok_or(SHORT)?),
+            Op::Search => Self::Search(Search::read(&mut body)?),
             Op::Audit => Self::Audit { cursor: body.u32().ok_or(SHORT)? },
             Op::Status => Self::Status,
             Op::Anchors => Self::Anchors,

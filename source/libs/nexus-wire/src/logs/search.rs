@@ -59,44 +59,48 @@ impl<'a> Search<'a> {
         pair: Fields::EMPTY,
     };
 
-    pub(crate) fn read(from: &mut Reader<'a>) -> Option<Self> {
-        let boot = from.u32()?;
-        let id = RecordId(from.u64()?);
-        let since_ns = from.u64()?;
-        let until_ns = from.u64()?;
-        let service = from.u64()?;
-        let max = from.u16()?;
-        let level_max = Level::from_raw(from.u8()?)?;
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
+        const SHORT: LogStatus = LogStatus::InvalidArgs;
+        let head = Self::read_head(from).ok_or(SHORT)?;
+        let scope_len = usize::from(from.u8().ok_or(SHORT)?);
+        let pair_len = usize::from(from.u16().ok_or(SHORT)?);
+        if scope_len > SCOPE_BYTES_MAX || pair_len > LABELS_BYTES_MAX {
+            return Err(LogStatus::OverLimit);
+        }
+        let scope = from.str(scope_len).ok_or(SHORT)?;
+        let pair = from.bytes(pair_len).ok_or(SHORT)?;
+        let pair = Fields::parse(pair).map_err(|_| SHORT)?;
+        let search = Self { scope, pair, ..head };
+        if search.is_legal() { Ok(search) } else { Err(SHORT) }
+    }
+
+    /// What comes before the texts.
+    fn read_head(from: &mut Reader<'a>) -> Option<Self> {
+        let mut head = Self {
+            boot: from.u32()?,
+            id: RecordId(from.u64()?),
+            since_ns: from.u64()?,
+            until_ns: from.u64()?,
+            service: Some(ServiceId::from_raw(from.u64()?)).filter(|service| service.raw() != 0),
+            max: from.u16()?,
+            level_max: Level::from_raw(from.u8()?)?,
+            ..Self::ALL
+        };
         let flags = from.u8()?;
-        let scope_len = usize::from(from.u8()?);
-        let pair_len = usize::from(from.u16()?);
-        if flags & !(FLAG_BACKWARD | FLAG_GAPS) != 0
-            || scope_len > SCOPE_BYTES_MAX
-            || pair_len > LABELS_BYTES_MAX
-        {
-            return None;
-        }
-        let scope = from.str(scope_len)?;
-        let pair = Fields::parse(from.bytes(pair_len)?).ok()?;
-        if pair.iter().count() > 1 {
-            return None;
-        }
-        Some(Self {
-            boot,
-            id,
-            since_ns,
-            until_ns,
-            service: (service != 0).then(|| ServiceId::from_raw(service)),
-            max,
-            level_max,
-            backward: flags & FLAG_BACKWARD != 0,
-            gaps: flags & FLAG_GAPS != 0,
-            scope,
-            pair,
-        })
+        head.backward = flags & FLAG_BACKWARD != 0;
+        head.gaps = flags & FLAG_GAPS != 0;
+        (flags & !(FLAG_BACKWARD | FLAG_GAPS) == 0).then_some(head)
+    }
+
+    fn is_legal(&self) -> bool {
+        self.scope.len() <= SCOPE_BYTES_MAX
+            && self.pair.as_str().len() <= LABELS_BYTES_MAX
+            && self.pair.iter().count() <= 1
+            && self.service.is_none_or(|service| service.raw() != 0)
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.require(self.is_legal());
         to.u32(self.boot);
         to.u64(self.id.0);
         to.u64(self.since_ns);
@@ -124,7 +128,7 @@ pub enum Found<'a> {
 }
 
 /// A decoded SEARCH reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SearchReply<'a> {
     /// logd's boot number.
     pub boot: u32,
@@ -145,7 +149,7 @@ impl<'a> SearchReply<'a> {
         let total = from.u64()?;
         let dropped = from.u64()?;
         let next_id = RecordId(from.u64()?);
-        let more = from.u8()? != 0;
+        let more = from.flag()?;
         let count = from.u16()?;
         let found = from.rest();
         for _ in 0..count {
@@ -196,19 +200,17 @@ impl<'a> SearchWriter<'a> {
     /// Appends something found; `false` and nothing when it does not fit.
     #[must_use]
     pub fn found(&mut self, found: &Found<'_>) -> bool {
-        let start = self.writer.len();
         let (flags, record) = match found {
             Found::Record(record) => (0, record),
             Found::Gap(record) => (FOUND_GAP, record),
         };
-        self.writer.u8(flags);
-        record.write(&mut self.writer);
-        if self.writer.overflown() || self.count == u16::MAX {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.count += 1;
-        true
+        let written = self.count < u16::MAX
+            && self.writer.attempt(|to| {
+                to.u8(flags);
+                record.write(to);
+            });
+        self.count += u16::from(written);
+        written
     }
 
     /// How many have been appended.

@@ -3,13 +3,19 @@
 //! Body: `seq:u32 values:u16 items:u16`, then `values` pairs `series:u64 value:u64`, then `items`
 //! tagged items. Values come first and have one length, so that the hot part is a plain array.
 
+use crate::TraceId;
 use crate::bytes::{Reader, Writer};
-use crate::metrics::request::{read_span_end, read_span_start, write_span_end, write_span_start};
+use crate::metrics::request::{
+    SHORT, read_span_end, read_span_start, write_span_end, write_span_start,
+};
 use crate::metrics::{Op, SpanEnd, SpanStart, begin};
 use crate::names::{AttrBytes, NameBytes};
-use crate::{BOUNDS_MAX, EncodeError, LossReason, SeriesId, SpanId, SpanStatus, TraceId};
+use crate::{BOUNDS_MAX, EncodeError, LossReason, MetricStatus, SeriesId, SpanId, SpanStatus};
 
 const VALUE_BYTES: usize = 16;
+const BUCKET_BYTES: usize = 9;
+/// Buckets of a histogram, at most: one above all bounds.
+const BUCKETS_MAX: usize = BOUNDS_MAX + 1;
 const TAG_HISTOGRAM: u8 = 1;
 const TAG_SPAN: u8 = 2;
 const TAG_OPEN: u8 = 3;
@@ -50,8 +56,6 @@ pub struct HistogramItem<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SparseBuckets<'a>(&'a [u8]);
 
-const BUCKET_BYTES: usize = 9;
-
 impl<'a> SparseBuckets<'a> {
     /// The buckets in `bytes`; `None` if they are cut, out of order or beyond the last bucket.
     #[must_use]
@@ -59,7 +63,7 @@ impl<'a> SparseBuckets<'a> {
         let buckets = Self(bytes);
         let indexes = || buckets.iter().map(|(index, _)| index);
         let ascending = indexes().zip(indexes().skip(1)).all(|(lower, upper)| lower < upper);
-        let within = indexes().all(|index| usize::from(index) <= BOUNDS_MAX);
+        let within = indexes().all(|index| usize::from(index) < BUCKETS_MAX);
         (bytes.len().is_multiple_of(BUCKET_BYTES) && ascending && within).then_some(buckets)
     }
 
@@ -112,29 +116,36 @@ pub enum Item<'a> {
     },
 }
 
+impl<'a> HistogramItem<'a> {
+    fn read(from: &mut Reader<'a>) -> Result<Self, MetricStatus> {
+        let series = from.u64().and_then(SeriesId::from_raw).ok_or(SHORT)?;
+        let sum = from.u64().ok_or(SHORT)?;
+        let count = usize::from(from.u8().ok_or(SHORT)?);
+        if count > BUCKETS_MAX {
+            return Err(MetricStatus::OverLimit);
+        }
+        let buckets = from.bytes(count * BUCKET_BYTES).and_then(SparseBuckets::new).ok_or(SHORT)?;
+        Ok(Self { series, sum, buckets })
+    }
+}
+
 impl<'a> Item<'a> {
-    fn read(from: &mut Reader<'a>) -> Option<Self> {
-        match from.u8()? {
-            TAG_HISTOGRAM => {
-                let series = SeriesId::from_raw(from.u64()?)?;
-                let sum = from.u64()?;
-                let count = usize::from(from.u8()?);
-                let buckets = SparseBuckets::new(from.bytes(count * BUCKET_BYTES)?)?;
-                Some(Self::Histogram(HistogramItem { series, sum, buckets }))
-            }
+    fn read(from: &mut Reader<'a>) -> Result<Self, MetricStatus> {
+        match from.u8().ok_or(SHORT)? {
+            TAG_HISTOGRAM => HistogramItem::read(from).map(Self::Histogram),
             TAG_SPAN => {
-                let start = read_span_start(from).ok()?;
-                let end_ns = from.u64()?;
-                let status = SpanStatus::from_wire(from.u8()?);
-                Some(Self::Span(WholeSpan { start, end_ns, status }))
+                let start = read_span_start(from)?;
+                let end_ns = from.u64().ok_or(SHORT)?;
+                let status = SpanStatus::from_wire(from.u8().ok_or(SHORT)?);
+                Ok(Self::Span(WholeSpan { start, end_ns, status }))
             }
-            TAG_OPEN => read_span_start(from).ok().map(Self::Open),
-            TAG_CLOSE => read_span_end(from).ok().map(Self::Close),
+            TAG_OPEN => read_span_start(from).map(Self::Open),
+            TAG_CLOSE => read_span_end(from).map(Self::Close),
             TAG_LOST => {
-                let reason = LossReason::from_raw(from.u8()?)?;
-                Some(Self::Lost { reason, count: from.u64()? })
+                let reason = from.u8().and_then(LossReason::from_raw).ok_or(SHORT)?;
+                Ok(Self::Lost { reason, count: from.u64().ok_or(SHORT)? })
             }
-            _ => None,
+            _ => Err(SHORT),
         }
     }
 
@@ -144,7 +155,7 @@ impl<'a> Item<'a> {
                 to.u8(TAG_HISTOGRAM);
                 to.u64(item.series.raw());
                 to.u64(item.sum);
-                to.u8((item.buckets.0.len() / BUCKET_BYTES) as u8);
+                to.count8(item.buckets.0.len() / BUCKET_BYTES);
                 to.bytes(item.buckets.0);
             }
             Self::Span(span) => {
@@ -185,22 +196,22 @@ impl<'a> Item<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn read(mut body: Reader<'a>) -> Option<Self> {
-        let seq = body.u32()?;
-        let value_count = usize::from(body.u16()?);
-        let item_count = body.u16()?;
-        let values = body.bytes(value_count * VALUE_BYTES)?;
+    pub(crate) fn read(mut body: Reader<'a>) -> Result<Self, MetricStatus> {
+        let seq = body.u32().ok_or(SHORT)?;
+        let value_count = usize::from(body.u16().ok_or(SHORT)?);
+        let item_count = body.u16().ok_or(SHORT)?;
+        let values = body.bytes(value_count * VALUE_BYTES).ok_or(SHORT)?;
         let items = body.rest();
         for _ in 0..item_count {
             Item::read(&mut body)?;
         }
-        body.end()?;
-        Some(Self { seq, values, items, item_count })
+        body.end().ok_or(SHORT)?;
+        Ok(Self { seq, values, items, item_count })
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         to.u32(self.seq);
-        to.u16((self.values.len() / VALUE_BYTES) as u16);
+        to.count16(self.values.len() / VALUE_BYTES);
         to.u16(self.item_count);
         to.bytes(self.values);
         to.bytes(self.items);
@@ -219,7 +230,7 @@ impl<'a> Batch<'a> {
     /// The tagged items, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'a>> + 'a {
         let mut rest = Reader::new(self.items);
-        core::iter::from_fn(move || Item::read(&mut rest))
+        core::iter::from_fn(move || Item::read(&mut rest).ok())
     }
 
     /// Values and items together: what the budget of events is charged.
@@ -262,33 +273,24 @@ impl<'a> BatchWriter<'a> {
         if self.items > 0 || self.values == u16::MAX {
             return false;
         }
-        let written = self.append(|writer| {
-            writer.u64(series.raw());
-            writer.u64(value);
+        let written = self.writer.attempt(|to| {
+            to.u64(series.raw());
+            to.u64(value);
         });
         self.values += u16::from(written);
         written
     }
 
-    /// Appends an item; `false` and nothing when it does not fit.
+    /// Appends an item; `false` and nothing when it does not fit. A span's status `abandoned`
+    /// goes as an error.
     #[must_use]
     pub fn item(&mut self, item: &Item<'_>) -> bool {
         if self.items == u16::MAX {
             return false;
         }
-        let written = self.append(|writer| item.write(writer));
+        let written = self.writer.attempt(|to| item.write(to));
         self.items += u16::from(written);
         written
-    }
-
-    fn append(&mut self, write: impl FnOnce(&mut Writer<'a>)) -> bool {
-        let start = self.writer.len();
-        write(&mut self.writer);
-        let fits = !self.writer.overflown();
-        if !fits {
-            self.writer.rewind(start);
-        }
-        fits
     }
 
     /// Whether nothing was appended.

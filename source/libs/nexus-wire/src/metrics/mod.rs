@@ -81,7 +81,8 @@ fn decode_head(frame: &[u8]) -> Result<(u8, u32, &[u8]), Refusal> {
 /// Encodes a request to the front of `out`. For BATCH see [`BatchWriter`].
 ///
 /// # Errors
-/// [`EncodeError`] if `out` is too short.
+/// [`EncodeError`] if `out` is too short, or if no frame may carry the value: more than `i64::MAX`
+/// added or observed, a [`Resume`] of a 0, a [`Register`] whose kind was changed under its bounds.
 pub fn encode<'b>(
     request: &Request<'_>,
     nonce: u32,

@@ -56,7 +56,8 @@ impl<'a> Registered<'a> {
     }
 }
 
-/// Answer to BATCH, whatever its status: cumulative, so that only the last one matters.
+/// Answer to a BATCH that was understood, whatever its status: cumulative, so that only the last
+/// one matters. One that was refused for its shape or its sender's budget may be answered plainly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BatchAck {
     /// Every BATCH up to this one has been applied.
@@ -67,7 +68,7 @@ pub struct BatchAck {
 }
 
 /// A decoded reply of metricsd.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reply<'a> {
     /// Nothing but a status: version 1, UPDATE, and every refusal but BATCH's.
     Plain,
@@ -109,7 +110,7 @@ impl<'a> Reply<'a> {
     fn read(op: Op, status: MetricStatus, from: &mut Reader<'a>) -> Option<Self> {
         let succeeded = matches!(status, MetricStatus::Ok | MetricStatus::Folded);
         Some(match op {
-            Op::Batch if !from.rest().is_empty() => {
+            Op::Batch if succeeded || !from.rest().is_empty() => {
                 Self::Batch(BatchAck { applied_seq: from.u32()?, refused_items: from.u32()? })
             }
             _ if !succeeded => Self::Plain,
@@ -132,9 +133,9 @@ impl HelloReply {
         Some(Self {
             epoch: from.u32()?,
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: Incarnation::new(from.u32()?),
+            incarnation: from.incarnation()?,
             rights: Rights::from_raw(from.u8()?),
-            resumed: from.u8()? != 0,
+            resumed: from.flag()?,
             applied_seq: from.u32()?,
             events_per_s: from.u32()?,
             bytes_per_s: from.u32()?,
@@ -171,7 +172,7 @@ impl Registered<'_> {
     /// Encodes the reply to `op` (REGISTER or LOOKUP) with `ok` or `folded`.
     ///
     /// # Errors
-    /// [`EncodeError`] if `out` is too short.
+    /// [`EncodeError`] if `out` is too short, or for another operation or status.
     pub fn encode<'b>(
         &self,
         op: Op,
@@ -180,9 +181,11 @@ impl Registered<'_> {
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
         let mut to = Writer::new(out);
+        to.require(matches!(op, Op::Register | Op::Lookup));
+        to.require(matches!(status, MetricStatus::Ok | MetricStatus::Folded));
         to.bytes(&plain_reply(op.raw(), status, nonce));
         to.u64(self.series.raw());
-        to.u8((self.bounds.len() / 8) as u8);
+        to.count8(self.bounds.len() / 8);
         to.bytes(self.bounds);
         to.finish()
     }
@@ -210,12 +213,12 @@ impl AuditReply<'_> {
     ///
     /// # Errors
     /// [`EncodeError`] if `out` is too short or the rows are more than [`Self::ROWS_MAX`].
-    pub fn encode_metricsd<'b>(
+    pub fn encode_metricsd(
         nonce: u32,
         next_cursor: u32,
         rows: impl Iterator<Item = LedgerRow>,
-        out: &'b mut [u8],
-    ) -> Result<&'b [u8], EncodeError> {
+        out: &mut [u8],
+    ) -> Result<&[u8], EncodeError> {
         let mut to = begin_reply(Op::Audit, nonce, out);
         Self::write(&mut to, next_cursor, rows)?;
         to.finish()

@@ -131,7 +131,7 @@ pub struct SpanEnd<'a> {
     pub attrs: AttrBytes<'a>,
 }
 
-/// The life that a HELLO wants to go on with.
+/// The life that a HELLO wants to go on with; neither number is 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Resume {
     /// Boot number of metricsd that the client knew.
@@ -170,10 +170,15 @@ impl<'a> Register<'a> {
     }
 
     /// With upper bounds of buckets, given as little-endian words (see [`bounds_to_bytes`]).
-    /// `None` if they are more than 24, cut, or do not ascend.
+    /// `None` if they are more than 24, cut, or do not ascend, or if this is no histogram.
     #[must_use]
     pub fn with_bounds(self, bounds: &'a [u8]) -> Option<Self> {
-        bounds_are_legal(bounds).then_some(Self { bounds, ..self })
+        let registration = Self { bounds, ..self };
+        (registration.kind_may_have_bounds() && bounds_are_legal(bounds)).then_some(registration)
+    }
+
+    fn kind_may_have_bounds(&self) -> bool {
+        self.kind == Kind::Histogram || self.bounds.is_empty()
     }
 
     /// The bounds asked for; none: metricsd chooses.
@@ -216,7 +221,7 @@ pub struct Lookup<'a> {
 /// A request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
-    /// Adds to a counter.
+    /// Adds to a counter; at most `i64::MAX`.
     CounterInc(Update<'a, u64>),
     /// Sets a gauge.
     GaugeSet(Update<'a, i64>),
@@ -264,7 +269,8 @@ pub enum Request<'a> {
     Status,
 }
 
-const SHORT: MetricStatus = MetricStatus::InvalidArgs;
+/// What is answered to everything malformed.
+pub(crate) const SHORT: MetricStatus = MetricStatus::InvalidArgs;
 
 impl<'a> Request<'a> {
     /// The operation.
@@ -304,7 +310,7 @@ impl<'a> Request<'a> {
             Op::Register => read_register(body),
             Op::Lookup => read_lookup(body),
             Op::Update => read_update_by_id(body).ok_or(SHORT),
-            Op::Batch => Batch::read(body).map(Self::Batch).ok_or(SHORT),
+            Op::Batch => Batch::read(body).map(Self::Batch),
             Op::Scrape => read_scrape(body).ok_or(SHORT),
             Op::Spans => read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT),
             Op::Audit => read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT),
@@ -315,6 +321,7 @@ impl<'a> Request<'a> {
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         match self {
             Self::CounterInc(update) | Self::HistObserve(update) => {
+                to.require(update.value <= i64::MAX.cast_unsigned());
                 write_update(to, update.name, update.labels, update.value);
             }
             Self::GaugeSet(update) => {
@@ -323,9 +330,14 @@ impl<'a> Request<'a> {
             Self::SpanStart(start) => write_span_start(to, start),
             Self::SpanEnd(end) => write_span_end(to, end),
             Self::Ping | Self::Status => {}
-            Self::Hello(resume) => {
-                to.u32(resume.map_or(0, |resume| resume.epoch));
-                to.u32(resume.map_or(0, |resume| resume.incarnation.raw()));
+            Self::Hello(None) => {
+                to.u32(0);
+                to.u32(0);
+            }
+            Self::Hello(Some(resume)) => {
+                to.require(resume.epoch != 0 && resume.incarnation.raw() != 0);
+                to.u32(resume.epoch);
+                to.u32(resume.incarnation.raw());
             }
             Self::Register(register) => write_register(to, register),
             Self::Lookup(lookup) => {
@@ -430,14 +442,12 @@ pub(crate) fn write_span_end(to: &mut Writer<'_>, end: &SpanEnd<'_>) {
 
 fn read_hello(mut body: Reader<'_>) -> Option<Request<'_>> {
     let epoch = body.u32()?;
-    let incarnation = body.u32()?;
+    let incarnation = body.incarnation()?;
     body.end()?;
-    let resume = Resume { epoch, incarnation: nexus_abi::Incarnation::new(incarnation) };
-    match (epoch, incarnation) {
+    match (epoch, incarnation.raw()) {
         (0, 0) => Some(Request::Hello(None)),
         (0, _) | (_, 0) => None,
-        (_, over) if over > nexus_abi::Incarnation::MAX.raw() => None,
-        _ => Some(Request::Hello(Some(resume))),
+        _ => Some(Request::Hello(Some(Resume { epoch, incarnation }))),
     }
 }
 
@@ -456,20 +466,18 @@ fn read_register(mut body: Reader<'_>) -> Result<Request<'_>, MetricStatus> {
     let help = body.str(help_len).and_then(Help::new).ok_or(SHORT)?;
     let bounds = body.bytes(bounds_len * 8).ok_or(SHORT)?;
     body.end().ok_or(SHORT)?;
-    if kind != Kind::Histogram && !bounds.is_empty() {
-        return Err(SHORT);
-    }
     let register = Register::new(kind, unit, name, labels, help).with_bounds(bounds);
     register.map(Request::Register).ok_or(SHORT)
 }
 
 fn write_register(to: &mut Writer<'_>, register: &Register<'_>) {
+    to.require(register.kind_may_have_bounds());
     to.u8(register.kind.raw());
     to.u8(register.unit.raw());
     to.len8(register.name.as_bytes());
     to.len16(register.labels.as_bytes());
     to.len8(register.help.as_str().as_bytes());
-    to.u8((register.bounds.len() / 8) as u8);
+    to.count8(register.bounds.len() / 8);
     to.bytes(register.name.as_bytes());
     to.bytes(register.labels.as_bytes());
     to.bytes(register.help.as_str().as_bytes());
@@ -501,11 +509,7 @@ fn read_update_by_id(mut body: Reader<'_>) -> Option<Request<'_>> {
 
 fn read_scrape(mut body: Reader<'_>) -> Option<Request<'_>> {
     let cursor = body.u32()?;
-    let with_help = match body.u8()? {
-        0 => false,
-        1 => true,
-        _ => return None,
-    };
+    let with_help = body.flag()?;
     body.end()?;
     Some(Request::Scrape { cursor, with_help })
 }

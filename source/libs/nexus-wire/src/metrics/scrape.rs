@@ -146,7 +146,8 @@ impl<'a> SeriesValue<'a> {
             Self::Gauge(value) => to.i64(value),
             Self::Histogram { sum, bounds, counts } => {
                 to.i128(sum);
-                to.u8((bounds.len() / 8) as u8);
+                to.require(bounds.len() <= BOUNDS_MAX * 8 && counts.len() == bounds.len() + 8);
+                to.count8(bounds.len() / 8);
                 to.bytes(bounds);
                 to.bytes(counts);
             }
@@ -161,6 +162,9 @@ impl<'a> SeriesView<'a> {
         let kind = Kind::from_raw(from.u8()?)?;
         let unit = Unit::from_raw(from.u8()?)?;
         let flags = from.u8()?;
+        if flags & !(FLAG_OVERFLOW | FLAG_CATCHUP) != 0 {
+            return None;
+        }
         let name_len = usize::from(from.u8()?);
         let labels_len = usize::from(from.u16()?);
         let help_len = usize::from(from.u8()?);
@@ -205,7 +209,7 @@ impl<'a> SeriesView<'a> {
 }
 
 /// A decoded SCRAPE reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ScrapeReply<'a> {
     /// Cursor of the next request; 0: that was all.
     pub next_cursor: u32,
@@ -262,14 +266,9 @@ impl<'a> ScrapeWriter<'a> {
     /// Appends a series; `false` and nothing when it does not fit.
     #[must_use]
     pub fn series(&mut self, series: &SeriesView<'_>) -> bool {
-        let start = self.writer.len();
-        series.write(&mut self.writer);
-        if self.writer.overflown() || self.count == u16::MAX {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.count += 1;
-        true
+        let written = self.count < u16::MAX && self.writer.attempt(|to| series.write(to));
+        self.count += u16::from(written);
+        written
     }
 
     /// The frame; `next_cursor` 0 says that that was all.

@@ -25,14 +25,20 @@ impl<'a> LiveSpan<'a> {
     fn read(from: &mut Reader<'a>) -> Option<Self> {
         Some(Self {
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: Incarnation::new(from.u32()?),
+            incarnation: from.incarnation()?,
             start: read_span_start(from).ok()?,
         })
+    }
+
+    fn write(&self, to: &mut Writer<'_>) {
+        to.u64(self.service.raw());
+        to.u32(self.incarnation.raw());
+        write_span_start(to, &self.start);
     }
 }
 
 /// A decoded SPANS reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SpansReply<'a> {
     /// Cursor of the next request; 0: that was all.
     pub next_cursor: u32,
@@ -85,16 +91,9 @@ impl<'a> SpansWriter<'a> {
     /// Appends a span; `false` and nothing when it does not fit.
     #[must_use]
     pub fn span(&mut self, span: &LiveSpan<'_>) -> bool {
-        let start = self.writer.len();
-        self.writer.u64(span.service.raw());
-        self.writer.u32(span.incarnation.raw());
-        write_span_start(&mut self.writer, &span.start);
-        if self.writer.overflown() || self.count == u16::MAX {
-            self.writer.rewind(start);
-            return false;
-        }
-        self.count += 1;
-        true
+        let written = self.count < u16::MAX && self.writer.attempt(|to| span.write(to));
+        self.count += u16::from(written);
+        written
     }
 
     /// The frame; `next_cursor` 0 says that that was all.

@@ -1,0 +1,77 @@
+//! The field's frames: each line of `vectors/*.jsonl` is tested, and none is skipped silently.
+//!
+//! `timed.jsonl` belongs to a service whose frames this crate does not have. Its lines are kept
+//! for that service; here they only show that our decoders take none of them for their own.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+#[path = "vectors/json.rs"]
+mod json;
+#[path = "vectors/logd.rs"]
+mod logd;
+#[path = "vectors/metricsd.rs"]
+mod metricsd;
+
+use json::{Line, lines};
+use nexus_abi::ServiceId;
+use nexus_wire::{logs, metrics};
+
+#[test]
+fn every_line_for_metricsd_holds() {
+    let lines = lines(include_str!("vectors/metricsd.jsonl"));
+    let counts = json::count(&lines, metricsd::check);
+    let expected = [
+        ("encode_reject", 6),
+        ("ids", 2),
+        ("invalid reply", 4),
+        ("invalid request", 23),
+        ("reply", 10),
+        ("request", 14),
+    ];
+    assert_eq!(counts, expected);
+    assert_eq!(lines.len(), 59);
+}
+
+#[test]
+fn every_line_for_logd_holds() {
+    let lines = lines(include_str!("vectors/logd.jsonl"));
+    let counts = json::count(&lines, logd::check);
+    assert_eq!(counts, [("invalid request", 9), ("reply", 2), ("request", 10)]);
+    assert_eq!(lines.len(), 21);
+}
+
+#[test]
+fn every_service_has_its_id() {
+    let lines = lines(include_str!("vectors/service_id.jsonl"));
+    let counts = json::count(&lines, |line| {
+        let id = ServiceId::from_name(line.text("name"));
+        assert_eq!(id.raw().to_string(), line.top("service_id"));
+        assert_eq!(id.raw().to_le_bytes().to_vec(), line.frame());
+        assert_eq!(format!("{:08x}", id.span_prefix()), line.top("span_prefix_hex"));
+        "service id"
+    });
+    assert_eq!(counts, [("service id", 10)]);
+    assert_eq!(lines.len(), 10);
+}
+
+#[test]
+fn frames_of_timed_are_nobodys_here() {
+    let lines = lines(include_str!("vectors/timed.jsonl"));
+    let counts = json::count(&lines, |line: &Line| {
+        let frame = line.frame();
+        assert_eq!(line.top("proto"), "timed");
+        assert!(metrics::decode(&frame).is_err() && logs::decode(&frame).is_err());
+        "not ours"
+    });
+    assert_eq!(counts, [("not ours", 6)]);
+    assert_eq!(lines.len(), 6);
+}
+
+#[test]
+fn a_changed_line_fails() {
+    let changed =
+        include_str!("vectors/metricsd.jsonl").replacen("\"delta\":\"3\"", "\"delta\":\"4\"", 1);
+    let lines = lines(&changed);
+    let failed = std::panic::catch_unwind(|| json::count(&lines, metricsd::check));
+    assert!(failed.is_err());
+}
