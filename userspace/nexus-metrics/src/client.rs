@@ -1,0 +1,268 @@
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use nexus_bounded::Mono;
+use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
+
+use crate::attrs::{self, AttrValue};
+use crate::bounds::Bounds;
+use crate::cells::Pages;
+use crate::gauges::Gauges;
+use crate::handles::{Counter, Gauge, Handle, Histogram};
+use crate::lane::{Lane, LaneLease, Lanes};
+use crate::loss::Losses;
+use crate::record::{AttrText, Record};
+use crate::registry::{Place, Refused, Registry, Request, Series};
+use crate::span::SpanContext;
+use crate::span_names::SpanNames;
+use crate::threads::{self, Lock};
+
+/// Everything that one process records, before it is sent.
+///
+/// Programs use the one of their process through the macros and [`global`]. A program that plays
+/// several processes, such as a simulation, makes one for each and says what happens in it by the
+/// methods here, times included. A handle belongs to the client that gave it.
+pub struct Client {
+    pages: Pages,
+    gauges: Gauges,
+    registry: Registry,
+    losses: Losses,
+    /// The last number that a span got.
+    ids: AtomicU64,
+    span_names: SpanNames,
+    lanes: Lanes,
+    /// The lane of those who have no thread of their own, one at a time.
+    own_lane: Lane,
+    own_lane_turn: Lock<()>,
+    /// How its times are told, where they are not absolute.
+    clock: Option<fn() -> u64>,
+}
+
+static GLOBAL: Client = Client::with_clock(Some(threads::local_now));
+
+/// What this process records.
+#[must_use]
+pub const fn global() -> &'static Client {
+    &GLOBAL
+}
+
+/// A span begun by [`Client::begin_span`]; it goes on until [`Client::end_span`].
+#[must_use = "a span that is never ended is closed as abandoned"]
+pub struct OpenSpan(Record);
+
+impl OpenSpan {
+    /// This span as a parent of others.
+    #[must_use]
+    pub const fn context(&self) -> SpanContext {
+        SpanContext::local(self.0.span, self.0.trace)
+    }
+}
+
+impl Client {
+    /// A client that has recorded nothing. Its times are absolute, as metricsd's.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_clock(None)
+    }
+
+    const fn with_clock(clock: Option<fn() -> u64>) -> Self {
+        Self {
+            pages: Pages::new(),
+            gauges: Gauges::new(),
+            registry: Registry::new(),
+            losses: Losses::new(),
+            ids: AtomicU64::new(0),
+            span_names: SpanNames::new(),
+            lanes: Lanes::new(),
+            own_lane: Lane::new(),
+            own_lane_turn: Lock::new(()),
+            clock,
+        }
+    }
+
+    /// The counter of this name and these labels, for names that are known only at run time.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing is counted then.
+    pub fn counter(
+        &self,
+        name: MetricName<'_>,
+        labels: &[(&str, &str)],
+    ) -> Result<Counter, Refused> {
+        self.resolve(Kind::Counter, name, labels, Bounds::COUNT)
+    }
+
+    /// The gauge of this name and these labels.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing is set then.
+    pub fn gauge(&self, name: MetricName<'_>, labels: &[(&str, &str)]) -> Result<Gauge, Refused> {
+        self.resolve(Kind::Gauge, name, labels, Bounds::COUNT)
+    }
+
+    /// The histogram of this name and these labels; if it is new it gets these bounds.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing is observed then.
+    pub fn histogram(
+        &self,
+        name: MetricName<'_>,
+        labels: &[(&str, &str)],
+        bounds: Bounds,
+    ) -> Result<Histogram, Refused> {
+        self.resolve(Kind::Histogram, name, labels, bounds)
+    }
+
+    fn resolve<H: Handle>(
+        &self,
+        kind: Kind,
+        name: MetricName<'_>,
+        labels: &[(&str, &str)],
+        bounds: Bounds,
+    ) -> Result<H, Refused> {
+        let request = Request { kind, unit: Unit::None, name: name.as_str(), help: "", bounds };
+        let place = self.registry.resolve(request, labels)?;
+        H::at(Some(place)).ok_or(Refused::Illegal)
+    }
+
+    /// Adds to a counter of this client.
+    pub fn add(&self, counter: Counter, count: u64) {
+        self.pages.add_shared(counter.cell(), count);
+    }
+
+    /// Sets a gauge of this client.
+    pub fn set(&self, gauge: Gauge, value: i64) {
+        match gauge.place() {
+            Some(gauge) => self.gauges.set(gauge, value),
+            None => self.losses.add(LossReason::SeriesTableFull, 1),
+        }
+    }
+
+    /// Observes into a histogram of this client.
+    pub fn observe(&self, histogram: Histogram, value: u64) {
+        let (bucket, sum, value) = histogram.cells(value);
+        self.pages.add_shared(bucket, 1);
+        self.pages.add_shared(sum, value);
+    }
+
+    /// Begins a span at `now`. Without `parent` it begins a trace. `None`, counted: too many are
+    /// open, or have names of their own.
+    pub fn begin_span(
+        &self,
+        name: SpanName<'_>,
+        parent: Option<SpanContext>,
+        now: Mono,
+    ) -> Option<OpenSpan> {
+        let span = self.next_local();
+        let begun = self.span_names.intern(name.as_str()).and_then(|name| {
+            let mut record = Record {
+                name,
+                trace: parent.map_or(span, SpanContext::trace),
+                span,
+                parent: parent.map_or(0, SpanContext::span),
+                start: now.0,
+                end: 0,
+                status: SpanStatus::Ok,
+                slot: 0,
+                attrs: AttrText::EMPTY,
+                start_attrs: 0,
+            };
+            let begun = self.own_lane_turn.with(|()| self.own_lane.begin(&mut record));
+            begun.then_some(OpenSpan(record))
+        });
+        if begun.is_none() {
+            self.losses.add(LossReason::SpanRingFull, 1);
+        }
+        begun
+    }
+
+    /// Adds an attribute to a span of [`Self::begin_span`], for when it ends.
+    pub fn span_attr(&self, span: &mut OpenSpan, key: &str, value: impl AttrValue) {
+        if !attrs::append(&mut span.0.attrs, key, &value) {
+            self.losses.add(LossReason::TooLarge, 1);
+        }
+    }
+
+    /// Ends a span of [`Self::begin_span`] at `now`.
+    pub fn end_span(&self, span: OpenSpan, now: Mono, status: SpanStatus) {
+        let record = Record { end: now.0, status, ..span.0 };
+        if !self.own_lane_turn.with(|()| self.own_lane.end(&record)) {
+            self.losses.add(LossReason::SpanRingFull, 1);
+        }
+    }
+
+    /// Notes that something was lost outside of this crate, so that metricsd hears of it.
+    pub fn lost(&self, reason: LossReason, count: u64) {
+        self.losses.add(reason, count);
+    }
+
+    pub(crate) const fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    pub(crate) const fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    pub(crate) const fn span_names(&self) -> &SpanNames {
+        &self.span_names
+    }
+
+    pub(crate) fn lease_lane(&'static self) -> Option<LaneLease> {
+        self.lanes.lease(&self.losses)
+    }
+
+    /// Lane number `at`; the first is [`Self::own_lane`].
+    pub(crate) fn lane(&self, at: usize) -> Option<&Lane> {
+        if at == 0 { Some(&self.own_lane) } else { self.lanes.get(at - 1) }
+    }
+
+    pub(crate) const fn own_lane(&self) -> &Lane {
+        &self.own_lane
+    }
+
+    /// A number for a span, never 0 in its low half: numbers of a second lap follow the first.
+    #[inline]
+    pub(crate) fn next_local(&self) -> u32 {
+        loop {
+            let next = self.ids.fetch_add(1, Relaxed).wrapping_add(1) as u32;
+            if next != 0 {
+                return next;
+            }
+        }
+    }
+
+    /// What must be added to the times in here to have absolute ones, if it is `now`.
+    pub(crate) fn offset(&self, now: Mono) -> u64 {
+        self.clock.map_or(0, |clock| now.0.saturating_sub(clock()))
+    }
+
+    /// The value of a series to the front of `out`; `false` for a gauge that was never set.
+    pub(crate) fn read(&self, series: &Series, out: &mut [u64]) -> bool {
+        let words = series.place.words() as u32;
+        match series.place {
+            Place::Counter(cell) | Place::Histogram(cell, _) => {
+                self.pages.read(cell.raw()..cell.raw() + words, out);
+                true
+            }
+            Place::Gauge(gauge) => {
+                let value = self.gauges.read(gauge);
+                out.iter_mut().take(1).for_each(|word| *word = value.unwrap_or(0).cast_unsigned());
+                value.is_some()
+            }
+        }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,98 @@
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+
+use spin::Once;
+
+use crate::handles::{Counter, Gauge, Handle, Histogram};
+use crate::limits::FAMILY_SLOTS;
+use crate::names::StaticKey;
+use crate::registry::Spec;
+use crate::sites;
+
+/// Counters of one name whose labels' values are known only at run time.
+pub type CounterFamily<const K: usize> = Family<Counter, K>;
+/// Gauges of one name whose labels' values are known only at run time.
+pub type GaugeFamily<const K: usize> = Family<Gauge, K>;
+/// Histograms of one name whose labels' values are known only at run time.
+pub type HistogramFamily<const K: usize> = Family<Histogram, K>;
+
+/// Series of one metric, told apart by the values of `K` labels. Made by
+/// [`crate::counter_family!`] and its like.
+///
+/// It remembers 64 sets of values; a known set is found without a lock and without allocation.
+/// What comes beyond shares one series whose labels all have the value `_overflow`.
+pub struct Family<H, const K: usize> {
+    spec: Spec,
+    keys: [StaticKey; K],
+    slots: [Once<Slot<H, K>>; FAMILY_SLOTS],
+    overflow: Once<H>,
+    of: PhantomData<H>,
+}
+
+struct Slot<H, const K: usize> {
+    values: [Box<str>; K],
+    handle: H,
+}
+
+impl<H: Handle, const K: usize> Family<H, K> {
+    /// A family of this metric with these labels.
+    ///
+    /// # Panics
+    /// If a label comes twice. In a `static` that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn new(spec: Spec, keys: [StaticKey; K]) -> Self {
+        crate::names::distinct(&keys);
+        let slots = [const { Once::new() }; FAMILY_SLOTS];
+        Self { spec, keys, slots, overflow: Once::new(), of: PhantomData }
+    }
+
+    /// The handle for these values, in the order of the labels. Values that cannot be labels
+    /// (control characters, too long) are counted in the overflow series too.
+    pub fn with(&self, values: [&str; K]) -> H {
+        let start = hash(&values);
+        for probe in 0..FAMILY_SLOTS {
+            let slot = &self.slots[(start + probe) % FAMILY_SLOTS];
+            let Some(slot) = slot.get().or_else(|| self.fill(slot, &values)) else { break };
+            if slot.values.iter().zip(values).all(|(known, value)| **known == *value) {
+                return slot.handle;
+            }
+        }
+        self.overflow()
+    }
+
+    /// Fills an empty slot, unless somebody else was faster: then it is his. `None`: there is no
+    /// series for these values.
+    #[cold]
+    fn fill<'a>(
+        &'a self,
+        slot: &'a Once<Slot<H, K>>,
+        values: &[&str; K],
+    ) -> Option<&'a Slot<H, K>> {
+        let handle = sites::try_resolve(&self.spec, &self.labels(values))?;
+        Some(slot.call_once(|| Slot { values: values.map(Box::from), handle }))
+    }
+
+    fn labels<'a>(&self, values: &[&'a str; K]) -> [(&'static str, &'a str); K] {
+        core::array::from_fn(|at| (self.keys[at].as_str(), values[at]))
+    }
+
+    #[cold]
+    fn overflow(&self) -> H {
+        sites::count_overflow();
+        let make = || {
+            let labels = self.labels(&["_overflow"; K]);
+            sites::try_resolve(&self.spec, &labels).unwrap_or_else(sites::overflow)
+        };
+        *self.overflow.call_once(make)
+    }
+}
+
+/// Spreads label sets over slots; nothing but speed depends on it.
+fn hash(values: &[&str]) -> usize {
+    let bytes = values.iter().flat_map(|value| value.bytes().chain([0]));
+    let mixed = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (mixed >> 32) as usize
+}

@@ -1,0 +1,189 @@
+//! Names that are checked while the program is compiled.
+
+use nexus_wire::{LABELS_BYTES_MAX, NAME_BYTES_MAX};
+
+/// Name of a metric or of a span, written in the source: a lower-case letter, then lower-case
+/// letters, digits, `_`, `.` and `-`, 48 bytes at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StaticName(&'static str);
+
+impl StaticName {
+    /// The name in a literal.
+    ///
+    /// # Panics
+    /// If it is not a name. In the macros that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn literal(text: &'static str) -> Self {
+        assert!(!text.is_empty() && text.len() <= NAME_BYTES_MAX, "a name has 1 to 48 bytes");
+        assert!(text.as_bytes()[0].is_ascii_lowercase(), "a name begins with a lower-case letter");
+        assert!(has_key_characters(text), "a name has only a-z, 0-9, `_`, `.` and `-`");
+        Self(text)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Key of a label or of an attribute, written in the source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct StaticKey(&'static str);
+
+impl StaticKey {
+    /// The key in a literal.
+    ///
+    /// # Panics
+    /// If it is not a key, or claims an identity. In the macros that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn literal(text: &'static str) -> Self {
+        assert!(!text.is_empty() && text.len() <= NAME_BYTES_MAX, "a key has 1 to 48 bytes");
+        assert!(has_key_characters(text), "a key has only a-z, 0-9, `_`, `.` and `-`");
+        assert!(!claims_identity(text), "who records is stamped by the system, not said in a key");
+        Self(text)
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Labels written in the source: keys and values, none twice.
+#[derive(Clone, Copy, Debug)]
+pub struct StaticLabels(&'static [(&'static str, &'static str)]);
+
+impl StaticLabels {
+    /// The labels in literals.
+    ///
+    /// # Panics
+    /// If a key is none or comes twice, a value has control characters, or all together are
+    /// longer than 192 bytes. In the macros that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn literal(pairs: &'static [(&'static str, &'static str)]) -> Self {
+        let mut bytes = 0;
+        let mut at = 0;
+        while at < pairs.len() {
+            let (key, value) = pairs[at];
+            let _ = StaticKey::literal(key);
+            assert!(is_one_line(value), "a label's value has no control characters");
+            assert!(!has_key(pairs, at, key), "a label comes once");
+            bytes += key.len() + value.len() + 2;
+            at += 1;
+        }
+        assert!(bytes <= LABELS_BYTES_MAX, "labels have at most 192 bytes");
+        Self(pairs)
+    }
+
+    /// Keys and values as written.
+    #[must_use]
+    pub const fn pairs(self) -> &'static [(&'static str, &'static str)] {
+        self.0
+    }
+}
+
+/// Whether one of the first `count` pairs has this key.
+const fn has_key(pairs: &[(&str, &str)], count: usize, key: &str) -> bool {
+    let mut at = 0;
+    while at < count {
+        if same(pairs[at].0, key) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Checks that no key comes twice; for the keys of one call.
+///
+/// # Panics
+/// If one does. In the macros that is a compile error.
+#[doc(hidden)]
+#[track_caller]
+pub const fn distinct(keys: &[StaticKey]) {
+    let mut at = 0;
+    while at < keys.len() {
+        let mut other = 0;
+        while other < at {
+            assert!(!same(keys[at].0, keys[other].0), "a key comes once");
+            other += 1;
+        }
+        at += 1;
+    }
+}
+
+const fn claims_identity(key: &str) -> bool {
+    same(key, "service")
+        || same(key, "service_id")
+        || same(key, "sender_service_id")
+        || same(key, "requester_id")
+}
+
+const fn has_key_characters(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+const fn is_one_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at].is_ascii_control() {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_keys_are_those_of_the_wire() {
+        for key in ["service", "service_id", "sender_service_id", "requester_id", "svc", "service_"]
+        {
+            assert_eq!(claims_identity(key), nexus_wire::is_identity_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a label comes once")]
+    fn a_label_that_comes_twice_is_refused() {
+        let _ = StaticLabels::literal(&[("a", "1"), ("b", "2"), ("a", "3")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "control characters")]
+    fn a_newline_in_a_label_is_refused() {
+        let _ = StaticLabels::literal(&[("a", "1\n")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "begins with a lower-case letter")]
+    fn a_name_that_begins_with_a_digit_is_refused() {
+        let _ = StaticName::literal("9lives");
+    }
+}
