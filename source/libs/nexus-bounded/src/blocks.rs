@@ -68,11 +68,12 @@ impl BlockStore {
 
     /// Stores the bytes of `parts` one after another, or nothing if they do not fit.
     pub fn store(&mut self, parts: &[&[u8]]) -> Option<BlockChain> {
-        let len = parts.iter().map(|part| part.len()).sum::<usize>();
-        if Self::blocks_for(len) > self.free_blocks as usize {
+        let bytes = parts.iter().map(|part| part.len()).sum::<usize>();
+        let len = u32::try_from(bytes).ok()?;
+        if Self::blocks_for(bytes) > self.free_blocks as usize {
             return None;
         }
-        let chain = BlockChain { first: self.take(Self::blocks_for(len)), len: len as u32 };
+        let chain = BlockChain { first: self.take(Self::blocks_for(bytes)), len };
         let (mut block, mut offset) = (chain.first, 0);
         for mut rest in parts.iter().copied() {
             while !rest.is_empty() {

@@ -1,49 +1,49 @@
 use crate::Mono;
 
-const NANOS_PER_SEC: u128 = 1_000_000_000;
+const NANOS_PER_SEC: u64 = 1_000_000_000;
 
 /// A budget of units per second with a burst, in integers: the same calls at the same times give
 /// the same answers everywhere, and nothing is lost to rounding.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
-    /// Tokens times 10^9: what is left, exactly.
-    level: u128,
-    burst: u128,
+    /// Units times 10^9, so that a nanosecond's share of a second's rate is a whole number.
+    level: u64,
+    burst: u64,
     rate: u64,
     refilled: Mono,
 }
 
 impl TokenBucket {
+    /// The largest burst, in units; [`Self::new`] takes a larger one for this.
+    pub const BURST_MAX: u64 = u64::MAX / NANOS_PER_SEC;
+
     /// A full bucket of `burst` units that refills with `rate` units a second.
     #[must_use]
     pub const fn new(rate: u64, burst: u64, now: Mono) -> Self {
-        let burst = burst as u128 * NANOS_PER_SEC;
+        let burst = if burst > Self::BURST_MAX { Self::BURST_MAX } else { burst } * NANOS_PER_SEC;
         Self { level: burst, burst, rate, refilled: now }
     }
 
     /// Takes `units`, or takes nothing and says `false`.
+    #[inline]
     pub fn take(&mut self, units: u64, now: Mono) -> bool {
         self.refill(now);
-        let cost = u128::from(units) * NANOS_PER_SEC;
-        if cost > self.level {
-            return false;
-        }
-        self.level -= cost;
-        true
+        let left = units.checked_mul(NANOS_PER_SEC).and_then(|cost| self.level.checked_sub(cost));
+        self.level = left.unwrap_or(self.level);
+        left.is_some()
     }
 
     /// Whole units left at `now`.
     pub fn left(&mut self, now: Mono) -> u64 {
         self.refill(now);
-        u64::try_from(self.level / NANOS_PER_SEC).unwrap_or(u64::MAX)
+        self.level / NANOS_PER_SEC
     }
 
+    /// What does not fit into 64 bits is more than any burst, so saturation loses nothing.
+    #[inline]
     fn refill(&mut self, now: Mono) {
-        let elapsed = now.since(self.refilled).0;
-        if elapsed > 0 {
-            let gained = u128::from(elapsed) * u128::from(self.rate);
-            self.level = self.level.saturating_add(gained).min(self.burst);
-            self.refilled = now;
-        }
+        let gained = now.since(self.refilled).0.saturating_mul(self.rate);
+        self.level = self.level.saturating_add(gained).min(self.burst);
+        self.refilled = self.refilled.max(now);
     }
 }
