@@ -172,3 +172,47 @@ impl NodeDependency {
         self.dep_kinds.iter().any(|kind| kind.kind.is_none())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &str = r#"{
+        "workspace_root": "/top",
+        "workspace_members": ["ours"],
+        "packages": [
+            { "id": "ours", "name": "a", "version": "0.1.0", "license": "MIT",
+              "manifest_path": "/top/libs/a/Cargo.toml", "dependencies": [
+                { "name": "b", "kind": null, "target": "cfg(unix)" },
+                { "name": "c", "kind": "dev", "target": null } ] },
+            { "id": "theirs", "name": "b", "version": "1.0.0", "license": null,
+              "manifest_path": "/elsewhere/b/Cargo.toml", "dependencies": [] },
+            { "id": "tests", "name": "c", "version": "1.0.0", "license": null,
+              "manifest_path": "/elsewhere/c/Cargo.toml", "dependencies": [] }
+        ],
+        "resolve": { "nodes": [
+            { "id": "ours", "deps": [
+                { "pkg": "theirs", "dep_kinds": [{ "kind": null }] },
+                { "pkg": "tests", "dep_kinds": [{ "kind": "dev" }] } ] },
+            { "id": "theirs", "deps": [] },
+            { "id": "tests", "deps": [] }
+        ] }
+    }"#;
+
+    #[test]
+    fn ours_are_told_from_theirs_and_what_runs_from_what_tests() {
+        let graph = Graph::parse(METADATA).unwrap();
+        let ours = graph.ours().collect::<Vec<_>>();
+        let [(package, folder)] = ours.as_slice() else { panic!("one package is ours") };
+        assert_eq!((package.name.as_str(), *folder), ("a", "libs/a"));
+        let dev = package.dependencies.iter().map(|used| used.is_dev).collect::<Vec<_>>();
+        assert_eq!(dev, [false, true]);
+        assert_eq!(graph.closure(package, ""), BTreeSet::from(["a", "b"]));
+        assert_eq!(graph.closure(package, "b"), BTreeSet::from(["a"]));
+    }
+
+    #[test]
+    fn what_is_no_metadata_is_an_error() {
+        assert!(Graph::parse("{}").is_err());
+    }
+}

@@ -92,3 +92,49 @@ fn owner(path: &str, graph: &Graph) -> Option<(String, String)> {
     let (package, within) = holders.min_by_key(|(_, within)| within.len())?;
     Some((package.name.clone(), within))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tidy::testing::workspace;
+
+    fn product(files: &[(&str, &str)]) -> Vec<String> {
+        workspace(files).product().map(|source| source.path.clone()).collect()
+    }
+
+    #[test]
+    fn tests_benchmarks_examples_and_build_scripts_are_no_product() {
+        let paths = ["src/a.rs", "tests/b.rs", "benches/c.rs", "examples/d.rs", "build.rs"];
+        let paths = paths.map(|path| format!("source/services/logd/{path}"));
+        let files = paths.each_ref().map(|path| (path.as_str(), ""));
+        assert_eq!(product(&files), ["source/services/logd/src/a.rs"]);
+    }
+
+    #[test]
+    fn files_of_test_modules_are_no_product() {
+        let at = |path: &str| format!("tools/obsctl/src/{path}.rs");
+        let files = [
+            (at("main"), "mod a; #[cfg(test)] mod t;"),
+            (at("a"), "#[cfg(test)] mod t;"),
+            (at("a/t"), ""),
+            (at("a/t/deep"), ""),
+            (at("a/tt"), ""),
+            (at("t"), ""),
+        ];
+        let files = files.each_ref().map(|(path, text)| (path.as_str(), *text));
+        assert_eq!(product(&files), [at("a"), at("a/tt"), at("main")]);
+    }
+
+    #[test]
+    fn what_belongs_to_no_package_is_no_product() {
+        assert_eq!(product(&[("fuzz/a.rs", ""), ("tests/simple.rs", "")]), [""; 0]);
+    }
+
+    #[test]
+    fn a_service_is_pure_but_for_the_file_that_joins_it_with_its_port() {
+        let at = |path: &str| format!("source/services/logd/src/{path}.rs");
+        let files = [at("lib"), at("main"), "tools/obsctl/src/lib.rs".to_owned()];
+        let files = files.each_ref().map(|path| (path.as_str(), ""));
+        let workspace = workspace(&files);
+        assert_eq!(workspace.pure().map(|source| &source.path).collect::<Vec<_>>(), [&at("lib")]);
+    }
+}

@@ -55,10 +55,18 @@ pub(crate) fn failures(law: &Law, graph: Graph, files: &[(&str, &str)]) -> Vec<(
     report.failed().map(|finding| (finding.path.clone(), finding.line)).collect()
 }
 
+/// A tree of these files in the real layout, without dependencies.
+pub(crate) fn workspace(files: &[(&str, &str)]) -> Workspace {
+    Workspace::new(Tree::of(files), layout()).unwrap()
+}
+
+fn layout() -> Graph {
+    Graph::of(PACKAGES.iter().map(|&(name, folder)| ours(name, folder, &[])).collect())
+}
+
 /// The lines at which `law` fails in a tree of these files.
 pub(crate) fn lines(law: &Law, files: &[(&str, &str)]) -> Vec<usize> {
-    let ours = PACKAGES.iter().map(|&(name, folder)| ours(name, folder, &[]));
-    failures(law, Graph::of(ours.collect()), files).into_iter().map(|(_, line)| line).collect()
+    failures(law, layout(), files).into_iter().map(|(_, line)| line).collect()
 }
 
 /// `law` refuses a tree of this one file, at exactly this line.

@@ -37,9 +37,11 @@ pub(crate) struct Attribute {
 /// Where the word `unsafe` stands.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Unsafe {
+    /// Also a block of foreign declarations.
     Block,
     /// With the words between `impl` and `for`.
     Impl(Vec<String>),
+    /// A function, a trait, a function pointer's type, an attribute.
     Declaration,
 }
 
@@ -117,6 +119,9 @@ impl Tokens {
                 Some(TokenTree::Group(args)) => args.stream(),
                 _ => TokenStream::new(),
             };
+            if path == "unsafe" {
+                self.unsafes.push(at(&path, Unsafe::Declaration));
+            }
             let what = Attribute { path: path.to_string(), is_inner, args };
             self.attributes.push(At { line: path.span().start().line, what });
         }
@@ -222,7 +227,10 @@ fn path_goes_on(rest: &[TokenTree]) -> bool {
 }
 
 fn unsafe_kind(rest: &[TokenTree]) -> Unsafe {
-    match rest.first() {
+    let is_extern = matches!(rest.first(), Some(TokenTree::Ident(word)) if word == "extern");
+    let after = rest.iter().skip(usize::from(is_extern));
+    let mut after = after.skip_while(|token| matches!(token, TokenTree::Literal(_)));
+    match after.next() {
         Some(TokenTree::Group(_)) => Unsafe::Block,
         Some(TokenTree::Ident(word)) if word == "impl" => {
             let header = rest

@@ -68,3 +68,19 @@ impl Tree {
                 .is_some_and(|(at, _)| at.starts_with(&folder))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_their_folders_are_there_and_beginnings_of_names_are_not() {
+        let tree = Tree::of(&[("docs/adr/0001.md", ""), ("docs-old/a.md", "")]);
+        for path in ["", "docs", "docs/", "docs/adr", "docs/adr/0001.md", "docs-old"] {
+            assert!(tree.has(path), "{path}");
+        }
+        for path in ["doc", "docs/a", "docs/adr/0001", "docs/adr/0001.md/x"] {
+            assert!(!tree.has(path), "{path}");
+        }
+    }
+}

@@ -33,8 +33,8 @@ fn check(workspace: &Workspace, report: &mut Report) {
             if let Unsafe::Impl(words) = &place.what {
                 send_sync(source, line, words, report);
             }
-            if !has_argument(source, line) {
-                let instead = "write a `// SAFETY:` comment (or a `# Safety` section) above it";
+            if place.what != Unsafe::Declaration && !has_argument(source, line) {
+                let instead = "write a `// SAFETY:` comment above it";
                 report.fail(&source.path, line, "`unsafe` without its argument", instead);
             }
         }
@@ -54,11 +54,12 @@ fn send_sync(source: &Source, line: usize, words: &[String], report: &mut Report
     }
 }
 
-/// Whether the argument stands in the same line or above, with no empty line between.
+/// Whether the argument stands in the same line or above, with no empty line between. (What an
+/// `unsafe fn` asks of its callers is documentation, which clippy looks after.)
 fn has_argument(source: &Source, line: usize) -> bool {
     let near = (line.saturating_sub(ARGUMENT_LINES)..=line).rev();
     near.map_while(|number| source.line(number).filter(|text| !text.trim().is_empty()))
-        .any(|text| text.contains("// SAFETY:") || text.contains("/// # Safety"))
+        .any(|text| text.contains("// SAFETY:"))
 }
 
 #[cfg(test)]
@@ -88,10 +89,19 @@ mod tests {
     }
 
     #[test]
+    fn an_unsafe_attribute_is_seen() {
+        let text = "#[unsafe(no_mangle)]\nfn a() {}";
+        refuses(&LAW, "userspace/nexus-metrics/src/lib.rs", 1, text);
+        accepts(&LAW, PORT, text);
+    }
+
+    #[test]
     fn unsafe_without_an_argument_is_refused() {
         refuses(&LAW, PORT, 1, "fn a() { unsafe { b() } }");
         refuses(&LAW, PORT, 3, "// SAFETY: too far away.\n\nfn a() { unsafe { b() } }");
+        refuses(&LAW, PORT, 1, "unsafe extern \"C\" { fn a(); }");
         accepts(&LAW, PORT, "/// # Safety\n/// Call it once.\nunsafe fn a() {}");
+        accepts(&LAW, PORT, "type A = unsafe extern \"C\" fn();");
     }
 
     #[test]
