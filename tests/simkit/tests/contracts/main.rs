@@ -1,0 +1,7 @@
+//! The contracts of `nexus-port` as the simulated world keeps them, and as it holds services to them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod links;
+mod oracle;
+mod services;
+mod world;
