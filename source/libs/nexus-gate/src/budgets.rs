@@ -34,6 +34,12 @@ impl Budgets {
         Self { known, others }
     }
 
+    /// Bytes of memory that the budgets of a recipe take at one daemon.
+    #[must_use]
+    pub fn bytes(recipe: &Recipe) -> usize {
+        recipe.senders.len() * size_of::<(ServiceId, Budget)>()
+    }
+
     /// The same budget for everybody.
     #[cfg(test)]
     pub(crate) fn common(others: Budget) -> Self {

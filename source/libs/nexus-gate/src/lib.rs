@@ -14,11 +14,13 @@ extern crate alloc;
 
 mod budgets;
 mod markers;
+mod port_totals;
 mod redactor;
 mod senders;
 mod words;
 
 pub use budgets::Budgets;
 pub use markers::{RejectMarker, RejectMarkers};
+pub use port_totals::PortTotals;
 pub use redactor::{REDACTED, Redacted, Redactor};
 pub use senders::{Seat, SenderSlot, Senders};

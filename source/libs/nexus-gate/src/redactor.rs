@@ -89,6 +89,14 @@ impl Redactor {
         }
     }
 
+    /// Bytes of memory that the rules take.
+    #[must_use]
+    pub fn bytes(rules: &Redaction) -> usize {
+        let lists = [&rules.deny_keys, &rules.allow_keys, &rules.deny_prefixes];
+        let texts = lists.into_iter().flatten().map(|text| size_of::<String>() + text.len());
+        texts.sum()
+    }
+
     /// What a hit does.
     #[must_use]
     pub const fn on_secret(&self) -> OnSecret {
