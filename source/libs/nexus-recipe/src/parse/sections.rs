@@ -67,7 +67,7 @@ fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
         key_bytes: t.size("key_bytes", 1..=512),
         value_bytes: t.size("value_bytes", 1..=512),
         query_scan_records: t.count("query_scan_records", 16..=1 << 24),
-        anchors: t.count("anchors", 2..=4096),
+        anchors: t.count("anchors", 2..=150),
         anchor_drift: t.duration("anchor_drift", PAUSE),
         sender_idle: t.duration("sender_idle", IDLE),
         budget: t.table("budget", budget),
