@@ -1,1 +1,32 @@
-//! To be written.
+//! logd: the journal as a service.
+//!
+//! [`Logd`] is a state machine: frames and time in, replies and markers out. What it accepts has
+//! passed, in this order: the shape of the frame, the sender's budget, the recipe's sizes, the
+//! canonical form, the ban on claims of identity, and redaction. Records live in the journal until
+//! their sender's share and the total run out; what is dropped is counted in a gap that readers
+//! see. Reading is a right that the stamp of the sender gives.
+//!
+//! Invariants: memory is taken in [`Logd::new`] and never after; every request gets one reply;
+//! for every sender `offered = accepted + refused + dropped`, and what is accepted is kept.
+//!
+//! Deliberately absent: persistence, subscriptions, and records about records: logd tells of losses
+//! by gaps and counters, never by a record of its own. Its only own record is the one by which it
+//! proves at start that appending and reading work.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod admission;
+mod anchors;
+mod append;
+mod journal;
+mod memory;
+mod proof;
+mod reads;
+mod search;
+mod service;
+mod status;
+
+pub use memory::memory_budget;
+pub use service::Logd;

@@ -1,0 +1,154 @@
+use alloc::boxed::Box;
+use alloc::vec;
+
+use nexus_bounded::Nanos;
+use nexus_port::Now;
+use nexus_wire::logs::ClockAnchor;
+
+/// Points at which monotonic and calendar time were read together. Between two of them calendar
+/// time went along with monotonic time, but for less than the drift that a recipe allows; so a
+/// record's calendar time can be told from the anchor before it, or corrected by a later one.
+///
+/// A full table keeps its first anchor and loses the oldest of the others.
+pub(crate) struct Anchors {
+    boot: u32,
+    drift: Nanos,
+    anchors: Box<[ClockAnchor]>,
+    len: usize,
+    lost: u64,
+}
+
+impl Anchors {
+    /// No anchor yet; there will be `capacity` at most, but 1 at least, and no more than one reply
+    /// takes.
+    pub(crate) fn new(boot: u32, capacity: u32, drift: Nanos) -> Self {
+        let vacant = ClockAnchor { boot, mono_ns: 0, wall_ns: 0 };
+        let anchors = vec![vacant; Self::room(capacity)].into_boxed_slice();
+        Self { boot, drift, anchors, len: 0, lost: 0 }
+    }
+
+    /// Bytes of memory that `capacity` anchors take.
+    pub(crate) fn bytes(capacity: u32) -> usize {
+        Self::room(capacity) * size_of::<ClockAnchor>()
+    }
+
+    fn room(capacity: u32) -> usize {
+        (capacity as usize).clamp(1, ClockAnchor::REPLY_MAX)
+    }
+
+    /// Looks at both clocks, and keeps what they say if it is news.
+    #[inline]
+    pub(crate) fn observe(&mut self, now: Now) {
+        let Some(wall) = now.wall else { return };
+        let anchor = ClockAnchor { boot: self.boot, mono_ns: now.mono.0, wall_ns: wall.0 };
+        let is_news = match self.all().last() {
+            Some(last) => self.drift < Nanos(apart(last, &anchor)),
+            None => true,
+        };
+        if is_news {
+            self.keep(anchor);
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, anchor: ClockAnchor) {
+        if self.len == self.anchors.len() {
+            self.lost += 1;
+            self.len -= 1;
+            self.anchors.copy_within(2.min(self.len + 1).., 1.min(self.len));
+        }
+        self.anchors[self.len] = anchor;
+        self.len += 1;
+    }
+
+    /// The anchors, oldest first.
+    pub(crate) fn all(&self) -> &[ClockAnchor] {
+        &self.anchors[..self.len]
+    }
+
+    /// Anchors that had to go for newer ones.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// By how much the calendar clock has moved against the monotonic one between two anchors, in ns.
+fn apart(earlier: &ClockAnchor, later: &ClockAnchor) -> u64 {
+    let passed = later.mono_ns.saturating_sub(earlier.mono_ns);
+    later.wall_ns.abs_diff(earlier.wall_ns.saturating_add(passed))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use nexus_bounded::{Mono, Wall};
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn observed(capacity: u32, clocks: &[(u64, Option<u64>)]) -> Vec<(u64, u64)> {
+        let mut anchors = Anchors::new(7, capacity, Nanos::from_millis(500));
+        for (mono, wall) in clocks {
+            anchors.observe(Now { mono: Mono(*mono), wall: wall.map(Wall) });
+        }
+        assert!(anchors.all().iter().all(|anchor| anchor.boot == 7));
+        anchors.all().iter().map(|anchor| (anchor.mono_ns, anchor.wall_ns)).collect()
+    }
+
+    #[test]
+    fn clocks_that_agree_need_one_anchor() {
+        let clocks = [(5, Some(1_000)), (6, Some(1_001)), (5 + SECOND, Some(1_000 + SECOND))];
+        assert_eq!(observed(4, &clocks), [(5, 1_000)]);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_later_gets_its_first_anchor_then() {
+        assert_eq!(observed(4, &[(5, None), (9, Some(77))]), [(9, 77)]);
+    }
+
+    #[test]
+    fn a_jump_either_way_gets_an_anchor() {
+        let start = 1_000 * SECOND;
+        let clocks = [
+            (0, Some(start)),
+            (SECOND, Some(start + 9 * SECOND)),
+            (2 * SECOND, Some(start + 2 * SECOND)),
+        ];
+        assert_eq!(
+            observed(4, &clocks),
+            [(0, start), (SECOND, start + 9 * SECOND), (2 * SECOND, start + 2 * SECOND)]
+        );
+    }
+
+    #[test]
+    fn a_drift_up_to_the_allowed_one_gets_none_and_one_nanosecond_more_does() {
+        let half = SECOND / 2;
+        assert_eq!(observed(4, &[(0, Some(0)), (SECOND, Some(SECOND + half))]).len(), 1);
+        assert_eq!(observed(4, &[(0, Some(0)), (SECOND, Some(SECOND + half + 1))]).len(), 2);
+    }
+
+    #[test]
+    fn a_slow_drift_gets_an_anchor_as_soon_as_it_adds_up() {
+        let clocks =
+            (0..100).map(|s| (s * SECOND, Some(s * (SECOND + SECOND / 10)))).collect::<Vec<_>>();
+        let monos = observed(64, &clocks).iter().map(|(mono, _)| mono / SECOND).collect::<Vec<_>>();
+        assert_eq!(monos, (0..100).step_by(6).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_table_keeps_the_first_and_the_newest() {
+        let clocks = (0..9).map(|s| (s, Some(s * 10 * SECOND))).collect::<Vec<_>>();
+        let monos = observed(4, &clocks).iter().map(|(mono, _)| *mono).collect::<Vec<_>>();
+        assert_eq!(monos, [0, 6, 7, 8]);
+        assert_eq!(observed(2, &clocks).len(), 2);
+        assert_eq!(observed(1, &clocks).len(), 1);
+    }
+
+    #[test]
+    fn the_ends_of_time_do_no_harm() {
+        let clocks = [(u64::MAX, Some(u64::MAX)), (0, Some(0)), (u64::MAX, Some(0))];
+        assert_eq!(observed(8, &clocks).len(), 3);
+    }
+}

@@ -1,0 +1,323 @@
+//! The journal: records of many senders in a fixed amount of memory, for ever.
+//!
+//! Records have ascending ids and never descending times. When memory is short, the oldest record
+//! goes whose sender is above its guaranteed share of what is short (records, or blocks of text);
+//! nobody within its share loses anything to others. What a sender has lost is kept as one [`Gap`]
+//! of it. A sender that loses its seat leaves its records and its gap to the row of the evicted,
+//! which has no share.
+//!
+//! Invariants: every record ever appended is kept, or counted in exactly one gap that covers its
+//! id; a sender's records are dropped in the order they came in.
+
+mod entry;
+mod gap;
+mod min_tree;
+mod share;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::ops::Range;
+
+use nexus_abi::ServiceId;
+use nexus_bounded::{BlockChain, BlockStore, Mono};
+use nexus_gate::SenderSlot;
+use nexus_recipe::LogdLimits;
+use nexus_wire::logs::{NewRecord, Record};
+use nexus_wire::{FIELDS_BYTES_MAX, Fields, MESSAGE_BYTES_MAX, RecordId, SCOPE_BYTES_MAX};
+
+use entry::{EntryLog, NONE};
+use min_tree::MinTree;
+use share::Share;
+
+pub(crate) use entry::Entry;
+pub(crate) use gap::Gap;
+
+/// Bytes of the longest record's text.
+pub(crate) const TEXT_BYTES_MAX: usize = SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX;
+
+/// Bytes of memory that a block of text takes.
+const BLOCK_BYTES: u32 = BlockStore::bytes(1) as u32;
+
+/// What a seat has in the journal.
+#[derive(Clone, Copy)]
+struct Queue {
+    service: ServiceId,
+    head: u32,
+    tail: u32,
+    gap: Gap,
+}
+
+const EMPTY: Queue =
+    Queue { service: ServiceId::from_raw(0), head: NONE, tail: NONE, gap: Gap::NONE };
+
+/// See the module.
+pub(crate) struct Journal {
+    store: BlockStore,
+    log: EntryLog,
+    queues: Box<[Queue]>,
+    records: Share,
+    blocks: Share,
+    records_max: u32,
+    blocks_max: u32,
+    kept: u32,
+    total: u64,
+    dropped: u64,
+    latest: Mono,
+}
+
+impl Journal {
+    /// An empty journal, all memory taken now.
+    pub(crate) fn new(limits: &LogdLimits) -> Self {
+        let seats = Self::seats(limits);
+        let blocks_max = limits.journal_bytes / BLOCK_BYTES;
+        Self {
+            store: BlockStore::new(blocks_max),
+            log: EntryLog::new(limits.journal_records),
+            queues: vec![EMPTY; seats].into_boxed_slice(),
+            records: Share::new(limits.share_records, seats),
+            blocks: Share::new(limits.share_bytes / BLOCK_BYTES, seats),
+            records_max: limits.journal_records,
+            blocks_max,
+            kept: 0,
+            total: 0,
+            dropped: 0,
+            latest: Mono(0),
+        }
+    }
+
+    /// Seats of the senders and that of the evicted.
+    const fn seats(limits: &LogdLimits) -> usize {
+        limits.senders as usize + 1
+    }
+
+    /// Appends a record of the sender at `from` and gives its id. Every record that has to go for
+    /// it is told to `dropped` by the seat it was kept under.
+    pub(crate) fn append(
+        &mut self,
+        from: SenderSlot,
+        service: ServiceId,
+        now: Mono,
+        record: &NewRecord<'_>,
+        mut dropped: impl FnMut(SenderSlot),
+    ) -> RecordId {
+        let parts = [record.scope.as_bytes(), record.message.as_bytes(), record.fields];
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        let blocks = BlockStore::blocks_for(len) as u32;
+        self.make_room(from.index(), blocks, &mut dropped);
+        let text = self.store.store(&parts);
+        assert!(text.is_some(), "room was made");
+        self.latest = self.latest.max(now);
+        self.total += 1;
+        let id = RecordId(self.total);
+        self.link(Entry {
+            id,
+            at: self.latest,
+            service,
+            text: text.unwrap_or(BlockChain::EMPTY),
+            next: NONE,
+            owner: from,
+            message_len: record.message.len() as u16,
+            scope_len: record.scope.len() as u8,
+            level: record.level,
+            live: true,
+        });
+        self.count(from.index(), 1, blocks);
+        id
+    }
+
+    /// Drops records until one more of `blocks` blocks has room.
+    fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
+        while self.store.free_blocks() < blocks {
+            let victim = self.blocks.next_to_go(seat, blocks, self.oldest(seat));
+            dropped(self.drop_oldest(victim));
+        }
+        while self.kept >= self.records_max {
+            let victim = self.records.next_to_go(seat, 1, self.oldest(seat));
+            dropped(self.drop_oldest(victim));
+        }
+        if self.log.is_full() {
+            self.compact();
+        }
+    }
+
+    /// Id of the oldest record of a seat.
+    fn oldest(&self, seat: usize) -> u64 {
+        let head = self.queues[seat].head;
+        if head == NONE { MinTree::NEVER } else { self.log.get(head).id.0 }
+    }
+
+    fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
+        let queue = &mut self.queues[seat];
+        let entry = self.log.get_mut(queue.head);
+        assert!(entry.live, "a queue holds kept records");
+        entry.live = false;
+        let (owner, text) = (entry.owner, entry.text);
+        queue.gap = queue.gap.and(Gap::of(entry.id, entry.at));
+        queue.head = entry.next;
+        if queue.head == NONE {
+            queue.tail = NONE;
+        }
+        self.store.release(text);
+        self.kept -= 1;
+        self.dropped += 1;
+        let blocks = BlockStore::blocks_for(text.len()) as u32;
+        let oldest = self.oldest(seat);
+        self.records.set(seat, self.records.used(seat) - 1, oldest);
+        self.blocks.set(seat, self.blocks.used(seat) - blocks, oldest);
+        owner
+    }
+
+    /// Puts an entry behind all others and behind its owner's.
+    fn link(&mut self, entry: Entry) {
+        let queue = &mut self.queues[entry.owner.index()];
+        queue.service = entry.service;
+        let at = self.log.push(entry);
+        if queue.tail == NONE {
+            queue.head = at;
+        } else {
+            self.log.get_mut(queue.tail).next = at;
+        }
+        queue.tail = at;
+        self.kept += 1;
+    }
+
+    fn count(&mut self, seat: usize, records: u32, blocks: u32) {
+        let oldest = self.oldest(seat);
+        self.records.set(seat, self.records.used(seat) + records, oldest);
+        self.blocks.set(seat, self.blocks.used(seat) + blocks, oldest);
+    }
+
+    /// Closes the ranks of the entries and links all queues anew.
+    fn compact(&mut self) {
+        for queue in &mut self.queues {
+            (queue.head, queue.tail) = (NONE, NONE);
+        }
+        let queues = &mut self.queues;
+        self.log.compact(|entries, at| {
+            let queue = &mut queues[entries[at as usize].owner.index()];
+            if queue.tail == NONE {
+                queue.head = at;
+            } else {
+                entries[queue.tail as usize].next = at;
+            }
+            queue.tail = at;
+        });
+    }
+
+    /// The sender at `seat` has lost its place: what it has goes to the row of the evicted.
+    pub(crate) fn evict(&mut self, seat: SenderSlot) {
+        let (from, to) = (seat.index(), SenderSlot::EVICTED.index());
+        let mut at = self.queues[from].head;
+        while at != NONE {
+            let entry = self.log.get_mut(at);
+            entry.owner = SenderSlot::EVICTED;
+            at = entry.next;
+        }
+        self.queues[to].gap = self.queues[to].gap.and(self.queues[from].gap);
+        let (records, blocks) = (self.records.used(from), self.blocks.used(from));
+        self.queues[from] = EMPTY;
+        self.records.set(from, 0, MinTree::NEVER);
+        self.blocks.set(from, 0, MinTree::NEVER);
+        if records > 0 {
+            self.compact();
+            self.count(to, records, blocks);
+        }
+    }
+
+    /// Records ever appended.
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Records dropped since they were appended.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Records kept.
+    pub(crate) const fn kept(&self) -> u32 {
+        self.kept
+    }
+
+    /// Records kept of the sender at a seat.
+    pub(crate) fn kept_of(&self, seat: SenderSlot) -> u32 {
+        self.records.used(seat.index())
+    }
+
+    /// Bytes that the texts of the kept records take, with the needs of their storage.
+    pub(crate) const fn used_bytes(&self) -> u32 {
+        (self.blocks_max - self.store.free_blocks()) * BLOCK_BYTES
+    }
+
+    /// Seats that have lost records, and what.
+    pub(crate) fn gaps(&self) -> impl Iterator<Item = (ServiceId, &Gap)> {
+        let gaps = self.queues.iter().map(|queue| (queue.service, &queue.gap));
+        gaps.filter(|(_, gap)| !gap.is_none())
+    }
+
+    /// Entries and marks, in order of id and time; see [`Entry::live`].
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.log.as_slice()
+    }
+
+    /// Where in [`Self::entries`] those lie that are not older than `since` and not newer than
+    /// `until`.
+    pub(crate) fn range(&self, since: Mono, until: Mono) -> Range<usize> {
+        let entries = self.entries();
+        let start = entries.partition_point(|entry| entry.at < since);
+        start..start.max(entries.partition_point(|entry| entry.at <= until))
+    }
+
+    /// Where in [`Self::entries`] those with ids above `id` begin.
+    pub(crate) fn behind(&self, id: RecordId) -> usize {
+        self.entries().partition_point(|entry| entry.id <= id)
+    }
+
+    /// The record of a kept entry, its text read to `buffer`.
+    pub(crate) fn read<'b>(&self, entry: &Entry, buffer: &'b mut Buffer) -> Record<'b> {
+        assert!(entry.live, "only kept records have a text");
+        let text = self.store.copy_to(entry.text, buffer).unwrap_or_default();
+        let (scope, rest) = text.split_at(usize::from(entry.scope_len));
+        let (message, fields) = rest.split_at(usize::from(entry.message_len));
+        Record {
+            id: entry.id,
+            ts_ns: entry.at.0,
+            service: entry.service,
+            level: entry.level,
+            scope: stored_text(scope),
+            message: stored_text(message),
+            fields: stored_fields(fields),
+        }
+    }
+
+    /// What a journal takes memory for.
+    pub(crate) fn memory(limits: &LogdLimits) -> [(&'static str, usize, usize); 4] {
+        let seats = Self::seats(limits);
+        let blocks = limits.journal_bytes / BLOCK_BYTES;
+        [
+            ("blocks of text", blocks as usize, BLOCK_BYTES as usize),
+            ("records", EntryLog::places(limits.journal_records), size_of::<Entry>()),
+            ("queues of senders", seats, size_of::<Queue>()),
+            ("shares of senders", 2, Share::bytes(seats)),
+        ]
+    }
+}
+
+/// Room for the text of one record.
+pub(crate) type Buffer = [u8; TEXT_BYTES_MAX];
+
+/// Text that was checked before it was stored.
+fn stored_text(bytes: &[u8]) -> &str {
+    let text = core::str::from_utf8(bytes);
+    assert!(text.is_ok(), "only text is stored");
+    text.unwrap_or_default()
+}
+
+/// Fields that were checked before they were stored.
+fn stored_fields(bytes: &[u8]) -> Fields<'_> {
+    let fields = Fields::parse(bytes);
+    assert!(fields.is_ok(), "only canonical fields are stored");
+    fields.unwrap_or(Fields::EMPTY)
+}

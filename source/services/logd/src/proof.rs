@@ -1,0 +1,74 @@
+use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
+use nexus_bounded::Mono;
+use nexus_port::World;
+use nexus_wire::logs::{self, Head, NewRecord, Op, Reply, Request, Version};
+use nexus_wire::{EncodeError, Fields, FieldsWriter, Level, LogStatus, markers};
+
+use crate::Logd;
+use crate::service::Phase;
+
+const NAME: &str = "logd";
+const MESSAGE: &str = "ready";
+/// Bytes of `boot=` with a number of 10 digits.
+const FIELDS_ROOM: usize = 24;
+/// Bytes of the two request frames of the proof.
+const FRAME_ROOM: usize = 128;
+
+impl Logd {
+    /// Appends a record through the way that every frame takes, reads it back by a QUERY that takes
+    /// it too, and only then says that logd is ready.
+    pub(crate) fn prove(&mut self, now: Mono, world: &mut impl World, out: &mut [u8]) {
+        let proven = self.append_and_read_back(now, world, out) == Ok(true);
+        self.phase = match proven {
+            true => Phase::Proven { since: now },
+            false => Phase::Failed { since: now },
+        };
+        if proven {
+            world.print(markers::LOGD_READY);
+        }
+    }
+
+    fn append_and_read_back(
+        &mut self,
+        now: Mono,
+        world: &mut impl World,
+        out: &mut [u8],
+    ) -> Result<bool, EncodeError> {
+        let me = Sender::stamped(ServiceId::from_name(NAME), 0, Incarnation::new(1), Rights::QUERY);
+        let mut fields = [0; FIELDS_ROOM];
+        let fields = ready_fields(self.boot, &mut fields)?;
+        let mut frame = [0; FRAME_ROOM];
+
+        let head = Head { version: Version::V2, nonce: 1 };
+        let ready = NewRecord {
+            level: Level::Info,
+            scope: NAME,
+            message: MESSAGE,
+            fields: fields.as_str().as_bytes(),
+        };
+        let request = logs::encode(&Request::Append(ready), head, &mut frame)?;
+        let reply = self.answer(now, me, request, world, out);
+        let Some((LogStatus::Ok, Reply::Append(appended))) =
+            logs::decode_reply(Op::Append, head, reply)
+        else {
+            return Ok(false);
+        };
+
+        let head = Head { version: Version::V2, nonce: 2 };
+        let query = Request::Query { since_ns: now.0, max: 1 };
+        let request = logs::encode(&query, head, &mut frame)?;
+        let reply = self.answer(now, me, request, world, out);
+        let Some((LogStatus::Ok, Reply::Query(found))) = logs::decode_reply(Op::Query, head, reply)
+        else {
+            return Ok(false);
+        };
+        Ok(found.iter().any(|record| {
+            record.id == appended.id && record.service == me.service() && record.as_new() == ready
+        }))
+    }
+}
+
+fn ready_fields(boot: u32, buffer: &mut [u8]) -> Result<Fields<'_>, EncodeError> {
+    let mut fields = FieldsWriter::new(buffer);
+    if fields.field("boot", boot) { fields.finish() } else { Err(EncodeError) }
+}

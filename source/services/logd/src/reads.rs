@@ -1,0 +1,126 @@
+use nexus_bounded::Mono;
+use nexus_wire::logs::{
+    AppendReply, HelloReply, Op, QueryWriter, Refusal, Reply, Search, SearchWriter, StatsReply,
+    encode_anchors,
+};
+use nexus_wire::{AuditReply, EncodeError, LogStatus, RecordId};
+
+use crate::Logd;
+use crate::journal::TEXT_BYTES_MAX;
+use crate::search;
+use crate::service::Asked;
+
+impl Logd {
+    /// The reply to what is refused as a whole. It tells nothing of the journal but to APPEND.
+    pub(crate) fn refuse<'b>(
+        &self,
+        refusal: Refusal,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let Refusal { head, op, status } = refusal;
+        match op {
+            Op::Append => AppendReply { id: RecordId(0), dropped: self.journal.dropped() }
+                .encode(head, status, out),
+            Op::Query => QueryWriter::new(head, status, 0, 0, out).finish(),
+            Op::Stats => StatsReply::default().encode(head, status, out),
+            Op::Hello | Op::AppendBatch | Op::Search | Op::Audit | Op::Status | Op::Anchors => {
+                Reply::encode_plain(op, head, status, out)
+            }
+        }
+    }
+
+    pub(crate) fn query<'b>(
+        &self,
+        asked: &Asked,
+        since_ns: u64,
+        max: u16,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let journal = &self.journal;
+        let (total, dropped) = (journal.total(), journal.dropped());
+        let mut page = QueryWriter::new(asked.head, LogStatus::Ok, total, dropped, out);
+        let mut text = [0; TEXT_BYTES_MAX];
+        let range = journal.range(Mono(since_ns), Mono(u64::MAX));
+        let kept = journal.entries()[range].iter().filter(|entry| entry.live);
+        for entry in kept.take(usize::from(max)) {
+            if !page.record(&journal.read(entry, &mut text)) {
+                break;
+            }
+        }
+        page.finish()
+    }
+
+    pub(crate) fn stats<'b>(
+        &self,
+        asked: &Asked,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        StatsReply {
+            total: self.journal.total(),
+            dropped: self.journal.dropped(),
+            cap_records: self.limits.journal_records,
+            cap_bytes: self.limits.journal_bytes,
+            used_records: self.journal.kept(),
+            used_bytes: self.journal.used_bytes(),
+        }
+        .encode(asked.head, LogStatus::Ok, out)
+    }
+
+    pub(crate) fn hello<'b>(
+        &self,
+        asked: &Asked,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let budget = self.senders.budget(asked.from.service());
+        HelloReply {
+            boot: self.boot,
+            service: asked.from.service(),
+            incarnation: asked.from.incarnation,
+            rights: asked.from.rights,
+            events_per_s: budget.events_per_s,
+            bytes_per_s: budget.bytes_per_s,
+            now_ns: asked.now.0,
+        }
+        .encode(asked.head, out)
+    }
+
+    /// Another boot's cursor means nothing here: it starts over.
+    pub(crate) fn search<'b>(
+        &self,
+        asked: &Asked,
+        search: &Search<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let ours = search.boot == 0 || search.boot == self.boot;
+        let search = Search { id: if ours { search.id } else { RecordId(0) }, ..*search };
+        let (total, dropped) = (self.journal.total(), self.journal.dropped());
+        let page = SearchWriter::new(asked.head.nonce, self.boot, total, dropped, out);
+        search::page(&self.journal, &search, self.limits.query_scan_records, page)
+    }
+
+    /// One page of ledger rows; the cursor is the place of the next row in the table of senders.
+    pub(crate) fn audit<'b>(
+        &mut self,
+        asked: &Asked,
+        cursor: u32,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let next = cursor.saturating_add(AuditReply::ROWS_MAX as u32);
+        let (slots, all) = (self.senders.slots(), self.senders.slots().count());
+        let (senders, journal) = (&mut self.senders, &self.journal);
+        let rows = slots
+            .skip(cursor as usize)
+            .take(AuditReply::ROWS_MAX)
+            .map(|slot| senders.row(slot, u64::from(journal.kept_of(slot)), asked.now));
+        let next = if (next as usize) < all { next } else { 0 };
+        AuditReply::encode_logd(asked.head, next, rows, out)
+    }
+
+    pub(crate) fn read_anchors<'b>(
+        &self,
+        asked: &Asked,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        encode_anchors(asked.head, self.anchors.all().iter().copied(), out)
+    }
+}

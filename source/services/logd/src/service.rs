@@ -1,0 +1,238 @@
+use alloc::boxed::Box;
+use alloc::vec;
+
+use nexus_abi::{FRAME_BYTES_MAX, Rights, Sender};
+use nexus_bounded::Mono;
+use nexus_gate::{Budgets, RejectMarker, RejectMarkers, SenderSlot, Senders};
+use nexus_port::{Event, Now, Service, World};
+use nexus_recipe::{LogdLimits, Recipe};
+use nexus_wire::logs::{self, Head, Op, Refusal, Request};
+use nexus_wire::{EncodeError, LogStatus, Reason, markers};
+
+use crate::admission::Admission;
+use crate::anchors::Anchors;
+use crate::journal::Journal;
+
+/// The journal service. See the crate.
+pub struct Logd {
+    pub(crate) boot: u32,
+    pub(crate) limits: LogdLimits,
+    pub(crate) senders: Senders,
+    pub(crate) admission: Admission,
+    pub(crate) journal: Journal,
+    pub(crate) anchors: Anchors,
+    pub(crate) markers: RejectMarkers,
+    pub(crate) phase: Phase,
+    stopping: bool,
+    /// Where replies are written.
+    reply: Box<[u8]>,
+}
+
+/// One request while it is answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) now: Mono,
+    pub(crate) from: Sender,
+    /// The sender's seat.
+    pub(crate) slot: SenderSlot,
+    /// For the reply.
+    pub(crate) head: Head,
+}
+
+/// How far the proof at start has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// No event yet.
+    New,
+    /// A record was appended and read back.
+    Proven {
+        /// When.
+        since: Mono,
+    },
+    /// A record could not be appended or not be read back.
+    Failed {
+        /// When.
+        since: Mono,
+    },
+}
+
+impl Logd {
+    /// A journal with nothing in it; `boot` numbers its lives. All memory is taken here; see
+    /// [`crate::memory_budget`].
+    #[must_use]
+    pub fn new(recipe: &Recipe, boot: u32) -> Self {
+        let limits = &recipe.logd;
+        let budgets = Budgets::of_logd(recipe);
+        Self {
+            boot,
+            senders: Senders::new(limits.senders, limits.sender_idle, budgets),
+            admission: Admission::new(recipe),
+            journal: Journal::new(limits),
+            anchors: Anchors::new(boot, limits.anchors, limits.anchor_drift),
+            markers: RejectMarkers::new([
+                markers::LOGD_REJECT_INVALID_ARGS,
+                markers::LOGD_REJECT_OVER_LIMIT,
+                markers::LOGD_REJECT_RATE_LIMITED,
+            ]),
+            phase: Phase::New,
+            stopping: false,
+            reply: vec![0; FRAME_BYTES_MAX].into_boxed_slice(),
+            limits: limits.clone(),
+        }
+    }
+
+    /// Answers one frame, whoever sent it: the one way in, also for logd's own record.
+    pub(crate) fn answer<'b>(
+        &mut self,
+        now: Mono,
+        from: Sender,
+        frame: &[u8],
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> &'b [u8] {
+        let decoded = logs::decode(frame);
+        let slot = self.seat(from, now);
+        let (head, op, items) = match &decoded {
+            Ok(frame) => (frame.head, frame.request.op(), items(&frame.request)),
+            Err(refusal) => (refusal.head, refusal.op, 1),
+        };
+        let asked = Asked { now, from, slot, head };
+        if !self.senders.charge(slot, items.max(1), frame.len() as u32, now) {
+            self.count_refused(slot, Reason::RateLimited, items.max(1), world);
+            return whole(self.refuse(Refusal { head, op, status: LogStatus::RateLimited }, out));
+        }
+        whole(match decoded {
+            Ok(frame) => self.act(&asked, &frame.request, world, out),
+            Err(refusal) => {
+                self.count_refused(slot, reason_of(refusal.status), 1, world);
+                self.refuse(refusal, out)
+            }
+        })
+    }
+
+    /// The sender's seat. If somebody lost it just now, what he has is the evicted's now.
+    fn seat(&mut self, from: Sender, now: Mono) -> SenderSlot {
+        let seat = self.senders.seat(from.id, now);
+        if seat.displaced.is_some() {
+            self.journal.evict(seat.slot);
+        }
+        seat.slot
+    }
+
+    fn act<'b>(
+        &mut self,
+        asked: &Asked,
+        request: &Request<'_>,
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let op = request.op();
+        if reads_records(op) && !asked.from.rights.has(Rights::QUERY) {
+            self.count_refused(asked.slot, Reason::Denied, 1, world);
+            return self.refuse(Refusal { head: asked.head, op, status: LogStatus::Denied }, out);
+        }
+        match request {
+            Request::Append(record) => self.append(asked, record, world, out),
+            Request::AppendBatch(batch) => self.append_batch(asked, batch, world, out),
+            Request::Query { since_ns, max } => self.query(asked, *since_ns, *max, out),
+            Request::Stats => self.stats(asked, out),
+            Request::Hello => self.hello(asked, out),
+            Request::Search(search) => self.search(asked, search, out),
+            Request::Audit { cursor } => self.audit(asked, *cursor, out),
+            Request::Status => self.status(asked, world, out),
+            Request::Anchors => self.read_anchors(asked, out),
+        }
+    }
+
+    /// Counts refused items, and says so on the console when it is the first time.
+    pub(crate) fn count_refused(
+        &mut self,
+        slot: SenderSlot,
+        reason: Reason,
+        items: u32,
+        world: &mut impl World,
+    ) {
+        self.senders.refused(slot, reason, u64::from(items));
+        let marker = match status_of(reason) {
+            LogStatus::InvalidArgs => RejectMarker::InvalidArgs,
+            LogStatus::OverLimit => RejectMarker::OverLimit,
+            LogStatus::RateLimited => RejectMarker::RateLimited,
+            _ => return,
+        };
+        self.markers.note(marker, world);
+    }
+}
+
+/// Items that a request offers to the ledger if it is refused as a whole.
+fn items(request: &Request<'_>) -> u32 {
+    match request {
+        Request::AppendBatch(batch) => u32::from(batch.len()),
+        _ => 1,
+    }
+}
+
+/// What only those may ask who have the right to read. STATS tells producers how full the journal
+/// is, and HELLO who they are: those are for all.
+const fn reads_records(op: Op) -> bool {
+    match op {
+        Op::Query | Op::Search | Op::Audit | Op::Status | Op::Anchors => true,
+        Op::Append | Op::AppendBatch | Op::Stats | Op::Hello => false,
+    }
+}
+
+/// The status by which a refusal is answered.
+pub(crate) const fn status_of(reason: Reason) -> LogStatus {
+    match reason {
+        Reason::OverLimit => LogStatus::OverLimit,
+        Reason::RateLimited => LogStatus::RateLimited,
+        Reason::Denied => LogStatus::Denied,
+        Reason::Invalid
+        | Reason::Identity
+        | Reason::Secret
+        | Reason::NotFound
+        | Reason::NotReady
+        | Reason::Conflict => LogStatus::InvalidArgs,
+    }
+}
+
+/// Under which reason a frame is counted that was refused for its shape.
+const fn reason_of(status: LogStatus) -> Reason {
+    match status {
+        LogStatus::OverLimit => Reason::OverLimit,
+        _ => Reason::Invalid,
+    }
+}
+
+/// A reply of ours always fits its buffer.
+fn whole(reply: Result<&[u8], EncodeError>) -> &[u8] {
+    assert!(reply.is_ok(), "every reply fits a frame");
+    reply.unwrap_or_default()
+}
+
+impl Service for Logd {
+    fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World) {
+        self.anchors.observe(now);
+        let mut out = core::mem::take(&mut self.reply);
+        if self.phase == Phase::New {
+            self.prove(now.mono, world, &mut out);
+        }
+        match event {
+            Event::Request { from, token, frame } => {
+                let reply = self.answer(now.mono, from, frame, world, &mut out);
+                world.reply(token, reply);
+            }
+            Event::Stop => self.stopping = true,
+            Event::Completion { .. } | Event::PeerGone { .. } | Event::Wake => {}
+        }
+        self.reply = out;
+    }
+
+    /// At once until the proof at start is done; then never: nothing happens by time alone.
+    fn deadline(&self) -> Option<Mono> {
+        (self.phase == Phase::New).then_some(Mono(0))
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopping
+    }
+}

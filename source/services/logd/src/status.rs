@@ -1,0 +1,83 @@
+use nexus_gate::PortTotals;
+use nexus_port::World;
+use nexus_wire::logs::encode_status;
+use nexus_wire::{EncodeError, FieldsWriter, LedgerRow, REASONS};
+
+use crate::Logd;
+use crate::service::{Asked, Phase};
+
+/// Bytes of a status' fields, at most: what a frame has besides the head of the reply.
+const STATUS_BYTES_MAX: usize = 3072;
+
+impl Logd {
+    /// The state as sorted fields, for people and scripts.
+    pub(crate) fn status<'b>(
+        &mut self,
+        asked: &Asked,
+        world: &impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let mut buffer = [0; STATUS_BYTES_MAX];
+        let mut fields = FieldsWriter::new(&mut buffer);
+        let written = self.write_status(asked, world, &mut fields);
+        assert!(written, "the fields of a status are sorted and fit");
+        encode_status(asked.head, fields.finish()?, out)
+    }
+
+    fn write_status(
+        &mut self,
+        asked: &Asked,
+        world: &impl World,
+        fields: &mut FieldsWriter<'_>,
+    ) -> bool {
+        let (ready, since) = match self.phase {
+            Phase::New => (false, asked.now),
+            Phase::Proven { since } => (true, since),
+            Phase::Failed { since } => (false, since),
+        };
+        let sums = self.sums(asked);
+        let journal = &self.journal;
+        let (displaced, displaced_active) = self.senders.displacements();
+        fields.field("anchors", self.anchors.all().len())
+            && fields.field("anchors_lost", self.anchors.lost())
+            && fields.field("boot", self.boot)
+            && fields.field("bytes", journal.used_bytes())
+            && fields.field("bytes_max", self.limits.journal_bytes)
+            && fields.field("dropped", journal.dropped())
+            && PortTotals::of(world).iter().all(|(name, total)| fields.field(name, total))
+            && fields.field("ready", u8::from(ready))
+            && fields.field("records", journal.kept())
+            && fields.field("records_max", self.limits.journal_records)
+            && fields.field("redacted", sums.redacted)
+            && write_refused(&sums, fields)
+            && fields.field("senders", self.senders.seated())
+            && fields.field("senders_displaced", displaced)
+            && fields.field("senders_displaced_active", displaced_active)
+            && fields.field("senders_max", self.senders.capacity())
+            && fields.field("total", journal.total())
+            && fields.field("uptime_ns", asked.now.since(since).0)
+    }
+
+    /// The ledgers of all senders added up, as far as a status tells of them.
+    fn sums(&mut self, asked: &Asked) -> LedgerRow {
+        let mut sums = LedgerRow::default();
+        for slot in self.senders.slots() {
+            let row = self.senders.row(slot, 0, asked.now);
+            sums.redacted += row.redacted;
+            for (sum, count) in sums.refused.iter_mut().zip(row.refused) {
+                *sum += count;
+            }
+        }
+        sums
+    }
+}
+
+/// One field for each reason that logd has, in the order of their names.
+fn write_refused(sums: &LedgerRow, fields: &mut FieldsWriter<'_>) -> bool {
+    let mut reasons = REASONS;
+    reasons.sort_unstable_by_key(|(_, name)| *name);
+    reasons.iter().all(|(reason, name)| {
+        let count = sums.refused.get(reason.index()).copied().unwrap_or_default();
+        fields.joined(&["refused_", name], count)
+    })
+}

@@ -1,0 +1,5 @@
+//! logd as its senders and readers see it: frames in, replies out.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod reading;
+mod rig;
