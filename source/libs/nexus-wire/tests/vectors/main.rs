@@ -5,11 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
-#[path = "vectors/json.rs"]
 mod json;
-#[path = "vectors/logd.rs"]
 mod logd;
-#[path = "vectors/metricsd.rs"]
 mod metricsd;
 
 use json::{Line, lines};
@@ -18,7 +15,7 @@ use nexus_wire::{logs, metrics};
 
 #[test]
 fn every_line_for_metricsd_holds() {
-    let lines = lines(include_str!("vectors/metricsd.jsonl"));
+    let lines = lines(include_str!("metricsd.jsonl"));
     let counts = json::count(&lines, metricsd::check);
     let expected = [
         ("encode_reject", 6),
@@ -34,7 +31,7 @@ fn every_line_for_metricsd_holds() {
 
 #[test]
 fn every_line_for_logd_holds() {
-    let lines = lines(include_str!("vectors/logd.jsonl"));
+    let lines = lines(include_str!("logd.jsonl"));
     let counts = json::count(&lines, logd::check);
     assert_eq!(counts, [("invalid request", 9), ("reply", 2), ("request", 10)]);
     assert_eq!(lines.len(), 21);
@@ -42,7 +39,7 @@ fn every_line_for_logd_holds() {
 
 #[test]
 fn every_service_has_its_id() {
-    let lines = lines(include_str!("vectors/service_id.jsonl"));
+    let lines = lines(include_str!("service_id.jsonl"));
     let counts = json::count(&lines, |line| {
         let id = ServiceId::from_name(line.text("name"));
         assert_eq!(id.raw().to_string(), line.top("service_id"));
@@ -56,7 +53,7 @@ fn every_service_has_its_id() {
 
 #[test]
 fn frames_of_timed_are_nobodys_here() {
-    let lines = lines(include_str!("vectors/timed.jsonl"));
+    let lines = lines(include_str!("timed.jsonl"));
     let counts = json::count(&lines, |line: &Line| {
         let frame = line.frame();
         assert_eq!(line.top("proto"), "timed");
@@ -69,8 +66,7 @@ fn frames_of_timed_are_nobodys_here() {
 
 #[test]
 fn a_changed_line_fails() {
-    let changed =
-        include_str!("vectors/metricsd.jsonl").replacen("\"delta\":\"3\"", "\"delta\":\"4\"", 1);
+    let changed = include_str!("metricsd.jsonl").replacen("\"delta\":\"3\"", "\"delta\":\"4\"", 1);
     let lines = lines(&changed);
     let failed = std::panic::catch_unwind(|| json::count(&lines, metricsd::check));
     assert!(failed.is_err());
