@@ -15,6 +15,7 @@ mod panics;
 mod platform;
 mod preamble;
 mod randomness;
+mod sharing;
 mod sizes;
 mod statics;
 mod unsafe_code;
@@ -34,6 +35,7 @@ pub(crate) const ALL: &[Law] = &[
     platform::LAW,
     unsafe_code::LAW,
     statics::LAW,
+    sharing::LAW,
     preamble::LAW,
     clocks::LAW,
     panics::LAW,

@@ -48,7 +48,8 @@ fn changing(source: &Source) -> impl Iterator<Item = usize> {
     statics.map(|item| item.line).chain(locals.map(|call| call.line))
 }
 
-fn changes(word: &str) -> bool {
+/// Whether a type of that name changes behind a shared reference.
+pub(super) fn changes(word: &str) -> bool {
     word.starts_with("Atomic") || TYPES.contains(&word)
 }
 
