@@ -1,2 +1,83 @@
-//! To be written.
-fn main() {}
+//! `obsctl`: what people type to see what happened on a machine.
+//!
+//! It reads the journal from logd and live values from metricsd over their sockets, in the frames
+//! of `docs/wire.md` and with the rights of whoever runs it. Text is for people and may change;
+//! `-o json` prints one object a line and keeps its keys.
+//!
+//! Exit status: 0 done; 1 done, and something is wrong (`status`, `audit`); 2 could not be done.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod cli;
+mod clock;
+mod daemons;
+mod demo;
+mod emit;
+mod logs;
+mod metrics;
+mod names;
+mod quantile;
+mod render;
+mod run;
+mod spans;
+mod status;
+mod top;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{Cli, Command};
+
+/// How a command ended that could be carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// All is well.
+    Fine,
+    /// Something is wrong with what was looked at.
+    Wrong,
+    /// A child's own exit code.
+    Code(u8),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Wrong) => ExitCode::from(1),
+        Ok(Verdict::Code(code)) => ExitCode::from(code),
+        // Whoever reads us has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("obsctl: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
+    let place = &cli.place;
+    match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Logs(args) => logs::run(place, args),
+        Command::Metrics(args) => metrics::run(place, args),
+        Command::Spans(args) => spans::run(place, args),
+        Command::Top(args) => top::run(place, args),
+        Command::Audit(args) => audit::run(place, args.output),
+        Command::Status(args) => status::run(place, args.output),
+        Command::Log(args) => emit::log(place, args),
+        Command::Count(args) => emit::count(place, args),
+        Command::Run(args) => run::run(place, args),
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(*shell, &mut command, "obsctl", &mut std::io::stdout());
+            Ok(Verdict::Fine)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,247 @@
+//! The command line, each option described once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nexus_wire::Level;
+
+/// See what happened on this machine: its journal, metrics and spans.
+#[derive(Parser, Debug)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the daemons are.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Place {
+    /// Where logd.sock and metricsd.sock lie [default: $NEXUS_RUN_DIR, else /run/nexus]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// Recipe that names the services [default: the one built in]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.run_dir.clone().unwrap_or_else(nexus_rt::linux::client::run_dir)
+    }
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run both daemons and a producer on this machine and watch them, in temporary folders
+    Demo(DemoArgs),
+    /// Show records of the journal
+    Logs(LogsArgs),
+    /// Show values, rates and quantiles
+    Metrics(MetricsArgs),
+    /// Show spans, as a list or as trees
+    Spans(SpansArgs),
+    /// Watch what is busiest
+    Top(TopArgs),
+    /// Add up what was offered and what became of it; exit status 1 if anything is missing
+    Audit(OutputArgs),
+    /// Health, budgets used and losses; exit status 1 if anything is wrong
+    Status(OutputArgs),
+    /// Append a record to the journal
+    Log(LogArgs),
+    /// Add to a counter (or set a gauge, or observe)
+    Count(CountArgs),
+    /// Run a command within a span
+    Run(RunArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct OutputArgs {
+    /// How to print
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Output,
+}
+
+/// Which records.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Selection {
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the newest N [with -f: 10 unless told otherwise]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    /// Only this level and graver: error, warn, info, debug, trace (or 0 to 4)
+    #[arg(short, long, value_name = "LEVEL", value_parser = parse_level)]
+    pub(crate) priority: Option<Level>,
+    /// Only this service, by name or by its 16 hexadecimal digits
+    #[arg(short, long, value_name = "SERVICE")]
+    pub(crate) unit: Option<String>,
+    /// Not older: "10 min ago", "-5m", "today", "2026-01-31 12:00", RFC 3339
+    #[arg(short = 'S', long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Not newer
+    #[arg(short = 'U', long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) select: Selection,
+    /// Only scopes that begin so
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub(crate) scope: String,
+    /// Only records with this field
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) field: Option<String>,
+    /// Newest first
+    #[arg(short, long, conflicts_with = "follow")]
+    pub(crate) reverse: bool,
+    /// Only what is behind this cursor
+    #[arg(long, value_name = "CURSOR", conflicts_with_all = ["lines", "reverse"])]
+    pub(crate) after_cursor: Option<String>,
+    /// Print the cursor behind the last record
+    #[arg(long)]
+    pub(crate) show_cursor: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MetricsArgs {
+    /// Only metrics whose names begin so
+    #[arg(default_value = "")]
+    pub(crate) name: String,
+    /// Only this service, by name or by its 16 hexadecimal digits
+    #[arg(short, long, value_name = "SERVICE")]
+    pub(crate) unit: Option<String>,
+    /// Print again every short window (10 s)
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// With what each metric is good for
+    #[arg(long)]
+    pub(crate) describe: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SpansArgs {
+    #[command(flatten)]
+    pub(crate) select: Selection,
+    /// As trees, one per trace
+    #[arg(short, long, conflicts_with = "follow")]
+    pub(crate) tree: bool,
+    /// Only spans whose names begin so
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub(crate) name: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// Lines of the tables, where the output is no terminal
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub(crate) lines: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// Recipe with all limits [default: the one built in]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// error, warn, info, debug, trace (or 0 to 4)
+    #[arg(short, long, value_name = "LEVEL", default_value = "info", value_parser = parse_level)]
+    pub(crate) priority: Level,
+    /// Where it comes from
+    #[arg(long, default_value = "obsctl")]
+    pub(crate) scope: String,
+    /// What happened; `-`: each line of standard input
+    pub(crate) message: String,
+    /// Fields
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) fields: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CountArgs {
+    /// Set a gauge instead
+    #[arg(long, conflicts_with = "observe")]
+    pub(crate) gauge: bool,
+    /// Observe into a histogram instead
+    #[arg(long)]
+    pub(crate) observe: bool,
+    /// Name of the metric
+    pub(crate) name: String,
+    /// How much (may be negative for a gauge)
+    #[arg(default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) value: i64,
+    /// Labels
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Name of the span [default: the command's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let by_number = || text.parse().ok().and_then(Level::from_raw);
+    let short = match text {
+        "err" => "error",
+        "warning" => "warn",
+        other => other,
+    };
+    Level::from_name(short).or_else(by_number).ok_or_else(|| {
+        let names: Vec<_> = Level::ALL.iter().map(|level| level.name()).collect();
+        format!("no such level; there are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn levels_go_by_name_and_by_number() {
+        assert_eq!(parse_level("warning"), Ok(Level::Warn));
+        assert_eq!(parse_level("3"), Ok(Level::Debug));
+        assert!(parse_level("loud").is_err_and(|why| why.contains("error, warn")));
+    }
+}

@@ -1,0 +1,428 @@
+//! Typed conversations with the daemons.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use nexus_abi::{Incarnation, Rights, ServiceId};
+use nexus_rt::linux::client::Connection;
+use nexus_wire::logs::{self, ClockAnchor, Found, Head, Record, Search, Version};
+use nexus_wire::metrics::{self, SeriesValue, SeriesView, WindowView};
+use nexus_wire::{LedgerRow, Level, LogStatus, MetricStatus, RecordId, Unit};
+
+const FRAME: usize = nexus_abi::FRAME_BYTES_MAX;
+
+/// A connection that numbers its requests.
+struct Line {
+    connection: Connection,
+    nonce: u32,
+    reply: Box<[u8; FRAME]>,
+}
+
+impl Line {
+    fn open(dir: &Path, daemon: &str) -> anyhow::Result<Self> {
+        let connection = Connection::open(dir, daemon).with_context(|| {
+            format!("{daemon} cannot be reached (is it running? --run-dir says where)")
+        })?;
+        Ok(Self { connection, nonce: 0, reply: Box::new([0; FRAME]) })
+    }
+
+    fn next_nonce(&mut self) -> u32 {
+        self.nonce = self.nonce.wrapping_add(1);
+        self.nonce
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        let len = self.connection.call(request, &mut self.reply[..])?;
+        Ok(self.reply.get(..len).unwrap_or_default())
+    }
+}
+
+/// logd.
+pub(crate) struct Journal {
+    line: Line,
+}
+
+/// A record, or what stands for lost ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: RecordId,
+    pub(crate) ts_ns: u64,
+    pub(crate) service: ServiceId,
+    pub(crate) level: Level,
+    pub(crate) scope: String,
+    pub(crate) message: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) is_gap: bool,
+}
+
+impl Entry {
+    fn new(found: &Found<'_>) -> Self {
+        let (record, is_gap) = match found {
+            Found::Record(record) => (record, false),
+            Found::Gap(record) => (record, true),
+        };
+        let Record { id, ts_ns, service, level, scope, message, fields } = *record;
+        let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        Self {
+            id,
+            ts_ns,
+            service,
+            level,
+            scope: scope.to_owned(),
+            message: message.to_owned(),
+            fields: fields.iter().map(own).collect(),
+            is_gap,
+        }
+    }
+
+    pub(crate) fn field(&self, key: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One reply to a search.
+pub(crate) struct Page {
+    pub(crate) boot: u32,
+    pub(crate) next_id: RecordId,
+    pub(crate) more: bool,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Journal {
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
+        Ok(Self { line: Line::open(dir, "logd")? })
+    }
+
+    fn ask<T>(
+        &mut self,
+        request: &logs::Request<'_>,
+        take: impl FnOnce(LogStatus, logs::Reply<'_>) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let head = Head { version: Version::V2, nonce: self.line.next_nonce().into() };
+        let mut frame = [0; FRAME];
+        let frame = logs::encode(request, head, &mut frame)
+            .map_err(|_| anyhow::anyhow!("the request does not fit into a frame"))?;
+        let reply = self.line.exchange(frame)?;
+        let Some((status, reply)) = logs::decode_reply(request.op(), head, reply) else {
+            bail!("logd's answer is not one of this version");
+        };
+        if status == LogStatus::Denied {
+            bail!("logd lets only root, its own user and its readers' group read");
+        }
+        take(status, reply).with_context(|| format!("logd refused: {}", status.name()))
+    }
+
+    pub(crate) fn hello(&mut self) -> anyhow::Result<logs::HelloReply> {
+        self.ask(&logs::Request::Hello, |_, reply| match reply {
+            logs::Reply::Hello(hello) => Some(hello),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn search(&mut self, search: &Search<'_>) -> anyhow::Result<Page> {
+        self.ask(&logs::Request::Search(*search), |_, reply| match reply {
+            logs::Reply::Search(found) => Some(Page {
+                boot: found.boot,
+                next_id: found.next_id,
+                more: found.more,
+                entries: found.found().map(|found| Entry::new(&found)).collect(),
+            }),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn anchors(&mut self) -> anyhow::Result<Vec<ClockAnchor>> {
+        self.ask(&logs::Request::Anchors, |_, reply| match reply {
+            logs::Reply::Anchors(anchors) => Some(anchors.iter().collect()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn audit(&mut self) -> anyhow::Result<Vec<LedgerRow>> {
+        gather_rows(|cursor| {
+            self.ask(&logs::Request::Audit { cursor }, |_, reply| match reply {
+                logs::Reply::Audit(audit) => Some((audit.next_cursor, audit.rows().collect())),
+                _ => None,
+            })
+        })
+    }
+
+    pub(crate) fn status(&mut self) -> anyhow::Result<Vec<(String, String)>> {
+        self.ask(&logs::Request::Status, |_, reply| match reply {
+            logs::Reply::Status(fields) => Some(own_fields(fields)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn append(&mut self, record: &logs::NewRecord<'_>) -> anyhow::Result<RecordId> {
+        self.ask(&logs::Request::Append(*record), |status, reply| match reply {
+            logs::Reply::Append(append) if status == LogStatus::Ok => Some(append.id),
+            _ => None,
+        })
+    }
+}
+
+fn own_fields(fields: nexus_wire::Fields<'_>) -> Vec<(String, String)> {
+    fields.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn gather_rows(
+    mut page: impl FnMut(u32) -> anyhow::Result<(u32, Vec<LedgerRow>)>,
+) -> anyhow::Result<Vec<LedgerRow>> {
+    let mut rows = Vec::new();
+    let mut cursor = 0;
+    loop {
+        let (next, mut more) = page(cursor)?;
+        rows.append(&mut more);
+        if next == 0 {
+            return Ok(rows);
+        }
+        cursor = next;
+    }
+}
+
+/// metricsd.
+pub(crate) struct Metrics {
+    line: Line,
+}
+
+/// A series as it was when it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) service: ServiceId,
+    pub(crate) unit: Unit,
+    pub(crate) overflow: bool,
+    pub(crate) catchup: bool,
+    pub(crate) created_ns: u64,
+    pub(crate) name: String,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) help: String,
+    pub(crate) value: Value,
+    pub(crate) short: WindowView,
+    pub(crate) long: WindowView,
+}
+
+/// A value of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Counter(u64),
+    Gauge(i64),
+    Histogram { sum: i128, buckets: Vec<(Option<u64>, u64)> },
+}
+
+impl Series {
+    fn new(view: &SeriesView<'_>) -> Self {
+        let labels = view.labels.lines().filter_map(|line| line.split_once('='));
+        Self {
+            service: view.service,
+            unit: view.unit,
+            overflow: view.overflow,
+            catchup: view.catchup,
+            created_ns: view.created_ns,
+            name: view.name.to_owned(),
+            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            help: view.help.to_owned(),
+            value: match view.value {
+                SeriesValue::Counter(total) => Value::Counter(total),
+                SeriesValue::Gauge(value) => Value::Gauge(value),
+                SeriesValue::Histogram { sum, .. } => {
+                    Value::Histogram { sum, buckets: view.value.buckets().collect() }
+                }
+            },
+            short: view.short,
+            long: view.long,
+        }
+    }
+
+    /// `name{key="value",..}`.
+    pub(crate) fn title(&self) -> String {
+        if self.labels.is_empty() {
+            return self.name.clone();
+        }
+        let labels: Vec<_> = self.labels.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
+        format!("{}{{{}}}", self.name, labels.join(","))
+    }
+}
+
+/// A span that goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSpan {
+    pub(crate) service: ServiceId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) span: u64,
+    pub(crate) trace: u64,
+    pub(crate) parent: u64,
+    pub(crate) start_ns: u64,
+    pub(crate) name: String,
+    pub(crate) attrs: Vec<(String, String)>,
+}
+
+/// All series at one time.
+pub(crate) struct Scrape {
+    pub(crate) now_ns: u64,
+    pub(crate) series: Vec<Series>,
+}
+
+impl Metrics {
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
+        Ok(Self { line: Line::open(dir, "metricsd")? })
+    }
+
+    fn ask<T>(
+        &mut self,
+        request: &metrics::Request<'_>,
+        take: impl FnOnce(MetricStatus, metrics::Reply<'_>) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let nonce = self.line.next_nonce();
+        let mut frame = [0; FRAME];
+        let frame = metrics::encode(request, nonce, &mut frame)
+            .map_err(|_| anyhow::anyhow!("the request does not fit into a frame"))?;
+        let reply = self.line.exchange(frame)?;
+        let Some((status, reply)) = metrics::decode_reply(request.op(), nonce, reply) else {
+            bail!("metricsd's answer is not one of this version");
+        };
+        if status == MetricStatus::Denied {
+            bail!("metricsd lets only root, its own user and its readers' group read");
+        }
+        take(status, reply).with_context(|| format!("metricsd refused: {}", status.name()))
+    }
+
+    pub(crate) fn hello(&mut self) -> anyhow::Result<metrics::HelloReply> {
+        self.ask(&metrics::Request::Hello(None), |_, reply| match reply {
+            metrics::Reply::Hello(hello) => Some(hello),
+            _ => None,
+        })
+    }
+
+    /// Sends an update or a span's start or end; the status is the answer.
+    pub(crate) fn update(
+        &mut self,
+        request: &metrics::Request<'_>,
+    ) -> anyhow::Result<MetricStatus> {
+        self.ask(request, |status, _| Some(status))
+    }
+
+    pub(crate) fn scrape(&mut self, with_help: bool) -> anyhow::Result<Scrape> {
+        let mut all = Scrape { now_ns: 0, series: Vec::new() };
+        let (mut cursor, mut epoch) = (0, None);
+        loop {
+            let request = metrics::Request::Scrape { cursor, with_help };
+            let next = self.ask(&request, |_, reply| match reply {
+                metrics::Reply::Scrape(page) => {
+                    if *epoch.get_or_insert(page.epoch) != page.epoch {
+                        return None;
+                    }
+                    all.now_ns = page.now_ns;
+                    all.series.extend(page.series().map(|view| Series::new(&view)));
+                    Some(page.next_cursor)
+                }
+                _ => None,
+            })?;
+            if next == 0 {
+                return Ok(all);
+            }
+            cursor = next;
+        }
+    }
+
+    pub(crate) fn live_spans(&mut self) -> anyhow::Result<(u64, Vec<LiveSpan>)> {
+        let (mut spans, mut cursor) = (Vec::new(), 0);
+        loop {
+            let (next, now_ns) =
+                self.ask(&metrics::Request::Spans { cursor }, |_, reply| match reply {
+                    metrics::Reply::Spans(page) => {
+                        spans.extend(page.spans().map(|span| LiveSpan::new(&span)));
+                        Some((page.next_cursor, page.now_ns))
+                    }
+                    _ => None,
+                })?;
+            if next == 0 {
+                return Ok((now_ns, spans));
+            }
+            cursor = next;
+        }
+    }
+
+    pub(crate) fn audit(&mut self) -> anyhow::Result<Vec<LedgerRow>> {
+        gather_rows(|cursor| {
+            self.ask(&metrics::Request::Audit { cursor }, |_, reply| match reply {
+                metrics::Reply::Audit(audit) => Some((audit.next_cursor, audit.rows().collect())),
+                _ => None,
+            })
+        })
+    }
+
+    pub(crate) fn status(&mut self) -> anyhow::Result<Vec<(String, String)>> {
+        self.ask(&metrics::Request::Status, |_, reply| match reply {
+            metrics::Reply::Status(fields) => Some(own_fields(fields)),
+            _ => None,
+        })
+    }
+}
+
+impl LiveSpan {
+    fn new(live: &metrics::LiveSpan<'_>) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let attrs = text(live.start.attrs.as_bytes());
+        let attrs = attrs.lines().filter_map(|line| line.split_once('='));
+        Self {
+            service: live.service,
+            incarnation: live.incarnation,
+            span: live.start.span.raw(),
+            trace: live.start.trace.raw(),
+            parent: live.start.parent.raw(),
+            start_ns: live.start.start_ns,
+            name: text(live.start.name.as_bytes()),
+            attrs: attrs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        }
+    }
+}
+
+/// Both daemons, one of which may be away.
+pub(crate) struct Both {
+    pub(crate) journal: anyhow::Result<Journal>,
+    pub(crate) metrics: anyhow::Result<Metrics>,
+}
+
+impl Both {
+    pub(crate) fn open(dir: &Path) -> Self {
+        Self { journal: Journal::open(dir), metrics: Metrics::open(dir) }
+    }
+}
+
+/// A connection to logd that is made anew when it breaks.
+pub(crate) struct SteadyJournal {
+    dir: PathBuf,
+    journal: Option<Journal>,
+}
+
+impl SteadyJournal {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir, journal: None }
+    }
+
+    /// Does something with logd; after an error the next call connects again.
+    pub(crate) fn with<T>(
+        &mut self,
+        act: impl FnOnce(&mut Journal) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let journal = match &mut self.journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::open(&self.dir)?),
+        };
+        let done = act(journal);
+        if done.is_err() {
+            self.journal = None;
+        }
+        done
+    }
+}
+
+/// What rights are called.
+pub(crate) fn rights_text(rights: Rights) -> &'static str {
+    if rights.has(Rights::QUERY) || rights.has(Rights::SCRAPE) {
+        "may read"
+    } else {
+        "may write only"
+    }
+}

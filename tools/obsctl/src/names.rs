@@ -1,0 +1,91 @@
+//! Names of services. Frames carry numbers only; a name is known if its hash is the number.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use nexus_abi::ServiceId;
+use nexus_recipe::Recipe;
+use nexus_wire::LedgerRow;
+
+use crate::cli::Place;
+
+/// The recipe that is built in.
+pub(crate) const BUILT_IN: &str = include_str!("../../../recipes/observability/metrics.toml");
+
+/// Names by number.
+pub(crate) struct Names(BTreeMap<u64, String>);
+
+impl Names {
+    /// The names that the recipe, the run directory and this machine's users give.
+    pub(crate) fn of(place: &Place) -> anyhow::Result<Self> {
+        let recipe = match &place.config {
+            None => BUILT_IN.to_owned(),
+            Some(file) => fs::read_to_string(file).with_context(|| file.display().to_string())?,
+        };
+        let recipe = Recipe::parse(&recipe).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+        let mut names: Vec<String> = recipe.senders.iter().map(|rule| rule.name.clone()).collect();
+        names.extend(users());
+        names.extend(served(&place.dir()));
+        Ok(Self::from_names(names))
+    }
+
+    fn from_names(names: impl IntoIterator<Item = String>) -> Self {
+        let number = |name: String| (ServiceId::from_name(&name).raw(), name);
+        Self(names.into_iter().map(number).collect())
+    }
+
+    /// The name, or 16 hexadecimal digits.
+    pub(crate) fn of_service(&self, service: ServiceId) -> String {
+        self.0.get(&service.raw()).cloned().unwrap_or_else(|| service.to_string())
+    }
+
+    /// The name of a ledger's row.
+    pub(crate) fn of_row(&self, row: &LedgerRow) -> String {
+        row.service_id().map_or_else(|| "(evicted)".to_owned(), |id| self.of_service(id))
+    }
+
+    /// The service that people mean: 16 hexadecimal digits are a number, all else is a name.
+    pub(crate) fn service(text: &str) -> ServiceId {
+        let is_number = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match u64::from_str_radix(text, 16) {
+            Ok(number) if is_number => ServiceId::from_raw(number),
+            _ => ServiceId::from_name(text),
+        }
+    }
+}
+
+/// What users whom no rule names are called.
+fn users() -> Vec<String> {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uids = passwd.lines().filter_map(|line| line.split(':').nth(2));
+    uids.map(|uid| format!("uid.{uid}")).collect()
+}
+
+/// Services with a socket of their own, seen from the run directory or from one of theirs.
+fn served(dir: &Path) -> Vec<String> {
+    let beside = dir.parent().filter(|parent| parent.ends_with("svc")).map(Path::to_path_buf);
+    let folders = fs::read_dir(beside.unwrap_or_else(|| dir.join("svc")));
+    let names = folders.into_iter().flatten().flatten();
+    names.filter_map(|folder| folder.file_name().into_string().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_meant_by_name_or_by_number() {
+        let logd = ServiceId::from_name("logd");
+        assert_eq!(Names::service("logd"), logd);
+        assert_eq!(Names::service(&logd.to_string()), logd);
+    }
+
+    #[test]
+    fn unknown_numbers_are_shown_as_digits() {
+        let names = Names::from_names(["logd".to_owned()]);
+        assert_eq!(names.of_service(ServiceId::from_name("logd")), "logd");
+        assert_eq!(names.of_service(ServiceId::from_raw(0xab)), "00000000000000ab");
+    }
+}
