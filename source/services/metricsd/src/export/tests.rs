@@ -1,0 +1,1 @@
+//! The export against a journal that loses, refuses, restarts and pauses.
