@@ -107,14 +107,16 @@ impl Redactor {
     /// and `-`, is denied and the whole key is not allowed. Letter case does not matter.
     #[must_use]
     pub fn key_is_secret(&self, key: &str) -> bool {
-        let listed = |list: &[String], word: &str| {
-            list.iter().any(|entry| {
-                entry.len() == word.len() && entry.as_bytes().eq_ignore_ascii_case(word.as_bytes())
-            })
-        };
         let denied = listed(&self.deny_keys, key)
             || key.split(['_', '.', '-']).any(|word| listed(&self.deny_keys, word));
         denied && !listed(&self.allow_keys, key)
+    }
+
+    /// Whether a field is secret, by its key or by its value. Under an allowed key the shape of a
+    /// value says nothing: a trace id is 32 hexadecimal digits and no secret.
+    fn field_is_secret(&self, (key, value): (&str, &str)) -> bool {
+        let hit = self.key_is_secret(key) || self.value_is_secret(value);
+        hit && (!listed(&self.allow_keys, key) || self.next_anchored(value, 0).is_some())
     }
 
     /// Whether a value is secret by how it begins or looks, or carries something that is.
@@ -131,9 +133,8 @@ impl Redactor {
 
     /// Looks at labels, attributes or fields and writes them anew to `out` if values must go.
     pub fn fields<'b>(&self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
-        let secret =
-            |(key, value): (&str, &str)| self.key_is_secret(key) || self.value_is_secret(value);
-        if !fields.iter().any(|field| secret(field) || self.value_is_secret(field.0)) {
+        let hit = |field| self.field_is_secret(field);
+        if !fields.iter().any(|field| hit(field) || self.value_is_secret(field.0)) {
             return Redacted::Clean;
         }
         // A key cannot be replaced: two of them might become one.
@@ -144,9 +145,9 @@ impl Redactor {
         let mut writer = FieldsWriter::new(out);
         let mut count = 0;
         for (key, value) in fields.iter() {
-            let hit = secret((key, value));
-            count += u32::from(hit);
-            if !writer.field(key, if hit { REDACTED } else { value }) {
+            let secret = hit((key, value));
+            count += u32::from(secret);
+            if !writer.field(key, if secret { REDACTED } else { value }) {
                 return Redacted::Refused;
             }
         }
@@ -298,6 +299,13 @@ const VALUE_ENDS: &[char] = &[' ', '\t', '\n', '\r', '"', '\'', ',', ';', '&', '
 fn end_before(text: &str, start: usize, ends: &[char]) -> usize {
     let value = text.get(start..).unwrap_or_default();
     start + value.find(ends).unwrap_or(value.len())
+}
+
+/// Whether `word` is in `list`, in whatever letter case.
+fn listed(list: &[String], word: &str) -> bool {
+    list.iter().any(|entry| {
+        entry.len() == word.len() && entry.as_bytes().eq_ignore_ascii_case(word.as_bytes())
+    })
 }
 
 /// Text in a borrowed buffer.

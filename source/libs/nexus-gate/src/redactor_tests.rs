@@ -7,7 +7,7 @@ fn rules(on_secret: OnSecret) -> Redaction {
     Redaction {
         on_secret,
         deny_keys: list(&["password", "token", "authorization", "api_key", "cookie"]),
-        allow_keys: list(&["token.count"]),
+        allow_keys: list(&["token.count", "trace"]),
         deny_prefixes: list(&["Bearer ", "eyJ", "-----BEGIN", "AKIA", "ghp_"]),
         hex_run: 32,
         base64_run: 20,
@@ -120,4 +120,23 @@ proptest::proptest! {
     fn no_text_panics(text in "\\PC{0,200}") {
         redact(&text);
     }
+}
+
+#[test]
+fn under_an_allowed_key_the_shape_of_a_value_says_nothing_and_its_beginning_still_does() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let fields = |key: &str, value: &str| {
+        let text = format!("{key}={value}\n");
+        let mut out = [0; 128];
+        let fields = Fields::parse(text.as_bytes()).unwrap();
+        match Redactor::new(&rules(OnSecret::Replace)).fields(fields, &mut out) {
+            Redacted::Clean => "clean",
+            Redacted::Refused => "refused",
+            Redacted::Replaced { .. } => "replaced",
+        }
+    };
+    assert_eq!(fields("trace", long), "clean");
+    assert_eq!(fields("track", long), "replaced");
+    assert_eq!(fields("trace", "Bearer x"), "replaced");
+    assert_eq!(fields("trace", "password=x"), "replaced");
 }

@@ -193,7 +193,8 @@ pub struct Redaction {
     /// Keys whose values are secret: a key hits when one of its words (between `_`, `.`, `-`) or
     /// the whole key is in this list. Lower case.
     pub deny_keys: Box<[String]>,
-    /// Whole keys that never hit by key, although a word of theirs is denied.
+    /// Whole keys that never hit by key, although a word of theirs is denied, nor by the shape of
+    /// their values (`hex_run`, `base64_run`).
     pub allow_keys: Box<[String]>,
     /// Values that begin with one of these are secret, also as a word within a message.
     pub deny_prefixes: Box<[String]>,

@@ -88,8 +88,8 @@ fn a_value_of_the_wrong_type_is_an_error() {
         ("[logd]", "journal_bytes = \"4 MiB\"", "journal_bytes = 4194304", "logd.journal_bytes", "unit"),
         ("[logd]", "\"500 ms\"", "500", "logd.anchor_drift", "250 ms"),
         ("[redaction]", "\"replace\"\n", "true\n", "redaction.on_secret", "string"),
-        ("[redaction]", "[\"session_count\", \"token_count\"]", "\"x\"", "redaction.allow_keys", "array"),
-        ("[redaction]", "[\"session_count\", \"token_count\"]", "[1]", "redaction.allow_keys", "string"),
+        ("[redaction]", "[\"session_count\", \"token_count\", \"trace\"]", "\"x\"", "redaction.allow_keys", "array"),
+        ("[redaction]", "[\"session_count\", \"token_count\", \"trace\"]", "[1]", "redaction.allow_keys", "string"),
         ("[[metricsd.buckets]]", "bounds = [", "bounds = [ \"1\",", "metricsd.buckets[0].bounds", "integer"),
         ("[port]", "readers_group = \"\"", "readers_group = 4", "port.readers_group", "string"),
     ]);
