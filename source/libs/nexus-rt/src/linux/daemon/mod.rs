@@ -38,6 +38,7 @@ use std::path::PathBuf;
 
 use nexus_port::Service;
 use nexus_recipe::{MemoryLine, PortLimits, SenderRule};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::event_loop::EventLoop;
 use self::identity::{Identity, is_service_name};
@@ -59,6 +60,23 @@ pub struct Config {
     pub limits: PortLimits,
     /// Services known by name, for their users.
     pub senders: Box<[SenderRule]>,
+}
+
+/// Descriptors beside connections: sockets to listen on, calls, signals, console, files.
+const DESCRIPTORS_BESIDE: u64 = 64;
+
+/// Lets the process have a descriptor for every connection, as far as it may. With fewer it runs
+/// all the same and lets newcomers wait.
+fn allow_descriptors(config: &Config) {
+    let wanted = u64::from(config.limits.connections) + DESCRIPTORS_BESIDE;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = current.is_none_or(|current| current >= allowed)
+        || setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum }).is_ok();
+    if !raised || allowed < wanted {
+        let name = config.name;
+        eprintln!("{name}: allowed fewer descriptors than the {wanted} its recipe may need");
+    }
 }
 
 /// What a port of these limits takes for itself when it starts, beside its service.
@@ -87,6 +105,7 @@ impl Daemon {
             let why = format!("\"{name}\" cannot be served: names are 1 to 48 of a-z 0-9 _ . -");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
+        allow_descriptors(config);
         let readers = config.limits.readers_group.as_deref().map(run_dir::group).transpose()?;
         let run_dir = RunDir::claim(&config.run_dir, config.name)?;
         let boot = boot::count_start(&run_dir.path(&format!("{}.boot", config.name)))?;

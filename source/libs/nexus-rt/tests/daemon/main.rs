@@ -1,0 +1,11 @@
+//! What the Linux port promises, seen from outside: a daemon in a process of its own (this very
+//! program, started again for its one ignored test), and clients that behave and misbehave.
+
+mod allocations;
+mod calls;
+mod connections;
+mod echod;
+mod frames;
+mod identity;
+mod lifecycle;
+mod process;
