@@ -1,0 +1,19 @@
+//! The journal as a daemon on Linux.
+
+use std::process::ExitCode;
+
+use nexus_rt::linux::front::{self, Program};
+
+const PROGRAM: Program = Program {
+    name: "logd",
+    about: "keeps the journal: takes records of every service, in bounds, and answers queries",
+    version: env!("CARGO_PKG_VERSION"),
+    recipe: include_str!("../../../../recipes/observability/metrics.toml"),
+    callees: &[],
+    serves: &["logd", "metricsd"],
+    refuses: None,
+};
+
+fn main() -> ExitCode {
+    front::main(&PROGRAM, logd::memory_budget, logd::Logd::new)
+}
