@@ -70,7 +70,7 @@ pub(crate) fn append(text: &mut AttrText, key: &str, value: &(impl AttrValue + ?
     writer.bytes(b"=");
     value.write(&mut writer);
     writer.bytes(b"\n");
-    let fits = writer.fits;
+    let fits = writer.fits && text.count_line();
     if !fits {
         text.truncate(before);
     }
@@ -86,16 +86,14 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n')
 }
 
-/// The lines sorted, as frames want them, at the front of `out`, and how many were left out
-/// because a span has only so many.
-pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> (&'b [u8], u64) {
+/// The lines sorted, as frames want them, at the front of `out`.
+pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> &'b [u8] {
     let mut sorted = [""; ATTRS_MAX];
     let mut count = 0;
     for (line, place) in lines(text).zip(&mut sorted) {
         *place = line;
         count += 1;
     }
-    let left_out = lines(text).count() - count;
     let sorted = &mut sorted[..count];
     sorted.sort_unstable_by_key(|line| line.split('=').next());
     *out = AttrText::EMPTY;
@@ -103,7 +101,7 @@ pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> (&'b [u8], u64) {
         // They fitted before.
         out.push(line.as_bytes());
     }
-    (out.as_bytes(), left_out as u64)
+    out.as_bytes()
 }
 
 impl AttrValue for str {
@@ -194,12 +192,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_sorted_by_key_and_surplus_ones_counted() {
+    fn lines_are_sorted_by_key() {
         let mut out = AttrText::EMPTY;
-        let (bytes, left) = sorted("b=1\na.b=2\na=3\n", &mut out);
-        assert_eq!((bytes, left), (&b"a=3\na.b=2\nb=1\n"[..], 0));
-        let many: String = (0..18).map(|n| alloc::format!("k{n:02}={n}\n")).collect();
-        assert_eq!(sorted(&many, &mut out).1, 2);
+        assert_eq!(sorted("b=1\na.b=2\na=3\n", &mut out), b"a=3\na.b=2\nb=1\n");
         assert!(nexus_wire::Fields::parse(out.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_span_has_no_seventeenth_attribute() {
+        let mut text = AttrText::EMPTY;
+        for at in 0..ATTRS_MAX {
+            assert!(append(&mut text, &alloc::format!("k{at}"), &at));
+        }
+        let before = text.len();
+        assert!(!append(&mut text, "more", &1));
+        assert_eq!(text.len(), before);
     }
 }

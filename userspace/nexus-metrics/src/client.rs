@@ -219,13 +219,9 @@ impl Client {
         self.lanes.lease(&self.losses)
     }
 
-    /// Lane number `at`; the first is [`Self::own_lane`].
+    /// Lane number `at`; the first is the one of those who have no thread of their own.
     pub(crate) fn lane(&self, at: usize) -> Option<&Lane> {
         if at == 0 { Some(&self.own_lane) } else { self.lanes.get(at - 1) }
-    }
-
-    pub(crate) const fn own_lane(&self) -> &Lane {
-        &self.own_lane
     }
 
     /// A number for a span, never 0 in its low half: numbers of a second lap follow the first.

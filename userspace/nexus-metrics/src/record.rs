@@ -1,5 +1,7 @@
 use nexus_wire::{LABELS_BYTES_MAX, SpanStatus};
 
+use crate::limits::ATTRS_MAX;
+
 /// Words before the attributes.
 pub(crate) const HEAD_WORDS: usize = 5;
 /// Words of attributes at most.
@@ -35,11 +37,13 @@ pub(crate) struct Record {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttrText {
     len: u16,
+    /// Lines that were appended to it; not kept in rings.
+    lines: u16,
     bytes: [u8; LABELS_BYTES_MAX],
 }
 
 impl AttrText {
-    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; LABELS_BYTES_MAX] };
+    pub(crate) const EMPTY: Self = Self { len: 0, lines: 0, bytes: [0; LABELS_BYTES_MAX] };
 
     pub(crate) const fn len(&self) -> u16 {
         self.len
@@ -61,6 +65,12 @@ impl AttrText {
         target.copy_from_slice(bytes);
         self.len += bytes.len() as u16;
         true
+    }
+
+    /// One more line was appended whole; `false` if a span has no more.
+    pub(crate) const fn count_line(&mut self) -> bool {
+        self.lines += 1;
+        self.lines as usize <= ATTRS_MAX
     }
 
     /// Forgets everything behind `len`.
@@ -93,7 +103,7 @@ impl Record {
         put(self.end);
         let (chunks, _) = self.attrs.bytes.as_chunks::<8>();
         for chunk in chunks.iter().take(self.attrs.words()) {
-            put(u64::from_le_bytes(*chunk));
+            put(u64::from_ne_bytes(*chunk));
         }
     }
 
@@ -106,7 +116,7 @@ impl Record {
         let words = attrs.words();
         let (chunks, _) = attrs.bytes.as_chunks_mut::<8>();
         for (at, chunk) in chunks.iter_mut().take(words).enumerate() {
-            *chunk = word(HEAD_WORDS + at).to_le_bytes();
+            *chunk = word(HEAD_WORDS + at).to_ne_bytes();
         }
         Self {
             name: NameId(names as u32),

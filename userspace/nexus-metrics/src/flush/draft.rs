@@ -1,0 +1,48 @@
+use nexus_wire::SeriesId;
+use nexus_wire::metrics::{BatchWriter, Item};
+
+use super::outbox::Content;
+
+/// A BATCH in the making.
+pub(super) struct Draft<'a> {
+    writer: BatchWriter<'a>,
+    /// How many things it may still say, besides what its bytes allow.
+    left: u32,
+    content: Content,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(seq: u32, nonce: u32, items: u32, out: &'a mut [u8]) -> Self {
+        let writer = BatchWriter::new(seq, nonce, out);
+        Self { writer, left: items, content: Content::default() }
+    }
+
+    /// Appends a total or a gauge; `false` if the BATCH is full.
+    pub(super) fn value(&mut self, series: SeriesId, value: u64) -> bool {
+        let written = self.left > 0 && self.writer.value(series, value);
+        self.left -= u32::from(written);
+        self.content.totals += u64::from(written);
+        written
+    }
+
+    /// Appends an item; `false` if the BATCH is full.
+    pub(super) fn item(&mut self, item: &Item<'_>) -> bool {
+        let written = self.left > 0 && self.writer.item(item);
+        self.left -= u32::from(written);
+        match item {
+            Item::Histogram(_) | Item::Lost { .. } => self.content.totals += u64::from(written),
+            Item::Span(_) | Item::Open(_) | Item::Close(_) => {
+                self.content.spans += u64::from(written);
+            }
+        }
+        written
+    }
+
+    /// Its length and content; `None` if it says nothing.
+    pub(super) fn finish(self) -> Option<(usize, Content)> {
+        if self.writer.is_empty() {
+            return None;
+        }
+        self.writer.finish().ok().map(|frame| (frame.len(), self.content))
+    }
+}
