@@ -11,6 +11,20 @@
 
 extern crate alloc;
 
+mod conversation;
 mod export;
+mod keys;
+mod limits;
+mod own;
+mod reads;
 mod registry;
+mod rows;
+mod service;
+mod sessions;
+mod shares;
 mod spans;
+mod status;
+mod updates;
+mod windows;
+
+pub use service::Metricsd;

@@ -1,0 +1,303 @@
+//! What a client library says besides single updates: HELLO, REGISTER, LOOKUP, BATCH.
+
+use nexus_abi::FRAME_BYTES_MAX;
+use nexus_port::World;
+use nexus_wire::metrics::{
+    Batch, BatchAck, HelloReply, HistogramItem, Item, Lookup, Op, Register, Registered, Resume,
+    bounds_to_bytes,
+};
+use nexus_wire::{BOUNDS_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, Reason};
+
+use crate::registry::{Bounds, Key, Traits};
+use crate::service::{Asked, Metricsd, Taken, status_of};
+use crate::sessions::Granted;
+
+/// What a BATCH did, by items.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    folded: u64,
+    refused: u32,
+}
+
+impl Metricsd {
+    pub(crate) fn hello(&mut self, asked: &Asked, resume: Option<Resume>, world: &mut impl World) {
+        let resumed = resume.is_some_and(|earlier| self.resume(asked, earlier));
+        let incarnation = asked.sender.incarnation;
+        let session = self.sessions.find(asked.slot, incarnation);
+        let budget = self.senders.budget(asked.sender.service());
+        let answer = HelloReply {
+            epoch: self.boot,
+            service: asked.sender.service(),
+            incarnation,
+            rights: asked.sender.rights,
+            resumed,
+            applied_seq: session.map_or(0, |session| self.sessions.at(session).applied_seq),
+            events_per_s: budget.events_per_s,
+            bytes_per_s: budget.bytes_per_s,
+            now_ns: asked.now.0,
+        };
+        let mut out = [0; 64];
+        if let Ok(frame) = answer.encode(asked.nonce, &mut out) {
+            world.reply(asked.token, frame);
+        }
+    }
+
+    /// Goes on with an earlier life, if it is there; whether or not, what it brings now has been
+    /// held up.
+    fn resume(&mut self, asked: &Asked, earlier: Resume) -> bool {
+        let incarnation = asked.sender.incarnation;
+        let known = earlier.epoch == self.boot;
+        let found = self.sessions.find(asked.slot, earlier.incarnation).filter(|_| known);
+        let Some(session) = found else {
+            if let Ok(session) = self.session(asked) {
+                self.sessions.at_mut(session).catchup = true;
+            }
+            return false;
+        };
+        if earlier.incarnation != incarnation {
+            if self.sessions.find(asked.slot, incarnation).is_some() {
+                return false;
+            }
+            self.sessions.resume(session, incarnation);
+            self.spans.resume(asked.slot, earlier.incarnation, asked.sender);
+        }
+        let life = self.sessions.at_mut(session);
+        life.catchup |= self.registry.clock().window_passed_since(life.last_batch);
+        true
+    }
+
+    pub(crate) fn register(
+        &mut self,
+        asked: &Asked,
+        register: &Register<'_>,
+        world: &mut impl World,
+    ) {
+        let bounds = Bounds::new(register.bounds());
+        let traits = Traits {
+            unit: Some(register.unit),
+            bounds: (register.bounds().len() > 0).then_some(&bounds),
+            help: register.help.as_str(),
+        };
+        let granted = self.session(asked).and_then(|session| {
+            let placed =
+                self.place(asked, register.kind, register.name, register.labels, traits)?;
+            let (row, folded) = (placed.row, placed.folded);
+            self.sessions.register(session, row, folded, &mut self.registry)
+        });
+        self.answer_registered(asked, Op::Register, granted, world);
+    }
+
+    pub(crate) fn lookup(&mut self, asked: &Asked, lookup: &Lookup<'_>, world: &mut impl World) {
+        let granted = self.find_clean(asked, lookup).and_then(|row| {
+            let session = self.session(asked)?;
+            self.sessions.register(session, row, false, &mut self.registry)
+        });
+        self.answer_registered(asked, Op::Lookup, granted, world);
+    }
+
+    fn find_clean(&self, asked: &Asked, lookup: &Lookup<'_>) -> Result<u32, Reason> {
+        let mut scratch = [0; LABELS_BYTES_MAX];
+        let clean = self.keys.clean(&self.redactor, lookup.name, lookup.labels, &mut scratch)?;
+        let key = Key {
+            owner: asked.slot,
+            kind: lookup.kind,
+            name: clean.name.as_str().as_bytes(),
+            labels: clean.labels.fields().as_str().as_bytes(),
+        };
+        self.registry.find(&key).ok_or(Reason::NotFound)
+    }
+
+    fn answer_registered(
+        &mut self,
+        asked: &Asked,
+        op: Op,
+        granted: Result<Granted, Reason>,
+        world: &mut impl World,
+    ) {
+        let granted = match granted {
+            Ok(granted) => granted,
+            Err(reason) => return self.refuse(asked, reason, world),
+        };
+        let found = self.sessions.registrations.find(granted.id);
+        let bounds = found.and_then(|found| self.registry.bounds(found.series));
+        let bounds = bounds.map_or(&[][..], |bounds| bounds.as_slice());
+        let mut words = [0; BOUNDS_MAX * 8];
+        let status = if granted.folded { MetricStatus::Folded } else { MetricStatus::Ok };
+        let answer = bounds_to_bytes(bounds, &mut words)
+            .and_then(|bounds| Registered::new(granted.id, bounds));
+        let mut out = [0; FRAME_BYTES_MAX];
+        if let Some(Ok(frame)) =
+            answer.map(|answer| answer.encode(op, status, asked.nonce, &mut out))
+        {
+            world.reply(asked.token, frame);
+        }
+    }
+
+    pub(crate) fn batch(&mut self, asked: &Asked, batch: &Batch<'_>, world: &mut impl World) {
+        let items = u64::from(batch.len());
+        let session = match self.session(asked) {
+            Ok(session) => session,
+            Err(reason) => {
+                self.refused(asked.slot, reason, items.max(1), world);
+                return self.acknowledge(asked, status_of(asked.op, reason), world);
+            }
+        };
+        let applied = self.sessions.at(session).applied_seq;
+        if batch.seq <= applied {
+            self.senders.repeated(asked.slot, items);
+            return self.acknowledge(asked, MetricStatus::Ok, world);
+        }
+        if batch.seq != applied.wrapping_add(1) {
+            self.refused(asked.slot, Reason::NotReady, items.max(1), world);
+            return self.acknowledge(asked, MetricStatus::OutOfOrder, world);
+        }
+        self.apply(asked, session, batch, world);
+        self.acknowledge(asked, MetricStatus::Ok, world);
+    }
+
+    fn apply(&mut self, asked: &Asked, session: u32, batch: &Batch<'_>, world: &mut impl World) {
+        let life = self.sessions.at_mut(session);
+        life.applied_seq = batch.seq;
+        life.last_batch = asked.now;
+        let catchup = core::mem::take(&mut life.catchup);
+        let mut tally = Tally::default();
+        for value in batch.values() {
+            let taken = match value.series {
+                Some(id) => self.value(asked, session, id, value.value, catchup),
+                None => Err(Reason::NotFound),
+            };
+            self.tally(&mut tally, asked, taken, world);
+        }
+        let mut items = batch.items().peekable();
+        if items.peek().is_some() {
+            self.hurry();
+        }
+        for item in items {
+            let taken = self.item(asked, session, &item, catchup);
+            self.tally(&mut tally, asked, taken, world);
+        }
+        self.senders.accepted(asked.slot, tally.accepted);
+        if tally.folded > 0 {
+            self.folded(asked.slot, tally.folded, world);
+        }
+        let life = self.sessions.at_mut(session);
+        life.refused_items = life.refused_items.saturating_add(tally.refused);
+    }
+
+    #[inline]
+    fn tally(
+        &mut self,
+        tally: &mut Tally,
+        asked: &Asked,
+        taken: Result<Taken, Reason>,
+        world: &mut impl World,
+    ) {
+        match taken {
+            Ok(Taken::Accepted) => tally.accepted += 1,
+            Ok(Taken::Folded) => tally.folded += 1,
+            Err(reason) => {
+                tally.refused += 1;
+                self.refused(asked.slot, reason, 1, world);
+            }
+        }
+    }
+
+    /// A counter's total or a gauge's value.
+    #[inline]
+    fn value(
+        &mut self,
+        asked: &Asked,
+        session: u32,
+        id: nexus_wire::SeriesId,
+        value: u64,
+        catchup: bool,
+    ) -> Result<Taken, Reason> {
+        let Some(found) = self.sessions.registrations.find_own(id, session) else {
+            return Err(self.why_not_own(asked, id));
+        };
+        let folded = found.folded;
+        match found.kind {
+            Kind::Counter => {
+                let delta = value.wrapping_sub(found.heard);
+                found.heard = value;
+                if delta > 0 {
+                    self.registry.count(found.series, delta, catchup);
+                }
+            }
+            Kind::Gauge => self.registry.set(found.series, value.cast_signed(), catchup),
+            Kind::Histogram => return Err(Reason::Invalid),
+        }
+        Ok(if folded { Taken::Folded } else { Taken::Accepted })
+    }
+
+    /// Whose number it is decides how its use is counted.
+    #[cold]
+    fn why_not_own(&self, asked: &Asked, id: nexus_wire::SeriesId) -> Reason {
+        let found = self.sessions.registrations.find(id);
+        let owner = found.map(|found| self.sessions.at(found.session).owner);
+        if owner.is_some_and(|owner| owner != asked.slot) {
+            Reason::Identity
+        } else {
+            Reason::NotFound
+        }
+    }
+
+    fn item(
+        &mut self,
+        asked: &Asked,
+        session: u32,
+        item: &Item<'_>,
+        catchup: bool,
+    ) -> Result<Taken, Reason> {
+        match item {
+            Item::Histogram(item) => self.histogram(asked, session, item, catchup),
+            Item::Open(start) => self.span_start(asked, start),
+            Item::Close(end) => self.span_end(asked, end),
+            Item::Span(whole) => {
+                let owner = asked.span_owner();
+                let (redactor, exporter) = (&self.redactor, &mut self.exporter);
+                let accepted = self.spans.whole(&owner, whole, asked.now, redactor, exporter)?;
+                self.senders.redacted(asked.slot, u64::from(accepted.redacted));
+                Ok(Taken::Accepted)
+            }
+            Item::Lost { reason, count } => {
+                let new = self.sessions.new_losses(session, *reason, *count);
+                self.senders.lost_by_client(asked.slot, new);
+                Ok(Taken::Accepted)
+            }
+        }
+    }
+
+    fn histogram(
+        &mut self,
+        asked: &Asked,
+        session: u32,
+        item: &HistogramItem<'_>,
+        catchup: bool,
+    ) -> Result<Taken, Reason> {
+        let Some(found) = self.sessions.registrations.find_own(item.series, session) else {
+            return Err(self.why_not_own(asked, item.series));
+        };
+        let (series, folded) = (found.series, found.folded);
+        let buckets = self.registry.buckets(series);
+        let increase = self.sessions.registrations.hear(item, buckets)?;
+        self.registry.observe_increase(series, &increase, catchup);
+        Ok(if folded { Taken::Folded } else { Taken::Accepted })
+    }
+
+    /// Answers a BATCH with where its life stands.
+    pub(crate) fn acknowledge(
+        &mut self,
+        asked: &Asked,
+        status: MetricStatus,
+        world: &mut impl World,
+    ) {
+        let session = self.sessions.find(asked.slot, asked.sender.incarnation);
+        let ack = session.map_or(BatchAck { applied_seq: 0, refused_items: 0 }, |session| {
+            let life = self.sessions.at(session);
+            BatchAck { applied_seq: life.applied_seq, refused_items: life.refused_items }
+        });
+        world.acknowledge(asked.token, &ack.encode(status, asked.nonce));
+    }
+}

@@ -1,0 +1,148 @@
+//! metricsd's own metrics: series like everybody's, under its own name, updated by the clock.
+//!
+//! What they say lags by a short window at most. They cost a fixed number of series, and no frame;
+//! a record about them never causes another.
+
+use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
+use nexus_bounded::Mono;
+use nexus_gate::SenderSlot;
+use nexus_wire::{Kind, LABELS_BYTES_MAX, LabelBytes, Labels, MetricName, REASONS, Unit};
+
+use crate::registry::{Traits, Wanted};
+use crate::service::Metricsd;
+
+const SERVICE: ServiceId = ServiceId::from_name("metricsd");
+
+/// Own totals, those not kept elsewhere, and what has been published of all of them.
+pub(crate) struct OwnMetrics {
+    /// Frames that came.
+    pub(crate) frames: u64,
+    published: [u64; COUNTERS],
+    due: Mono,
+}
+
+/// A counter of ours.
+struct Total {
+    name: &'static str,
+    /// Value of the label `reason`; empty for no label.
+    reason: &'static str,
+    help: &'static str,
+}
+
+const PLAIN: [Total; 6] = [
+    total("metricsd_frames_total", "Frames that came"),
+    total("metricsd_items_folded_total", "Items counted in an overflow series"),
+    total("metricsd_series_reclaimed_total", "Idle series that gave way"),
+    total("metricsd_saturations_total", "Counters that met the end of 64 bits"),
+    total("metricsd_export_records_total", "Records that logd acknowledged"),
+    total("metricsd_spans_dropped_total", "Ended spans that met a full export queue"),
+];
+
+const COUNTERS: usize = PLAIN.len() + REASONS.len();
+
+const fn total(name: &'static str, help: &'static str) -> Total {
+    Total { name, reason: "", help }
+}
+
+impl OwnMetrics {
+    pub(crate) const fn new() -> Self {
+        Self { frames: 0, published: [0; COUNTERS], due: Mono(0) }
+    }
+
+    /// When they are to be published next.
+    pub(crate) const fn due(&self) -> Mono {
+        self.due
+    }
+}
+
+impl Metricsd {
+    /// Brings the series of our own metrics up to date.
+    pub(crate) fn publish(&mut self, now: Mono) {
+        self.own.due = self.registry.clock().end();
+        let own = Sender::stamped(SERVICE, 0, Incarnation::new(1), Rights::NONE);
+        let slot = self.seat(own.id, now);
+        self.publish_gauges(slot);
+        let values = self.own_totals(now);
+        let reasons = REASONS.iter().map(|(_, reason)| Total {
+            name: "metricsd_items_refused_total",
+            reason,
+            help: "Items refused",
+        });
+        let totals = PLAIN.into_iter().chain(reasons);
+        for (place, (total, value)) in totals.zip(values).enumerate() {
+            let Some(published) = self.own.published.get_mut(place) else { return };
+            let delta = value - *published;
+            *published = value;
+            if delta > 0 {
+                self.publish_one(slot, Kind::Counter, &total, Unit::None, delta);
+            }
+        }
+    }
+
+    fn own_totals(&mut self, now: Mono) -> impl Iterator<Item = u64> + use<> {
+        let (mut folded, mut refused) = (0, [0; REASONS.len()]);
+        for slot in self.senders.slots() {
+            let row = self.senders.row(slot, 0, now);
+            folded += row.folded;
+            for (sum, count) in refused.iter_mut().zip(row.refused) {
+                *sum += count;
+            }
+        }
+        let (totals, export) = (*self.registry.totals(), self.exporter.state());
+        let plain = [
+            self.own.frames,
+            folded,
+            totals.reclaimed,
+            totals.saturations,
+            export.acknowledged,
+            export.spans_dropped,
+        ];
+        plain.into_iter().chain(refused)
+    }
+
+    fn publish_gauges(&mut self, slot: SenderSlot) {
+        let (sessions, _) = self.sessions.counts();
+        let gauges = [
+            ("metricsd_series", "Series in use", Unit::None, self.registry.used()),
+            ("metricsd_senders", "Senders known", Unit::None, self.senders.seated().into()),
+            ("metricsd_sessions", "Lives of senders", Unit::None, sessions),
+            ("metricsd_spans_live", "Spans that live", Unit::None, self.spans.len()),
+            (
+                "metricsd_export_queue_bytes",
+                "Ended spans that wait for logd",
+                Unit::Bytes,
+                self.exporter.state().queue_bytes,
+            ),
+        ];
+        for (name, help, unit, value) in gauges {
+            self.publish_one(slot, Kind::Gauge, &total(name, help), unit, value.into());
+        }
+    }
+
+    /// A gauge beyond the own share is left out; a counter goes to the own overflow.
+    fn publish_one(&mut self, slot: SenderSlot, kind: Kind, total: &Total, unit: Unit, value: u64) {
+        let mut buffer = [0; LABELS_BYTES_MAX];
+        let Some(labels) = reason_label(total.reason, &mut buffer) else { return };
+        let Some(name) = MetricName::new(total.name) else { return };
+        let traits = Traits { unit: Some(unit), bounds: None, help: total.help };
+        let wanted = Wanted { owner: slot, service: SERVICE, kind, name, labels, traits };
+        if let Ok(placed) = self.registry.place(&wanted) {
+            match kind {
+                Kind::Gauge => self.registry.set(placed.row, value.cast_signed(), false),
+                _ => self.registry.count(placed.row, value, false),
+            }
+        }
+    }
+}
+
+fn reason_label<'b>(reason: &str, buffer: &'b mut [u8]) -> Option<Labels<'b>> {
+    if reason.is_empty() {
+        return Some(Labels::EMPTY);
+    }
+    let mut writer = nexus_wire::FieldsWriter::new(buffer);
+    if !writer.field("reason", reason) {
+        return None;
+    }
+    let fields = writer.finish().ok()?;
+    Labels::parse(LabelBytes::new(fields.as_str().as_bytes())?).ok()
+}

@@ -1,0 +1,145 @@
+//! What updates do to a series.
+
+use nexus_wire::Kind;
+
+use super::Registry;
+use super::histogram::BUCKETS_MAX;
+use super::rows::{Flags, Series};
+use crate::windows::Values;
+
+/// New observations of a histogram by bucket, as a BATCH brings them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Increase {
+    pub(crate) counts: [u64; BUCKETS_MAX],
+    pub(crate) sum: u64,
+}
+
+impl Registry {
+    /// Adds to a counter, at most up to the end of 64 bits.
+    #[inline]
+    pub(crate) fn count(&mut self, row: u32, delta: u64, catchup: bool) {
+        let series = &mut self.series[row];
+        let total = series.value.saturating_add(delta);
+        let added = total - series.value;
+        series.value = total;
+        series.flags = series.flags.with(Flags::CHANGED);
+        series.windows.add(&self.clock, added, catchup);
+        if added != delta {
+            self.totals.saturations += 1;
+        }
+    }
+
+    /// Sets a gauge.
+    pub(crate) fn set(&mut self, row: u32, value: i64, catchup: bool) {
+        let series = &mut self.series[row];
+        let gauge = &mut self.gauges[series.wide_row()];
+        series.flags = series.flags.with(Flags::CHANGED);
+        series.windows.put(gauge, &self.clock, &Values::one(value, catchup));
+    }
+
+    /// Observes into a histogram. `value` is at most `i64::MAX`.
+    pub(crate) fn observe(&mut self, row: u32, value: u64) {
+        let series = &mut self.series[row];
+        let histogram = &mut self.histograms[series.wide_row()];
+        let bucket = self.layouts.at(histogram.layout).bucket(value);
+        if !histogram.add(bucket, 1) {
+            self.totals.saturations += 1;
+        }
+        let signed = i64::try_from(value).unwrap_or(i64::MAX);
+        histogram.sum = histogram.sum.saturating_add(i128::from(signed));
+        series.flags = series.flags.with(Flags::CHANGED);
+        let values = Values::one(signed, false);
+        series.windows.put(&mut histogram.wide, &self.clock, &values);
+    }
+
+    /// Adds observations that the client has sorted into the histogram's buckets. Which values
+    /// they had is known to the bucket only: the window's smallest and largest are what the outer
+    /// buckets can hold, its last one the mean of the newest.
+    pub(crate) fn observe_increase(&mut self, row: u32, increase: &Increase, catchup: bool) {
+        let series = &mut self.series[row];
+        let histogram = &mut self.histograms[series.wide_row()];
+        let bounds = self.layouts.at(histogram.layout);
+        let (mut count, mut min, mut max) = (0u64, u64::MAX, 0);
+        for (bucket, more) in increase.counts.iter().enumerate().filter(|(_, more)| **more > 0) {
+            if !histogram.add(bucket, *more) {
+                self.totals.saturations += 1;
+            }
+            count = count.saturating_add(*more);
+            min = min.min(bounds.lowest(bucket));
+            max = max.max(bounds.highest(bucket).max(bounds.lowest(bucket)));
+        }
+        histogram.sum = histogram.sum.saturating_add(i128::from(increase.sum));
+        if count == 0 {
+            return;
+        }
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let values = Values {
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            sum: i128::from(increase.sum),
+            min: signed(min),
+            max: signed(max),
+            last: signed(increase.sum / count),
+            catchup,
+        };
+        series.flags = series.flags.with(Flags::CHANGED);
+        series.windows.put(&mut histogram.wide, &self.clock, &values);
+    }
+
+    /// Adds a whole histogram to another series. Where bounds differ, a bucket's observations go
+    /// to the bucket of its upper bound: count and sum stay exact, quantiles err upwards.
+    pub(super) fn pour(&mut self, from: u32, to: u32) {
+        let from = self.histograms[from];
+        let source = *self.layouts.at(from.layout);
+        let target = *self.layouts.at(self.histograms[self.series[to].wide_row()].layout);
+        let mut counts = [0u64; BUCKETS_MAX];
+        let last = source.as_slice().len();
+        for (bucket, count) in from.counts.iter().enumerate() {
+            let known_as = if bucket < last { source.highest(bucket) } else { source.lowest(last) };
+            if let Some(place) = counts.get_mut(target.bucket(known_as)) {
+                *place = place.saturating_add(*count);
+            }
+        }
+        // A sum of more than 64 bits is added in pieces; only the last has observations.
+        let mut rest = from.sum;
+        while rest > i128::from(u64::MAX) {
+            let piece = Increase { counts: [0; BUCKETS_MAX], sum: u64::MAX };
+            self.observe_increase(to, &piece, true);
+            rest -= i128::from(u64::MAX);
+        }
+        let sum = u64::try_from(rest).unwrap_or(0);
+        self.observe_increase(to, &Increase { counts, sum }, true);
+    }
+
+    /// Whether a series has been updated since it was exported.
+    pub(crate) fn changed(&self, row: u32) -> bool {
+        self.series.get(row).is_some_and(|series| series.flags.has(Flags::CHANGED))
+    }
+
+    /// A series' values have been exported.
+    pub(crate) fn mark_exported(&mut self, row: u32) {
+        let series = &mut self.series[row];
+        series.flags = series.flags.without(Flags::CHANGED);
+    }
+
+    /// Which series a row holds: another number, another series.
+    pub(crate) fn generation(&self, row: u32) -> u32 {
+        self.series.get(row).map_or(0, |series| series.generation)
+    }
+
+    /// Buckets of a histogram series; 0 for other kinds.
+    pub(crate) fn buckets(&self, row: u32) -> usize {
+        self.bounds(row).map_or(0, |bounds| bounds.as_slice().len() + 1)
+    }
+
+    /// Bounds of a histogram series.
+    pub(crate) fn bounds(&self, row: u32) -> Option<&super::Bounds> {
+        let series = self.series.get(row).filter(|series| series.kind == Kind::Histogram)?;
+        Some(self.layouts.at(self.histograms[series.wide_row()].layout))
+    }
+
+    /// Head of the list of a series' registrations.
+    pub(crate) fn registrations_mut(&mut self, row: u32) -> &mut u32 {
+        let series: &mut Series = &mut self.series[row];
+        &mut series.registrations
+    }
+}
