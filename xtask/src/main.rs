@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod counts;
+mod demo;
 mod setup;
 mod shell;
 mod test;
@@ -27,6 +28,8 @@ enum Command {
     Setup(setup::Args),
     /// Run every check and test; the last line is `N passed, N failed`.
     Test(test::Args),
+    /// Build and run the demo: both daemons and a producer on this machine.
+    Demo(demo::Args),
     /// Check the laws of the tree.
     Tidy(tidy::Args),
     /// Do exactly what continuous integration does.
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),
     };

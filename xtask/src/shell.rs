@@ -13,6 +13,12 @@ pub(crate) fn root() -> Result<PathBuf> {
     here.parent().map(Path::to_path_buf).context("xtask lies in the workspace's folder")
 }
 
+/// The folder that cargo builds into.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    Ok(root()?.join(set.unwrap_or_else(|| PathBuf::from("target"))))
+}
+
 /// `program` with `args`, to be run in the workspace's folder without standard input.
 pub(crate) fn command(program: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(program);
