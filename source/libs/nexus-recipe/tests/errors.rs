@@ -107,7 +107,7 @@ fn an_impossible_value_is_an_error() {
     one_error_each(&[
         ("[logd.budget]", "events_per_s = 200", "events_per_s = 0", "logd.budget.events_per_s", "0 is impossible"),
         ("[logd]", "\"64 B\"", "\"65 B\"", "logd.scope_bytes", "choose 8 B to 64 B"),
-        ("[logd]", "\"256 B\"", "\"257 B\"", "logd.message_bytes", "choose 1 B to 256 B"),
+        ("[logd]", "\"256 B\"", "\"257 B\"", "logd.message_bytes", "choose 48 B to 256 B"),
         ("[logd]", "\"512 B\"", "\"513 B\"", "logd.fields_bytes", "to 512 B"),
         ("[logd]", "journal_records = 16384", "journal_records = -1", "logd.journal_records", "integer"),
         ("[logd]", "4 MiB", "4 TiB", "logd.journal_bytes", "KiB"),
@@ -217,8 +217,6 @@ fn text_bytes_hold_the_texts_of_all_floors() {
 #[rustfmt::skip]
 fn what_metricsd_takes_logd_takes_on_export() {
     one_error_each(&[
-        ("[metricsd]", "labels_count = 16", "labels_count = 49", "metricsd.labels_count", "65"),
-        ("[metricsd]", "attrs_count = 16", "attrs_count = 49", "metricsd.attrs_count", "65"),
         ("[metricsd]", "key_bytes = \"32 B\"", "key_bytes = \"59 B\"", "metricsd.key_bytes", "65 B"),
     ]);
 }
@@ -359,6 +357,15 @@ fn floors_of_series_exceed_series_registrations_and_texts_at_once() {
     let parts = ["metricsd.registrations", "metricsd.series = 4096", "65 series and 4 spans"];
     assert_eq!(whats.len(), parts.len(), "{errors}");
     assert!(whats.iter().zip(parts).all(|(what, part)| what.contains(part)), "{errors}");
+}
+
+#[test]
+fn records_that_hold_no_exported_label_are_an_error_where_the_label_is_allowed() {
+    let text = changed("[logd]", "fields_bytes = \"512 B\"", "fields_bytes = \"391 B\"");
+    let errors = errors(&text);
+    let [error] = errors.as_slice() else { panic!("{errors}") };
+    assert_eq!(error.key, "metricsd.key_bytes");
+    assert!(error.what.contains("makes 392 B"), "{error}");
 }
 
 #[test]

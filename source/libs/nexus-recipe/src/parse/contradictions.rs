@@ -112,40 +112,26 @@ fn share_holds_a_record(report: &mut Report<'_>) {
     }
 }
 
-/// What metricsd writes into a record besides labels or attributes: fields, and their bytes.
-const EXPORT_FIELDS: u64 = 16;
+/// Bytes of fields that stand in each record which metricsd exports, at most.
 const EXPORT_BYTES: u64 = 224;
-/// The longest word that an exported key begins with: `label.`.
+/// Bytes before the key of a label or attribute there: `label.`.
 const EXPORT_KEY_PREFIX: u64 = 6;
 
 fn exported_labels_fit_a_record(report: &mut Report<'_>) {
-    let needs = |key: &str, more: u64| report.number(key).map(|seen| (seen.number, more));
-    let pair = needs("metricsd.value_bytes", 0).map(|(value, _)| value + 2);
-    let checks = [
-        (
-            "metricsd.labels_count",
-            needs("metricsd.labels_count", EXPORT_FIELDS),
-            "logd.fields_count",
-        ),
-        ("metricsd.attrs_count", needs("metricsd.attrs_count", EXPORT_FIELDS), "logd.fields_count"),
-        ("metricsd.key_bytes", needs("metricsd.key_bytes", EXPORT_KEY_PREFIX), "logd.key_bytes"),
-        (
-            "metricsd.key_bytes",
-            pair.and_then(|pair| {
-                needs("metricsd.key_bytes", EXPORT_KEY_PREFIX + EXPORT_BYTES + pair)
-            }),
-            "logd.fields_bytes",
-        ),
-    ];
-    for (key, needed, whole) in checks {
-        let (Some((number, more)), Some(limit)) = (needed, report.number(whole)) else { continue };
-        if number + more > limit.number {
-            let [needed, limit] = [number + more, limit.number].map(|n| limit.unit.show(n));
+    let number = |key| report.number(key).map(|seen| seen.number);
+    let key = number("metricsd.key_bytes").map(|key| key + EXPORT_KEY_PREFIX);
+    let pair = key.zip(number("metricsd.value_bytes")).map(|(key, value)| key + value + 2);
+    let checks =
+        [(key, "logd.key_bytes"), (pair.map(|pair| pair + EXPORT_BYTES), "logd.fields_bytes")];
+    for (needed, whole) in checks {
+        let (Some(needed), Some(limit)) = (needed, report.number(whole)) else { continue };
+        if needed > limit.number {
+            let [needed, limit] = [needed, limit.number].map(|n| limit.unit.show(n));
             let what = format!(
                 "with what metricsd adds on export this makes {needed}, more than {whole} = \
                  {limit}; lower it or raise {whole}"
             );
-            report.error_at(key, what);
+            report.error_at("metricsd.key_bytes", what);
         }
     }
 }

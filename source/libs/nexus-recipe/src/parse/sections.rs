@@ -53,6 +53,7 @@ fn budget(t: &mut Table<'_, '_>) -> Budget {
     }
 }
 
+/// The least of each is what metricsd's own records need.
 fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
     LogdLimits {
         journal_records: t.count("journal_records", 1..=1 << 24),
@@ -61,11 +62,11 @@ fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
         share_bytes: t.size("share_bytes", 1..=GIB),
         senders: t.count("senders", SENDERS),
         scope_bytes: t.size("scope_bytes", 8..=64),
-        message_bytes: t.size("message_bytes", 1..=256),
+        message_bytes: t.size("message_bytes", 48..=256),
         fields_bytes: t.size("fields_bytes", 256..=512),
-        fields_count: t.count("fields_count", 1..=128),
-        key_bytes: t.size("key_bytes", 1..=512),
-        value_bytes: t.size("value_bytes", 1..=512),
+        fields_count: t.count("fields_count", 8..=128),
+        key_bytes: t.size("key_bytes", 16..=512),
+        value_bytes: t.size("value_bytes", 48..=512),
         query_scan_records: t.count("query_scan_records", 16..=1 << 24),
         anchors: t.count("anchors", 2..=150),
         anchor_drift: t.duration("anchor_drift", PAUSE),
