@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +13,7 @@ use nexus_port::Service;
 use nexus_recipe::{MemoryBudget, Recipe};
 
 use super::client;
-use super::daemon::{Config, Daemon};
+use super::daemon::{self, Config, Daemon};
 
 /// What makes one daemon different from another.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +72,8 @@ pub fn main<S: Service>(
 ) -> ExitCode {
     let command = parse(program, env::args_os());
     let done = command.and_then(|command| match command {
-        Command::Help => Ok(print!("{}", Help(program))),
-        Command::Version => Ok(println!("{} {}", program.name, program.version)),
+        Command::Help => say(&Help(program)),
+        Command::Version => say(&format_args!("{} {}\n", program.name, program.version)),
         Command::CheckConfig(file) => check_config(program, file, memory),
         Command::Serve(options) => serve(program, options, make),
     });
@@ -83,6 +84,12 @@ pub fn main<S: Service>(
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Prints `text` on standard output; one that is gone is no concern of ours.
+fn say(text: &dyn fmt::Display) -> Result<(), Failure> {
+    drop(write!(io::stdout(), "{text}"));
+    Ok(())
 }
 
 fn serve<S: Service>(
@@ -103,7 +110,7 @@ fn serve<S: Service>(
         limits: recipe.port.clone(),
         senders: recipe.senders.clone(),
     };
-    let failed = |error: std::io::Error| Failure { why: error.to_string(), code: 1 };
+    let failed = |error: io::Error| Failure { why: error.to_string(), code: 1 };
     let daemon = Daemon::open(&config).map_err(failed)?;
     let service = make(&recipe, daemon.boot());
     drop((recipe, config));
@@ -116,14 +123,9 @@ fn check_config(
     memory: impl FnOnce(&Recipe) -> MemoryBudget,
 ) -> Result<(), Failure> {
     let recipe = read_recipe(program, file)?;
-    print!("{}", memory(&recipe));
-    print!("{}", port_memory(program.name, &recipe));
-    Ok(())
-}
-
-/// What the port takes beside the service.
-fn port_memory(daemon: &'static str, recipe: &Recipe) -> MemoryBudget {
-    MemoryBudget { daemon, lines: super::daemon::memory(&recipe.port) }
+    let mut budget = memory(&recipe);
+    budget.lines.extend(daemon::memory(&recipe.port));
+    say(&budget)
 }
 
 fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failure> {

@@ -9,4 +9,7 @@
 pub mod client;
 pub mod daemon;
 pub mod front;
+mod link;
 mod socket;
+
+pub use link::Link;

@@ -188,6 +188,7 @@ fn nothing_is_allocated_once_the_first_frame_was_received() {
     let mut watcher = Connection::open(dir.path().join("svc/watcher"), "echod").unwrap();
     assert_eq!(text(&mut watcher, b"ehello"), "ehello");
     let before = daemon.total(&mut watcher, "allocations");
+    assert!(before > 0, "allocations are counted");
     for round in 0..10 {
         let mut several = connected(&daemon, 45);
         let served =

@@ -1,5 +1,6 @@
 //! What the Linux port promises, seen from outside: a daemon in a process of its own (this very
 //! program, started again for its one ignored test), and clients that behave and misbehave.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod allocations;
 mod calls;

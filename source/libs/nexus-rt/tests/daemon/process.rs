@@ -16,6 +16,7 @@ use rustix::process::{
 };
 use tempfile::TempDir;
 
+use crate::allocations;
 use crate::echod::{Echod, NAMES};
 
 /// What the tests vary.
@@ -148,6 +149,7 @@ pub(crate) fn text(connection: &mut Connection, frame: &[u8]) -> String {
 #[test]
 #[ignore = "the daemon that the other tests start"]
 fn daemon() {
+    allocations::count_this_thread();
     let var = |name: &str| env::var(format!("ECHOD_{name}")).unwrap();
     let number = |name: &str| var(name).parse::<u64>().unwrap();
     let small = |name: &str| u32::try_from(number(name)).unwrap();

@@ -94,10 +94,13 @@ impl<S: Service> EventLoop<S> {
                 Some(Source::Listener(at)) => self.accept(at),
                 Some(Source::Connection(slot)) => self.connection(slot),
                 Some(Source::Signal) => self.signalled()?,
-                Some(Source::Callee(_)) | None => {}
+                Some(Source::Callee(at)) => self.completions(at as usize),
+                None => {}
             }
         }
-        self.completions();
+        if self.port.calls.any_died() {
+            (0..self.port.calls.len()).for_each(|at| self.completions(at));
+        }
         self.timers();
         Ok(())
     }
@@ -206,21 +209,19 @@ impl<S: Service> EventLoop<S> {
         }
     }
 
-    /// Hands over what came back from callees.
-    fn completions(&mut self) {
-        for at in 0..self.port.calls.len() {
-            for _ in 0..self.port.limits().frames_per_turn {
-                let port = &mut self.port;
-                let answer = port.calls.receive(at, &mut self.frame, &mut port.counters);
-                let (call, result) = match answer {
-                    None => break,
-                    Some(Answer::Died(call)) => (call, Err(CallError::PeerDied)),
-                    Some(Answer::Frame(call, len)) => (call, Ok(&self.frame[..len])),
-                };
-                let event = Event::Completion { call, result };
-                self.service.handle(port.clock.now(), event, port);
-                port.turn.replies += 1;
-            }
+    /// Hands over what came back from the callee of this number.
+    fn completions(&mut self, at: usize) {
+        for _ in 0..self.port.limits().frames_per_turn {
+            let port = &mut self.port;
+            let answer = port.calls.receive(at, &mut self.frame, &mut port.counters);
+            let (call, result) = match answer {
+                None => break,
+                Some(Answer::Died(call)) => (call, Err(CallError::PeerDied)),
+                Some(Answer::Frame(call, len)) => (call, Ok(&self.frame[..len])),
+            };
+            let event = Event::Completion { call, result };
+            self.service.handle(port.clock.now(), event, port);
+            port.turn.replies += 1;
         }
         self.settle();
     }

@@ -324,11 +324,11 @@ impl Port {
     /// Keeps `frame` until the connection in `slot` takes it. If too many answers wait, the
     /// connection whose answers have waited longest loses them and itself.
     fn park(&mut self, slot: SlotId, frame: &[u8]) {
-        if self.outbox.is_full() {
-            if let Some((longest, _)) = self.longest_waiting() {
-                self.counters.crowded_cut += 1;
-                self.doom(longest);
-            }
+        if self.outbox.is_full()
+            && let Some((longest, _)) = self.longest_waiting()
+        {
+            self.counters.crowded_cut += 1;
+            self.doom(longest);
         }
         let now = self.clock.mono();
         let Some(connection) = self.connections.get_mut(slot).filter(|c| !c.doomed) else {
