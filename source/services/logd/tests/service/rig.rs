@@ -192,7 +192,6 @@ impl Rig {
     pub(crate) fn search_all(&mut self, mut search: Search<'_>) -> Vec<Seen> {
         let mut all = Vec::new();
         loop {
-            self.wait(SECOND);
             let page = self.search(search);
             all.extend(page.found);
             if !page.more {
@@ -240,6 +239,11 @@ impl Rig {
             }
             other => panic!("{other:?}"),
         })
+    }
+
+    pub(crate) fn status_of(&mut self, key: &str) -> String {
+        let status = self.status();
+        status.into_iter().find(|(name, _)| name == key).map(|(_, value)| value).unwrap()
     }
 
     pub(crate) fn anchors(&mut self) -> Vec<ClockAnchor> {

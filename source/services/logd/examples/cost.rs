@@ -1,0 +1,82 @@
+//! The loop behind the figures of `cargo xtask bench`: appends in a steady state, one after another,
+//! through the whole of `handle`.
+//!
+//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 20 bytes) and `eight` (8 fields,
+//! a message of 150 bytes). The difference of two counts, counted in instructions, is the cost of
+//! the appends between them: start and filling are the same in both.
+
+use logd::Logd;
+use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
+use nexus_bounded::Mono;
+use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
+use nexus_recipe::Recipe;
+use nexus_wire::Level;
+use nexus_wire::logs::{Head, NewRecord, Request, Version, encode};
+
+/// A world that only looks at what it is told.
+struct Sink {
+    bytes: usize,
+}
+
+impl World for Sink {
+    fn reply(&mut self, _: Token, frame: &[u8]) {
+        self.bytes += frame.len();
+    }
+
+    fn submit(&mut self, _: ServiceId, _: CallId, _: &[u8]) -> Result<(), SubmitError> {
+        Err(SubmitError::NotReady)
+    }
+
+    fn print(&mut self, _: &str) {}
+}
+
+const FOUR: &str = "bundle=org.example\ncode=42\npid=117\nstate=running\n";
+const EIGHT: &str = "attempt=3\nbundle=org.example.app\ncode=42\nduration_ms=1250\npid=117\n\
+                     reason=timeout\nstate=running\nversion=1.2.3\n";
+const MESSAGE: &str = "the service did not answer within its deadline and was started again; \
+    this is the third attempt within the last minute, so the next one waits for longer";
+
+fn record(case: &str) -> Option<NewRecord<'static>> {
+    let (message, fields) = match case {
+        "four" => ("bundle changed state", FOUR),
+        "eight" => (MESSAGE.get(..150)?, EIGHT),
+        _ => return None,
+    };
+    Some(NewRecord { level: Level::Info, scope: "execd", message, fields: fields.as_bytes() })
+}
+
+fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let record = record(case).ok_or("no such case: `four` or `eight`")?;
+    let mut recipe = Recipe::parse(include_str!("../../../../recipes/observability/metrics.toml"))?;
+    // Budgets that this loop does not meet.
+    for rule in &mut recipe.senders {
+        let budget = rule.logd_budget.get_or_insert(recipe.logd.budget);
+        (budget.events_burst, budget.bytes_burst) = (u32::MAX, u32::MAX);
+        (budget.events_per_s, budget.bytes_per_s) = (u32::MAX, u32::MAX);
+    }
+    let mut buffer = [0; 1024];
+    let head = Head { version: Version::V2, nonce: 1 };
+    let frame =
+        encode(&Request::Append(record), head, &mut buffer).map_err(|e| format!("{e:?}"))?;
+
+    let mut logd = Logd::new(&recipe, 1);
+    let mut sink = Sink { bytes: 0 };
+    let id = ServiceId::from_name("execd");
+    let from = Sender::stamped(id, 1, Incarnation::new(1), Rights::NONE);
+    let fill = 2 * u64::from(recipe.logd.journal_records);
+    for n in 0..fill + count {
+        let now = Now { mono: Mono(n * 1_000_000), wall: None };
+        let frame = std::hint::black_box(frame);
+        logd.handle(now, Event::Request { from, token: Token::from_raw(n), frame }, &mut sink);
+    }
+    println!("{case}: {count} appends of {} bytes, {} bytes of replies", frame.len(), sink.bytes);
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = std::env::args().collect::<Vec<_>>();
+    match args.as_slice() {
+        [_, case, count] => run(case, count.parse()?),
+        _ => Err("usage: cost CASE COUNT".into()),
+    }
+}
