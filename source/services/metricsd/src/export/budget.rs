@@ -24,7 +24,11 @@ pub(super) struct Allowance {
 impl ExportBudget {
     pub(super) fn new(limits: &ExportLimits) -> Self {
         let full = |rate: u32| TokenBucket::new(u64::from(rate), u64::from(rate), Mono(0));
-        Self { records: full(limits.records_per_s), bytes: full(limits.bytes_per_s), until: Mono(0) }
+        Self {
+            records: full(limits.records_per_s),
+            bytes: full(limits.bytes_per_s),
+            until: Mono(0),
+        }
     }
 
     /// What a new frame may have, if it may have anything worth while.

@@ -94,7 +94,8 @@ impl Call {
         fill: impl FnOnce(&mut AppendBatchWriter<'_>),
     ) {
         let limit = limit.min(self.frame.len());
-        let mut writer = AppendBatchWriter::new(nonce, self.frame.get_mut(..limit).unwrap_or_default());
+        let mut writer =
+            AppendBatchWriter::new(nonce, self.frame.get_mut(..limit).unwrap_or_default());
         fill(&mut writer);
         let records = writer.len();
         let len = writer.finish().map_or(0, <[u8]>::len);

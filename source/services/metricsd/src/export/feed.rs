@@ -102,9 +102,9 @@ impl Feed {
         let Some((reason, gap)) = self.gaps.take_due(now, self.hurry) else { return false };
         let (boot, seq) = (self.boot, self.next_seq());
         let kind = Kind { scope: OWN_SCOPE, ids: &[] };
-        let begun = self.draft.begin(kind, Level::Warn, "gap", |out| {
-            gaps::write((reason, &gap), boot, seq, out)
-        });
+        let begun = self
+            .draft
+            .begin(kind, Level::Warn, "gap", |out| gaps::write((reason, &gap), boot, seq, out));
         assert!(begun, "a gap fits one record");
         true
     }
@@ -115,9 +115,8 @@ impl Feed {
         let seq = self.next_seq();
         let kind = Kind { scope: SPAN_SCOPE, ids: span_fields::IDS };
         let level = span_fields::level(&span);
-        let begun = self.draft.begin(kind, level, span.name, |out| {
-            span_fields::write(&span, seq, out)
-        });
+        let begun =
+            self.draft.begin(kind, level, span.name, |out| span_fields::write(&span, seq, out));
         assert!(begun, "a recipe leaves room for every span");
         true
     }

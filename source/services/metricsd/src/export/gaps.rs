@@ -96,7 +96,13 @@ impl Gaps {
     }
 
     /// Notes a span of the sender at `seat` that was accepted and is lost.
-    pub(super) fn span_lost(&mut self, reason: GapReason, seat: usize, origin: ServiceId, now: Mono) {
+    pub(super) fn span_lost(
+        &mut self,
+        reason: GapReason,
+        seat: usize,
+        origin: ServiceId,
+        now: Mono,
+    ) {
         self.add(reason, seat, Gap::at(Some(origin), 1, now));
         if let Some(dropped) = self.dropped.get_mut(seat) {
             *dropped += 1;

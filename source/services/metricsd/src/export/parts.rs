@@ -140,7 +140,11 @@ mod tests {
         let split = Split { fields, ids: IDS, bounds: RecordBounds { bytes: 512, count: 4 } };
         assert_eq!(
             written(&split).unwrap(),
-            ["a=1\nevent=x\npart=1/3\nseq=1\n", "event=x\npart=2/3\nq=22\nseq=1\n", "event=x\npart=3/3\nseq=1\nz=333\n"]
+            [
+                "a=1\nevent=x\npart=1/3\nseq=1\n",
+                "event=x\npart=2/3\nq=22\nseq=1\n",
+                "event=x\npart=3/3\nseq=1\nz=333\n"
+            ]
         );
     }
 

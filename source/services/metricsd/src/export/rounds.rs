@@ -48,7 +48,8 @@ impl Rounds {
         if now < self.next {
             return;
         }
-        self.next = Mono(now.window(self.interval).saturating_add(1).saturating_mul(self.interval.0));
+        self.next =
+            Mono(now.window(self.interval).saturating_add(1).saturating_mul(self.interval.0));
         if self.at.is_none() {
             self.begin();
         }

@@ -12,6 +12,8 @@ use crate::spans::{EndReason, EndedSpan};
 
 /// Bytes of an entry before its texts.
 const HEAD: usize = 2 + 8 + 4 + 16 + 4 * 8 + 3 + 4;
+/// What the queue adds to each entry.
+const QUEUE_HEAD: usize = 4;
 /// Bytes of an entry, at most.
 pub(super) const ENTRY_MAX: usize = HEAD + NAME_BYTES_MAX + LABELS_BYTES_MAX;
 
@@ -40,13 +42,13 @@ impl SpanQueue {
     pub(super) fn push(&mut self, slot: SenderSlot, span: &EndedSpan<'_>) -> bool {
         let mut entry = [0; ENTRY_MAX];
         let Some(entry) = encode(slot.index(), span, &mut entry) else { return false };
-        let free = self.capacity - self.entries.used_bytes();
         let Some(used) = self.used.get_mut(slot.index()) else { return false };
         let before = self.entries.used_bytes();
-        if *used + entry.len() > free || !self.entries.push(entry) {
+        let cost = entry.len() + QUEUE_HEAD;
+        if *used + cost > self.capacity.saturating_sub(before + cost) || !self.entries.push(entry) {
             return false;
         }
-        *used += self.entries.used_bytes() - before;
+        *used += cost;
         true
     }
 
@@ -141,7 +143,8 @@ fn decode(mut entry: &[u8]) -> Option<(usize, EndedSpan<'_>)> {
     let [status, tag, name_len] = number(from)?;
     let status = SpanStatus::from_raw(status)?;
     let reason = reason_from_raw(tag, u32::from_le_bytes(number(from)?));
-    let (name, attrs) = core::str::from_utf8(entry).ok()?.split_at_checked(usize::from(name_len))?;
+    let (name, attrs) =
+        core::str::from_utf8(entry).ok()?.split_at_checked(usize::from(name_len))?;
     let span = EndedSpan {
         service,
         incarnation,

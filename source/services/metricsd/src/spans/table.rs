@@ -225,12 +225,7 @@ impl SpanTable {
         let id = self.find(owner, end.span).ok_or(Reason::NotFound)?;
         let mut buffer = [0; LABELS_BYTES_MAX];
         let attrs = self.rules.attributes(end.attrs, redactor, &mut buffer)?;
-        let done = End {
-            end_ns: end.end_ns,
-            status: end.status,
-            reason: None,
-            attrs: attrs.text,
-        };
+        let done = End { end_ns: end.end_ns, status: end.status, reason: None, attrs: attrs.text };
         self.close(id, owner.slot, &done, now, exporter)?;
         Ok(Accepted { redacted: attrs.redacted })
     }
@@ -457,7 +452,9 @@ impl SpanTable {
     }
 
     fn unchain(&mut self, slot: SenderSlot, id: SlotId, gone: &Live) {
-        let Some(head) = self.index.head_mut(slot.index(), gone.life, local(gone.span)) else { return };
+        let Some(head) = self.index.head_mut(slot.index(), gone.life, local(gone.span)) else {
+            return;
+        };
         if *head == id {
             *head = gone.next;
             return;

@@ -1,1 +1,0 @@
-//! The export against a journal that loses, refuses, restarts and pauses.

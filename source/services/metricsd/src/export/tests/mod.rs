@@ -1,0 +1,7 @@
+//! The export against a journal that loses, refuses, restarts and stands still.
+
+mod behaviour;
+mod model;
+mod random;
+
+pub(crate) use model::*;
