@@ -14,7 +14,7 @@ use crate::record::{AttrText, Record};
 use crate::registry::{Place, Refused, Registry, Request, Series};
 use crate::span::SpanContext;
 use crate::span_names::SpanNames;
-use crate::threads::{self, Lock};
+use crate::threads::Lock;
 
 /// Everything that one process records, before it is sent.
 ///
@@ -37,14 +37,6 @@ pub struct Client {
     clock: Option<fn() -> u64>,
 }
 
-static GLOBAL: Client = Client::with_clock(Some(threads::local_now));
-
-/// What this process records.
-#[must_use]
-pub const fn global() -> &'static Client {
-    &GLOBAL
-}
-
 /// A span begun by [`Client::begin_span`]; it goes on until [`Client::end_span`].
 #[must_use = "a span that is never ended is closed as abandoned"]
 pub struct OpenSpan(Record);
@@ -64,7 +56,8 @@ impl Client {
         Self::with_clock(None)
     }
 
-    const fn with_clock(clock: Option<fn() -> u64>) -> Self {
+    /// Its times are those of `clock`.
+    pub(crate) const fn with_clock(clock: Option<fn() -> u64>) -> Self {
         Self {
             pages: Pages::new(),
             gauges: Gauges::new(),

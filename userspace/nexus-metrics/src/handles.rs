@@ -4,7 +4,7 @@ use nexus_wire::{Kind, LossReason};
 
 use crate::bounds::Bounds;
 use crate::cells::CellId;
-use crate::client::global;
+use crate::global;
 use crate::registry::Place;
 use crate::threads;
 

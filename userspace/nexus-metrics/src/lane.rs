@@ -55,7 +55,7 @@ impl Slot {
         let sequence = self.sequence.load(Acquire);
         let record = Record::from_words(|at| self.word(at));
         fence(Acquire);
-        let unchanged = self.sequence.load(Relaxed) == sequence && sequence % 2 == 0;
+        let unchanged = self.sequence.load(Relaxed) == sequence && sequence.is_multiple_of(2);
         (unchanged && record.span != 0).then_some(record)
     }
 

@@ -27,7 +27,7 @@ mod threads;
 
 pub use attrs::AttrValue;
 pub use bounds::Bounds;
-pub use client::{Client, OpenSpan, global};
+pub use client::{Client, OpenSpan};
 pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily};
 pub use flush::{Flusher, Pace};
 pub use handles::{Counter, Gauge, Handle, Histogram};
@@ -40,3 +40,6 @@ pub use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
 pub use registry::{Refused, Spec};
 pub use sites::{CounterSite, Site};
 pub use span::{SpanContext, SpanGuard, SpanSite};
+pub use threads::global;
+#[cfg(not(feature = "std"))]
+pub use threads::install_clock;

@@ -6,7 +6,7 @@ use nexus_wire::LossReason;
 use spin::Once;
 
 use crate::cells::CellId;
-use crate::client::global;
+use crate::global;
 use crate::handles::{Counter, Handle};
 use crate::registry::{Place, Spec};
 

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use nexus_wire::{LossReason, SpanStatus};
 
 use crate::attrs::{self, AttrValue};
-use crate::client::global;
+use crate::global;
 use crate::lane::Lane;
 use crate::names::{StaticKey, StaticName};
 use crate::record::{AttrText, NameId, Record};

@@ -4,10 +4,20 @@
 //! leases in thread-local storage that needs neither construction nor a check of it on the fast
 //! path; what a thread leased passes on when it ends. Without `std` a process has one thread.
 
+use crate::client::Client;
+
 pub(crate) use imp::{Lock, add, local_now, on_lane, panicking, process};
 
 #[cfg(not(feature = "std"))]
 pub use imp::install_clock;
+
+static GLOBAL: Client = Client::with_clock(Some(local_now));
+
+/// What this process records.
+#[must_use]
+pub const fn global() -> &'static Client {
+    &GLOBAL
+}
 
 #[cfg(feature = "std")]
 mod imp {
@@ -19,7 +29,7 @@ mod imp {
     use std::time::Instant;
 
     use crate::cells::{CellId, Page, PageLease};
-    use crate::client::global;
+    use crate::global;
     use crate::lane::{Lane, LaneLease};
     use crate::limits::COLUMNS;
 
@@ -51,7 +61,7 @@ mod imp {
             const { [const { Cell::new(None) }; COLUMNS] };
         static LANE: Cell<Option<&'static Lane>> = const { Cell::new(None) };
         /// What has to be given back. Touched only when something is leased, and at the end.
-        static HELD: Held = const { Held::NOTHING };
+        static HELD: Held = const { Held::nothing() };
     }
 
     struct Held {
@@ -60,8 +70,9 @@ mod imp {
     }
 
     impl Held {
-        const NOTHING: Self =
-            Self { pages: [const { RefCell::new(None) }; COLUMNS], lane: RefCell::new(None) };
+        const fn nothing() -> Self {
+            Self { pages: [const { RefCell::new(None) }; COLUMNS], lane: RefCell::new(None) }
+        }
     }
 
     impl Drop for Held {
@@ -143,12 +154,13 @@ mod imp {
     use spin::{Mutex, Once};
 
     use crate::cells::{CellId, PageLease};
-    use crate::client::global;
-    use crate::lane::Lane;
+    use crate::global;
+    use crate::lane::{Lane, LaneLease};
     use crate::limits::COLUMNS;
 
     static CLOCK: Once<fn() -> u64> = Once::new();
     static PAGES: [Once<Option<PageLease>>; COLUMNS] = [const { Once::new() }; COLUMNS];
+    static LANE: Once<Option<LaneLease>> = Once::new();
 
     /// Tells this crate how to read the monotonic clock, in nanoseconds. The first one stays;
     /// spans begun before have no duration.
@@ -182,7 +194,7 @@ mod imp {
     }
 
     pub(crate) fn on_lane<R>(body: impl FnOnce(&'static Lane) -> R) -> Option<R> {
-        global().lane(0).map(body)
+        LANE.call_once(|| global().lease_lane()).as_ref().map(|lease| body(lease.lane()))
     }
 
     pub(crate) fn local_now() -> u64 {

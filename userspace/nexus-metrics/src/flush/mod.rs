@@ -128,6 +128,8 @@ enum Step {
     Spans(usize),
 }
 
+const FIRST_STEP: Step = Step::Values(0);
+
 impl<C: Deref<Target = Client>> Flusher<C> {
     /// A flusher for what `client` records, from its beginning on.
     pub fn new(client: C, pace: Pace) -> Self {
@@ -417,14 +419,18 @@ impl<C: Deref<Target = Client>> Flusher<C> {
         Ok(())
     }
 
-    /// Fills the outbox with what a flush that is due, or under way, has to tell.
+    /// Fills the outbox with what a flush that is due, or under way, has to tell. It waits for the
+    /// answers to REGISTER, but not for ever: then it tells what it can and stays due.
     fn collect(&mut self, now: Mono) {
         if let Flush::Waiting { next_at } = self.flush
             && next_at <= now
-            && (self.table.is_registered() || next_at.after(self.pace.interval) <= now)
         {
-            let then = now.after(self.pace.interval);
-            self.flush = Flush::Running { next: Step::Values(0), then };
+            let interval = self.pace.interval;
+            if self.table.is_registered() {
+                self.flush = Flush::Running { next: FIRST_STEP, then: now.after(interval) };
+            } else if next_at.after(interval) <= now {
+                self.flush = Flush::Running { next: FIRST_STEP, then: next_at };
+            }
         }
         let (Link::Up { items_per_batch }, Some(life)) = (self.link, self.life) else { return };
         let offset = self.offset.unwrap_or(0);

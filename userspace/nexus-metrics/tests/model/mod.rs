@@ -44,8 +44,8 @@ struct Life {
     told: BTreeMap<(u64, u8), u64>,
     lost: BTreeMap<u8, u64>,
     applied: u32,
-    /// As whom the client spoke last: it may not have heard the reply to a HELLO since.
-    confirmed: u32,
+    /// As what the client asked for it last: it may not have heard the reply.
+    asked_for_as: u32,
 }
 
 pub(crate) struct Metricsd {
@@ -129,7 +129,9 @@ impl Metricsd {
             .and_then(|resume| self.find(resume.incarnation.raw()))
             .and_then(|incarnation| self.lives.remove(&incarnation));
         let resumed = earlier.is_some();
-        let life = earlier.unwrap_or(Life { confirmed: incarnation, ..Life::default() });
+        let mut life = earlier.unwrap_or_default();
+        let asked = resume.filter(|_| resumed).map(|resume| resume.incarnation.raw());
+        life.asked_for_as = asked.unwrap_or(incarnation);
         let reply = HelloReply {
             epoch: self.epoch,
             service: SERVICE,
@@ -146,8 +148,9 @@ impl Metricsd {
     }
 
     fn find(&self, incarnation: u32) -> Option<u32> {
-        let is_it =
-            |(known, life): &(&u32, &Life)| **known == incarnation || life.confirmed == incarnation;
+        let is_it = |(known, life): &(&u32, &Life)| {
+            **known == incarnation || life.asked_for_as == incarnation
+        };
         self.lives.iter().find(is_it).map(|(known, _)| *known)
     }
 
@@ -158,7 +161,6 @@ impl Metricsd {
         }
         let key = (register.kind.raw(), name, text(register.labels.as_bytes()));
         let life = self.lives.entry(incarnation).or_default();
-        life.confirmed = incarnation;
         let known = life.ids.iter().find(|(_, known)| **known == key).map(|(id, _)| *id);
         let id = known.unwrap_or_else(|| {
             self.next_id += 1;
@@ -174,7 +176,6 @@ impl Metricsd {
 
     fn batch(&mut self, incarnation: u32, batch: &Batch<'_>) -> (MetricStatus, BatchAck) {
         let mut life = self.lives.remove(&incarnation).unwrap_or_default();
-        life.confirmed = incarnation;
         let status = match batch.seq.checked_sub(life.applied) {
             Some(1) => {
                 self.apply(&mut life, batch);
