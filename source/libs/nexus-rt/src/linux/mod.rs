@@ -3,13 +3,17 @@
 //! * [`daemon`] runs a service behind its sockets.
 //! * [`front`] is the command line that logd and metricsd share.
 //! * [`client`] is a program's connection to a daemon.
+//! * [`telemetry`] brings what a program records to the daemons, in the background.
 //!
 //! No socket of another family than `AF_UNIX` is ever made here.
 
 pub mod client;
+mod clock;
 pub mod daemon;
 pub mod front;
 mod link;
 mod socket;
+pub mod telemetry;
 
+pub use clock::monotonic;
 pub use link::Link;

@@ -14,6 +14,7 @@ use super::poller::{Ready, Source};
 use super::port::{Input, Port, Turn, time_to};
 use super::run_dir::Listener;
 use super::signals::Signals;
+use crate::linux::clock::monotonic;
 use crate::linux::socket::{self, FrameBuffer};
 
 /// Connections accepted before others have their turn.
@@ -81,7 +82,7 @@ impl<S: Service> EventLoop<S> {
 
     fn is_over(&self) -> bool {
         let Phase::Stopping { until } = self.phase else { return false };
-        self.service.stopped() || self.port.clock.mono() >= until
+        self.service.stopped() || monotonic() >= until
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -107,7 +108,7 @@ impl<S: Service> EventLoop<S> {
 
     /// How long nothing need be done by itself; `None` for ever.
     fn timeout(&self) -> Option<Nanos> {
-        let now = self.port.clock.mono();
+        let now = monotonic();
         let phase = match self.phase {
             Phase::Serving => None,
             Phase::Draining { .. } => Some(now),
@@ -196,7 +197,7 @@ impl<S: Service> EventLoop<S> {
                 self.port.counters.broken += 1;
             }
         }
-        self.accept_again = Some(self.port.clock.mono().after(ACCEPT_PAUSE));
+        self.accept_again = Some(monotonic().after(ACCEPT_PAUSE));
     }
 
     fn accept_again(&mut self) {
@@ -237,7 +238,7 @@ impl<S: Service> EventLoop<S> {
 
     fn timers(&mut self) {
         self.wake(self.port.clock.now());
-        let now = self.port.clock.mono();
+        let now = monotonic();
         self.port.cut_slow(now);
         self.settle();
         if self.accept_again.is_some_and(|at| at <= now) {
@@ -257,7 +258,7 @@ impl<S: Service> EventLoop<S> {
         self.signals.drain()?;
         if self.phase == Phase::Serving {
             self.manager.say("STOPPING=1");
-            self.phase = Phase::Draining { until: self.port.clock.mono().after(DRAIN_PATIENCE) };
+            self.phase = Phase::Draining { until: monotonic().after(DRAIN_PATIENCE) };
         }
         Ok(())
     }
@@ -269,7 +270,7 @@ impl<S: Service> EventLoop<S> {
         if self.phase != Phase::Serving || frames == 0 || replies > 0 || unfinished > 0 {
             return Ok(());
         }
-        let now = self.port.clock.mono();
+        let now = monotonic();
         let end = now.after(self.port.limits().drain_interval);
         let deadlines = [Some(end), self.service.deadline(), self.manager.deadline()];
         let Some(time) = time_to(now, &deadlines) else { return Ok(()) };

@@ -21,7 +21,6 @@
 
 mod boot;
 mod calls;
-mod clock;
 mod counters;
 mod event_loop;
 mod identity;

@@ -10,12 +10,13 @@ use nexus_recipe::{MemoryLine, PortLimits};
 
 use super::Config;
 use super::calls::Calls;
-use super::clock::Clock;
+
 use super::counters::Counters;
 use super::identity::{Identity, Peer};
 use super::outbox::{Outbox, Queue};
 use super::poller::{Poller, Source};
 use super::senders::Senders;
+use crate::linux::clock::{Clock, monotonic};
 use crate::linux::socket::{self, FrameBuffer, Received};
 
 /// Bytes of answers that the kernel keeps for one connection before [`Outbox`] does.
@@ -162,7 +163,7 @@ impl Port {
         let (sender, incarnation) =
             self.senders.join(peer.service).ok_or(io::ErrorKind::StorageFull)?;
         self.generation = self.generation.wrapping_add(1);
-        let now = self.clock.mono();
+        let now = monotonic();
         let connection = Connection {
             socket,
             from: Sender::stamped(peer.service, peer.pid, incarnation, peer.rights),
@@ -227,7 +228,7 @@ impl Port {
 
     /// Sends what waits for the connection in `slot`, as far as it takes it. Then it is read again.
     pub(super) fn flush(&mut self, slot: SlotId) {
-        let now = self.clock.mono();
+        let now = monotonic();
         let Some(connection) = self.connections.get_mut(slot).filter(|c| !c.doomed) else { return };
         while let Some(frame) = self.outbox.first(connection.waiting) {
             match socket::send(&connection.socket, frame) {
@@ -330,7 +331,7 @@ impl Port {
             self.counters.crowded_cut += 1;
             self.doom(longest);
         }
-        let now = self.clock.mono();
+        let now = monotonic();
         let Some(connection) = self.connections.get_mut(slot).filter(|c| !c.doomed) else {
             self.counters.replies_gone += 1;
             return;

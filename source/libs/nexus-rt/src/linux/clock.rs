@@ -4,31 +4,34 @@ use nexus_bounded::{Mono, Wall};
 use nexus_port::Now;
 use rustix::time::{ClockId, clock_gettime};
 
+/// Monotonic time now, as the daemons count it.
+#[must_use]
+pub fn monotonic() -> Mono {
+    Mono(nanos(ClockId::Monotonic).unwrap_or(0))
+}
+
 /// The machine's clocks. The calendar is looked up once a turn, monotonic time for every event.
 #[derive(Clone, Copy)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// Calendar minus monotonic time.
     offset: Option<u64>,
 }
 
 impl Clock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut clock = Self { offset: None };
         clock.turn();
         clock
     }
 
     /// Looks at the calendar; a date before 1970 is none.
-    pub(super) fn turn(&mut self) {
-        self.offset = nanos(ClockId::Realtime).and_then(|wall| wall.checked_sub(self.mono().0));
+    pub(crate) fn turn(&mut self) {
+        let wall = nanos(ClockId::Realtime);
+        self.offset = wall.and_then(|wall| wall.checked_sub(monotonic().0));
     }
 
-    pub(super) fn mono(self) -> Mono {
-        Mono(nanos(ClockId::Monotonic).unwrap_or(0))
-    }
-
-    pub(super) fn now(self) -> Now {
-        let mono = self.mono();
+    pub(crate) fn now(self) -> Now {
+        let mono = monotonic();
         Now { mono, wall: self.offset.map(|offset| Wall(mono.0.saturating_add(offset))) }
     }
 }
