@@ -7,12 +7,15 @@ const LEVELS: &[&[&str]] = &[
     &["nexus-gate", "nexus-log", "nexus-metrics"],
     &["logd", "metricsd"],
     &["nexus-rt"],
-    &["simkit", "sim"],
+    &["simkit", "sim", "load"],
     &["obsctl", "hostprobe", "xtask"],
 ];
 
 /// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.
 const PURE: usize = 3;
+
+/// The level of the packages that only test and measure.
+const TESTS: usize = 5;
 
 /// The level of the services; none of them may use another.
 pub(crate) const SERVICES: usize = 3;
@@ -28,6 +31,11 @@ pub(crate) fn of(package: &str) -> Option<usize> {
 /// Whether a package belongs to the pure levels.
 pub(crate) fn is_pure(package: &str) -> bool {
     of(package).is_some_and(|level| level <= PURE)
+}
+
+/// Whether a package only tests and measures others.
+pub(crate) fn is_test(package: &str) -> bool {
+    of(package) == Some(TESTS)
 }
 
 /// The libraries below the services: what boots in the guest without the standard library.

@@ -32,7 +32,8 @@ impl Source {
 
     /// Whether it runs in the product.
     pub(crate) fn is_product(&self) -> bool {
-        !self.is_test && self.package.as_ref().is_some_and(|(_, within)| within != "build.rs")
+        let Some((package, within)) = &self.package else { return false };
+        !self.is_test && !levels::is_test(package) && within != "build.rs"
     }
 
     /// Whether it belongs to the pure levels. The file that joins a service with its port does not.
@@ -105,7 +106,8 @@ mod tests {
     fn tests_benchmarks_examples_and_build_scripts_are_no_product() {
         let paths = ["src/a.rs", "tests/b.rs", "benches/c.rs", "examples/d.rs", "build.rs"];
         let paths = paths.map(|path| format!("source/services/logd/{path}"));
-        let files = paths.each_ref().map(|path| (path.as_str(), ""));
+        let mut files = paths.each_ref().map(|path| (path.as_str(), "")).to_vec();
+        files.push(("tests/sim/src/lib.rs", ""));
         assert_eq!(product(&files), ["source/services/logd/src/a.rs"]);
     }
 

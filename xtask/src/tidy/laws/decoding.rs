@@ -19,8 +19,7 @@ const LINT: &str = "indexing_slicing";
 fn check(workspace: &Workspace, report: &mut Report) {
     let sources = workspace.product();
     for source in sources.filter(|source| DECODERS.contains(&source.package_name())) {
-        let refused = lines(source, &["deny", "forbid"]).next().is_some();
-        if source.is_lib_root() && !refused {
+        if source.is_lib_root() && !refuses_indexing(source) {
             let what = "a decoder that may index";
             report.fail(&source.path, 1, what, "add `#![deny(clippy::indexing_slicing)]`");
         }
@@ -31,6 +30,21 @@ fn check(workspace: &Workspace, report: &mut Report) {
             report.fail(&source.path, line, "an exception from the ban on indexing", instead);
         }
     }
+}
+
+/// Whether the lint is refused in the whole crate, tests perhaps left out.
+fn refuses_indexing(source: &Source) -> bool {
+    let always = lines(source, &["deny", "forbid"]).next();
+    let outside_tests = source.facts.tokens.attributes.iter().any(|attribute| {
+        let args = words(attribute.what.args.clone());
+        let (condition, lints) = args.split_at(args.len().min(2));
+        let refuses = lints.iter().any(|word| word == "deny" || word == "forbid");
+        attribute.what.path == "cfg_attr"
+            && condition == ["not", "test"]
+            && refuses
+            && lints.iter().any(|word| word == LINT)
+    });
+    always.is_some() || outside_tests
 }
 
 /// Where one of the attributes names the lint.
@@ -53,6 +67,7 @@ mod tests {
     fn a_decoder_that_may_index_is_refused() {
         refuses(&LAW, ROOT, 1, "#![no_std]");
         refuses(&LAW, ROOT, 1, "#![deny(clippy::unwrap_used)]");
+        refuses(&LAW, ROOT, 1, "#![cfg_attr(test, deny(clippy::indexing_slicing))]");
         refuses(&LAW, PART, 1, "#[expect(clippy::indexing_slicing, reason = \"x\")]\nfn a() {}");
         refuses(&LAW, PART, 2, "\n#![allow(clippy::indexing_slicing)]");
     }
@@ -60,6 +75,7 @@ mod tests {
     #[test]
     fn a_decoder_that_may_not_index_and_other_crates_are_accepted() {
         accepts(&LAW, ROOT, "#![deny(clippy::unwrap_used, clippy::indexing_slicing)]");
+        accepts(&LAW, ROOT, "#![cfg_attr(not(test), deny(clippy::indexing_slicing))]");
         accepts(&LAW, PART, "#[cfg(test)]\n#[expect(clippy::indexing_slicing)]\nmod a {}");
         accepts(&LAW, "source/libs/nexus-bounded/src/lib.rs", "");
     }
