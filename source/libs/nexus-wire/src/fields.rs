@@ -1,7 +1,10 @@
 //! Canonical fields: `key=value\n`, keys `[a-z0-9_.-]+`, sorted, none twice, no newline in a value.
 
+use core::cmp::Ordering;
+
 use crate::EncodeError;
 use crate::bytes::Writer;
+use crate::eights::{equal, front, lowest, not_of_a_key};
 
 /// Keys that would claim an identity. Who sent a record is the stamp's to say.
 const IDENTITY_KEYS: [&str; 4] = ["requester_id", "sender_service_id", "service", "service_id"];
@@ -43,15 +46,7 @@ impl<'a> Fields<'a> {
     /// [`FieldError`], the first one met.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FieldError> {
         let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
-        let mut previous = "";
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_once('\n').ok_or(FieldError::NotAPair)?;
-            let (key, _) = line.split_once('=').ok_or(FieldError::NotAPair)?;
-            check_key(key.as_bytes(), previous.as_bytes())?;
-            previous = key;
-            rest = tail;
-        }
+        check_pairs(bytes, |_| Ok(()))?;
         Ok(Self(text))
     }
 
@@ -60,11 +55,14 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse_claimless(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        let fields = Self::parse(bytes)?;
-        if fields.iter().any(|(key, _)| is_identity_key(key)) {
-            return Err(FieldError::ClaimsIdentity);
-        }
-        Ok(fields)
+        let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
+        check_pairs(bytes, |key| {
+            // Most keys begin otherwise.
+            let suspect = matches!(key, [b'r' | b's', ..]);
+            let claims = suspect && IDENTITY_KEYS.iter().any(|claim| claim.as_bytes() == key);
+            if claims { Err(FieldError::ClaimsIdentity) } else { Ok(()) }
+        })?;
+        Ok(Self(text))
     }
 
     /// The fields as they stand in frames.
@@ -74,8 +72,16 @@ impl<'a> Fields<'a> {
     }
 
     /// Keys and values in order.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.split_terminator('\n').filter_map(|line| line.split_once('='))
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let lens = Lens::of(rest.as_bytes()).ok()?;
+            let (key, behind) = rest.split_at_checked(lens.key)?;
+            let (value, behind) = behind.get(1..)?.split_at_checked(lens.value)?;
+            rest = behind.get(1..)?;
+            Some((key, value))
+        })
     }
 
     /// The value of a key.
@@ -85,16 +91,85 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn check_key(key: &[u8], previous: &[u8]) -> Result<(), FieldError> {
+/// Checks that `rest` is pairs whose keys are in order and accepted by `accept`.
+#[inline]
+fn check_pairs(
+    mut rest: &[u8],
+    accept: impl Fn(&[u8]) -> Result<(), FieldError>,
+) -> Result<(), FieldError> {
+    let (mut before, mut before_front): (&[u8], u64) = (&[], 0);
+    while !rest.is_empty() {
+        let lens = Lens::of(rest)?;
+        let (key, behind) = rest.split_at_checked(lens.key).ok_or(FieldError::NotAPair)?;
+        if lens.key_front <= before_front {
+            check_order(key, before)?;
+        }
+        accept(key)?;
+        (before, before_front) = (key, lens.key_front);
+        rest = behind.get(lens.value + 2..).ok_or(FieldError::NotAPair)?;
+    }
+    Ok(())
+}
+
+/// Whether `key` may stand behind `before`; asked only where their fronts do not say so.
+#[inline(never)]
+fn check_order(key: &[u8], before: &[u8]) -> Result<(), FieldError> {
+    match key.cmp(before) {
+        Ordering::Greater => Ok(()),
+        Ordering::Equal => Err(FieldError::Duplicate),
+        Ordering::Less => Err(FieldError::Unsorted),
+    }
+}
+
+/// Measures of the pair at the front of some bytes.
+struct Lens {
+    /// Bytes of its key.
+    key: usize,
+    /// The first eight of them, filled with zeros, the first one highest: such numbers are ordered
+    /// as the keys are, but for keys that differ later.
+    key_front: u64,
+    /// Bytes of its value.
+    value: usize,
+}
+
+impl Lens {
+    #[inline(always)]
+    fn of(bytes: &[u8]) -> Result<Self, FieldError> {
+        let first = front(bytes);
+        let mut key = lowest(not_of_a_key(first));
+        if key == 8 {
+            key += find(bytes.get(8..).unwrap_or_default(), not_of_a_key);
+        }
+        let behind = match bytes.split_at_checked(key) {
+            Some((_, [b'=', behind @ ..])) if key > 0 => behind,
+            Some((_, [b'\n', ..] | [])) | None => return Err(FieldError::NotAPair),
+            Some(_) => return Err(FieldError::BadKey),
+        };
+        let value = find(behind, |word| equal(word, b'\n'));
+        let unused = 64 - 8 * key.min(8);
+        Ok(Self { key, key_front: first.swap_bytes() >> unused << unused, value })
+    }
+}
+
+/// Index of the first byte meant by `meant`; beyond the end if none is.
+#[inline(always)]
+fn find(bytes: &[u8], meant: impl Fn(u64) -> u64) -> usize {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let found = meant(u64::from_le_bytes(*word));
+        if found != 0 {
+            return bytes.len() - rest.len() + lowest(found);
+        }
+        rest = behind;
+    }
+    // Zeros behind the end are no newlines, but they may end a key.
+    bytes.len() - rest.len() + lowest(meant(front(rest)))
+}
+
+/// Whether `key` is one and greater than `previous`.
+fn is_next_key(key: &[u8], previous: &[u8]) -> bool {
     let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-    if key.is_empty() || !key.iter().all(legal) {
-        return Err(FieldError::BadKey);
-    }
-    match key.cmp(previous) {
-        core::cmp::Ordering::Greater => Ok(()),
-        core::cmp::Ordering::Equal => Err(FieldError::Duplicate),
-        core::cmp::Ordering::Less => Err(FieldError::Unsorted),
-    }
+    !key.is_empty() && key.iter().all(legal) && key > previous
 }
 
 /// Writes canonical fields; keys must come in order.
@@ -130,8 +205,7 @@ impl<'a> FieldsWriter<'a> {
             }
             key_end = to.len();
             let keys = (to.written().get(start..), to.written().get(last_start..last_end));
-            let follows = matches!(keys, (Some(key), Some(last)) if check_key(key, last).is_ok());
-            to.require(follows);
+            to.require(matches!(keys, (Some(key), Some(last)) if is_next_key(key, last)));
             to.bytes(b"=");
             let value = core::fmt::write(&mut ValueText(to), format_args!("{value}"));
             to.require(value.is_ok());

@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod bytes;
+mod eights;
 mod fields;
 mod ids;
 mod ledger;

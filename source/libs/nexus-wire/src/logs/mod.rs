@@ -124,10 +124,10 @@ pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
         Some(op) if op.version_is_legal(head.version) => op,
         _ => return Err(refuse(head, Op::Stats, LogStatus::Unsupported)),
     };
-    match Request::read(op, Reader::new(body)) {
+    Request::read(op, Reader::new(body), |read| match read {
         Ok(request) => Ok(Frame { head, request }),
         Err(status) => Err(refuse(head, op, status)),
-    }
+    })
 }
 
 /// Encodes a request to the front of `out`. For APPEND_BATCH see [`AppendBatchWriter`].

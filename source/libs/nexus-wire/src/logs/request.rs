@@ -70,6 +70,9 @@ impl Op {
     }
 }
 
+/// What is answered to everything malformed.
+const SHORT: LogStatus = LogStatus::InvalidArgs;
+
 /// A record as its sender gives it. Lengths are within their bounds, texts are UTF-8; whether the
 /// fields are canonical is for the service to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,18 +88,19 @@ pub struct NewRecord<'a> {
 }
 
 impl<'a> NewRecord<'a> {
+    #[inline]
     pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
-        const SHORT: LogStatus = LogStatus::InvalidArgs;
-        let level = from.u8().ok_or(SHORT)?;
-        let scope_len = usize::from(from.u8().ok_or(SHORT)?);
-        let message_len = usize::from(from.u16().ok_or(SHORT)?);
-        let fields_len = usize::from(from.u16().ok_or(SHORT)?);
+        let [level, scope_len, m0, m1, f0, f1] = from.array().ok_or(SHORT)?;
+        let scope_len = usize::from(scope_len);
+        let message_len = usize::from(u16::from_le_bytes([m0, m1]));
+        let fields_len = usize::from(u16::from_le_bytes([f0, f1]));
         if !lengths_are_legal(scope_len, message_len, fields_len) {
             return Err(LogStatus::OverLimit);
         }
         let level = Level::from_raw(level).ok_or(SHORT)?;
-        let scope = from.str(scope_len).ok_or(SHORT)?;
-        let message = from.str(message_len).ok_or(SHORT)?;
+        // Together they are UTF-8 with a boundary between them if and only if each of them is.
+        let texts = from.str(scope_len + message_len).ok_or(SHORT)?;
+        let (scope, message) = texts.split_at_checked(scope_len).ok_or(SHORT)?;
         let fields = from.bytes(fields_len).ok_or(SHORT)?;
         Ok(Self { level, scope, message, fields })
     }
@@ -125,13 +129,12 @@ pub struct AppendBatch<'a> {
 }
 
 impl<'a> AppendBatch<'a> {
-    fn read(mut body: Reader<'a>) -> Result<Self, LogStatus> {
-        let count = body.u16().ok_or(LogStatus::InvalidArgs)?;
+    fn read(body: &mut Reader<'a>) -> Result<Self, LogStatus> {
+        let count = body.u16().ok_or(SHORT)?;
         let records = body.rest();
         for _ in 0..count {
-            NewRecord::read(&mut body)?;
+            NewRecord::read(body)?;
         }
-        body.end().ok_or(LogStatus::InvalidArgs)?;
         Ok(Self { count, records })
     }
 
@@ -202,6 +205,25 @@ impl<'a> AppendBatchWriter<'a> {
     }
 }
 
+/// Reads something that must be all there is.
+#[inline]
+fn read_whole<'a, T>(
+    mut body: Reader<'a>,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, LogStatus>,
+) -> Result<T, LogStatus> {
+    let value = read(&mut body)?;
+    body.end().map(|()| value).ok_or(SHORT)
+}
+
+fn read_query<'a>(body: &mut Reader<'a>) -> Result<Request<'a>, LogStatus> {
+    let since_ns = body.u64().ok_or(SHORT)?;
+    Ok(Request::Query { since_ns, max: body.u16().ok_or(SHORT)? })
+}
+
+fn read_audit<'a>(body: &mut Reader<'a>) -> Result<Request<'a>, LogStatus> {
+    Ok(Request::Audit { cursor: body.u32().ok_or(SHORT)? })
+}
+
 /// A request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
@@ -250,23 +272,25 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(crate) fn read(op: Op, mut body: Reader<'a>) -> Result<Self, LogStatus> {
-        const SHORT: LogStatus = LogStatus::InvalidArgs;
-        let request = match op {
-            Op::Append => Self::Append(NewRecord::read(&mut body)?),
-            Op::Query => {
-                let since_ns = body.u64().ok_or(SHORT)?;
-                Self::Query { since_ns, max: body.u16().ok_or(SHORT)? }
-            }
-            Op::Stats => Self::Stats,
-            Op::Hello => Self::Hello,
-            Op::AppendBatch => return AppendBatch::read(body).map(Self::AppendBatch),
-            Op::Search => Self::Search(Search::read(&mut body)?),
-            Op::Audit => Self::Audit { cursor: body.u32().ok_or(SHORT)? },
-            Op::Status => Self::Status,
-            Op::Anchors => Self::Anchors,
-        };
-        body.end().map(|()| request).ok_or(SHORT)
+    /// Reads the body of `op` and hands the result to `then`, for each operation by itself: a join
+    /// of all of them would take every request apart and build it again.
+    #[inline]
+    pub(crate) fn read<R>(
+        op: Op,
+        body: Reader<'a>,
+        then: impl FnOnce(Result<Self, LogStatus>) -> R,
+    ) -> R {
+        match op {
+            Op::Append => then(read_whole(body, NewRecord::read).map(Self::Append)),
+            Op::Query => then(read_whole(body, read_query)),
+            Op::Stats => then(read_whole(body, |_| Ok(Self::Stats))),
+            Op::Hello => then(read_whole(body, |_| Ok(Self::Hello))),
+            Op::AppendBatch => then(read_whole(body, AppendBatch::read).map(Self::AppendBatch)),
+            Op::Search => then(read_whole(body, Search::read).map(Self::Search)),
+            Op::Audit => then(read_whole(body, read_audit)),
+            Op::Status => then(read_whole(body, |_| Ok(Self::Status))),
+            Op::Anchors => then(read_whole(body, |_| Ok(Self::Anchors))),
+        }
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {

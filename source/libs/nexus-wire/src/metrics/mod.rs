@@ -54,28 +54,33 @@ pub struct Frame<'a> {
 /// [`Refusal`]: `over_limit` for a length beyond its bound (checked before anything behind it),
 /// else `invalid_args`.
 pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
-    let (op, nonce, body) = decode_head(frame)?;
+    let Some((head, body)) = frame.split_first_chunk::<REQUEST_HEAD_BYTES>() else {
+        return Err(refuse_head(frame));
+    };
+    let [m0, m1, version, op, n0, n1, n2, n3] = *head;
+    if [m0, m1, version] != [b'M', b'T', VERSION] {
+        return Err(refuse_head(frame));
+    }
+    let nonce = u32::from_le_bytes([n0, n1, n2, n3]);
     let refuse = |status| Refusal { op, nonce, status };
-    let op = Op::from_raw(op).ok_or(refuse(MetricStatus::InvalidArgs))?;
-    match Request::read(op, Reader::new(body)) {
+    let Some(known) = Op::from_raw(op) else { return Err(refuse(MetricStatus::InvalidArgs)) };
+    Request::read(known, Reader::new(body), |read| match read {
         Ok(request) => Ok(Frame { nonce, request }),
         Err(status) => Err(refuse(status)),
-    }
+    })
 }
 
-fn decode_head(frame: &[u8]) -> Result<(u8, u32, &[u8]), Refusal> {
-    let refuse = |op, nonce| Refusal { op, nonce, status: MetricStatus::InvalidArgs };
-    let foreign = !frame.starts_with(&MAGIC);
-    let op = if foreign { Op::CounterInc.raw() } else { frame.get(3).copied().unwrap_or(1) };
-    let Some((head, body)) = frame.split_first_chunk::<REQUEST_HEAD_BYTES>() else {
-        return Err(refuse(op, 0));
+/// What is answered to a frame that is too short, foreign or of another version: it is looked at
+/// as far as it is ours.
+#[cold]
+fn refuse_head(frame: &[u8]) -> Refusal {
+    let ours = frame.strip_prefix(&MAGIC).unwrap_or_default();
+    let op = ours.get(1).copied().unwrap_or(Op::CounterInc.raw());
+    let nonce = match ours {
+        [_, _, n0, n1, n2, n3, ..] => u32::from_le_bytes([*n0, *n1, *n2, *n3]),
+        _ => 0,
     };
-    if foreign {
-        return Err(refuse(op, 0));
-    }
-    let [_, _, version, _, n0, n1, n2, n3] = *head;
-    let nonce = u32::from_le_bytes([n0, n1, n2, n3]);
-    if version == VERSION { Ok((op, nonce, body)) } else { Err(refuse(op, nonce)) }
+    Refusal { op, nonce, status: MetricStatus::InvalidArgs }
 }
 
 /// Encodes a request to the front of `out`. For BATCH see [`BatchWriter`].
@@ -104,6 +109,7 @@ fn begin(op: Op, nonce: u32, out: &mut [u8]) -> Writer<'_> {
 
 /// The nine bytes of a plain reply. `op` is the request's, known or not.
 #[must_use]
+#[inline]
 pub const fn plain_reply(op: u8, status: MetricStatus, nonce: u32) -> [u8; REPLY_HEAD_BYTES] {
     let [n0, n1, n2, n3] = nonce.to_le_bytes();
     let [m0, m1] = MAGIC;

@@ -295,26 +295,30 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Reads the body of `op` and hands the result to `then`. Each of the frequent operations does
+    /// so by itself: a join of all of them would take every request apart and build it again.
     #[inline]
-    pub(crate) fn read(op: Op, mut body: Reader<'a>) -> Result<Self, MetricStatus> {
+    pub(crate) fn read<R>(
+        op: Op,
+        body: Reader<'a>,
+        then: impl FnOnce(Result<Self, MetricStatus>) -> R,
+    ) -> R {
         match op {
-            Op::CounterInc => read_update(body, unsigned).map(Self::CounterInc),
-            Op::GaugeSet => read_update(body, Some).map(Self::GaugeSet),
-            Op::HistObserve => read_update(body, unsigned).map(Self::HistObserve),
-            Op::SpanStart => {
-                read_span_start(&mut body).and_then(|start| ended(body, Self::SpanStart(start)))
-            }
-            Op::SpanEnd => read_span_end(&mut body).and_then(|end| ended(body, Self::SpanEnd(end))),
-            Op::Ping => ended(body, Self::Ping),
-            Op::Hello => read_hello(body).ok_or(SHORT),
-            Op::Register => read_register(body),
-            Op::Lookup => read_lookup(body),
-            Op::Update => read_update_by_id(body).ok_or(SHORT),
-            Op::Batch => Batch::read(body).map(Self::Batch),
-            Op::Scrape => read_scrape(body).ok_or(SHORT),
-            Op::Spans => read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT),
-            Op::Audit => read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT),
-            Op::Status => ended(body, Self::Status),
+            Op::CounterInc => then(read_update(body, unsigned).map(Self::CounterInc)),
+            Op::GaugeSet => then(read_update(body, Some).map(Self::GaugeSet)),
+            Op::HistObserve => then(read_update(body, unsigned).map(Self::HistObserve)),
+            Op::SpanStart => then(read_whole(body, read_span_start).map(Self::SpanStart)),
+            Op::SpanEnd => then(read_whole(body, read_span_end).map(Self::SpanEnd)),
+            Op::Ping => then(read_nothing(body, Self::Ping)),
+            Op::Hello => then(read_hello(body).map(Self::Hello).ok_or(SHORT)),
+            Op::Register => then(read_register(body).map(Self::Register)),
+            Op::Lookup => then(read_lookup(body).map(Self::Lookup)),
+            Op::Update => then(read_update_by_id(body).ok_or(SHORT)),
+            Op::Batch => then(Batch::read(body).map(Self::Batch)),
+            Op::Scrape => then(read_scrape(body).ok_or(SHORT)),
+            Op::Spans => then(read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT)),
+            Op::Audit => then(read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT)),
+            Op::Status => then(read_nothing(body, Self::Status)),
         }
     }
 
@@ -363,8 +367,27 @@ fn unsigned(value: i64) -> Option<u64> {
     u64::try_from(value).ok()
 }
 
-fn ended<'a>(body: Reader<'a>, request: Request<'a>) -> Result<Request<'a>, MetricStatus> {
+#[inline]
+fn read_nothing<'a>(body: Reader<'_>, request: Request<'a>) -> Result<Request<'a>, MetricStatus> {
     body.end().map(|()| request).ok_or(SHORT)
+}
+
+/// Reads something that must be all there is.
+#[inline]
+fn read_whole<'a, T>(
+    mut body: Reader<'a>,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, MetricStatus>,
+) -> Result<T, MetricStatus> {
+    let value = read(&mut body)?;
+    body.end().map(|()| value).ok_or(SHORT)
+}
+
+/// `name_len:u8 labels_len:u16`, each judged as soon as it is there.
+#[inline]
+fn read_key_lens(body: &mut Reader<'_>) -> Result<(usize, usize), MetricStatus> {
+    let name_len = check_name_len(usize::from(body.u8().ok_or(SHORT)?))?;
+    let labels_len = check_labels_len(usize::from(body.u16().ok_or(SHORT)?))?;
+    Ok((name_len, labels_len))
 }
 
 #[inline]
@@ -382,14 +405,14 @@ fn read_update<V>(
     mut body: Reader<'_>,
     legal: impl FnOnce(i64) -> Option<V>,
 ) -> Result<Update<'_, V>, MetricStatus> {
-    let name_len = check_name_len(usize::from(body.u8().ok_or(SHORT)?))?;
-    let labels_len = check_labels_len(usize::from(body.u16().ok_or(SHORT)?))?;
+    let (name_len, labels_len) = read_key_lens(&mut body)?;
     let value = body.i64().ok_or(SHORT)?;
     let name = body.bytes(name_len).and_then(NameBytes::new).ok_or(SHORT)?;
-    let labels = body.bytes(labels_len).and_then(LabelBytes::new).ok_or(SHORT)?;
-    body.end().ok_or(SHORT)?;
+    // The rest is the labels: any other length is another than the frame says.
+    let labels =
+        LabelBytes::new(body.rest()).filter(|labels| labels.as_bytes().len() == labels_len);
     let value = legal(value).ok_or(SHORT)?;
-    Ok(Update { name, labels, value })
+    Ok(Update { name, labels: labels.ok_or(SHORT)?, value })
 }
 
 fn write_update(to: &mut Writer<'_>, name: NameBytes<'_>, labels: LabelBytes<'_>, value: u64) {
@@ -405,8 +428,7 @@ pub(crate) fn read_span_start<'a>(body: &mut Reader<'a>) -> Result<SpanStart<'a>
     let trace = TraceId::from_raw(body.u64().ok_or(SHORT)?);
     let parent = SpanId::from_raw(body.u64().ok_or(SHORT)?);
     let start_ns = body.u64().ok_or(SHORT)?;
-    let name_len = check_name_len(usize::from(body.u8().ok_or(SHORT)?))?;
-    let attrs_len = check_labels_len(usize::from(body.u16().ok_or(SHORT)?))?;
+    let (name_len, attrs_len) = read_key_lens(body)?;
     let name = body.bytes(name_len).and_then(NameBytes::new).ok_or(SHORT)?;
     let attrs = body.bytes(attrs_len).and_then(AttrBytes::new).ok_or(SHORT)?;
     Ok(SpanStart { span, trace, parent, start_ns, name, attrs })
@@ -440,18 +462,19 @@ pub(crate) fn write_span_end(to: &mut Writer<'_>, end: &SpanEnd<'_>) {
     to.bytes(end.attrs.as_bytes());
 }
 
-fn read_hello(mut body: Reader<'_>) -> Option<Request<'_>> {
+fn read_hello(mut body: Reader<'_>) -> Option<Option<Resume>> {
     let epoch = body.u32()?;
     let incarnation = body.incarnation()?;
     body.end()?;
     match (epoch, incarnation.raw()) {
-        (0, 0) => Some(Request::Hello(None)),
+        (0, 0) => Some(None),
         (0, _) | (_, 0) => None,
-        _ => Some(Request::Hello(Some(Resume { epoch, incarnation }))),
+        _ => Some(Some(Resume { epoch, incarnation })),
     }
 }
 
-fn read_register(mut body: Reader<'_>) -> Result<Request<'_>, MetricStatus> {
+#[inline(never)]
+fn read_register(mut body: Reader<'_>) -> Result<Register<'_>, MetricStatus> {
     let kind = body.u8().and_then(Kind::from_raw).ok_or(SHORT)?;
     let unit = body.u8().and_then(Unit::from_raw).ok_or(SHORT)?;
     let name_len = check_name_len(usize::from(body.u8().ok_or(SHORT)?))?;
@@ -466,8 +489,7 @@ fn read_register(mut body: Reader<'_>) -> Result<Request<'_>, MetricStatus> {
     let help = body.str(help_len).and_then(Help::new).ok_or(SHORT)?;
     let bounds = body.bytes(bounds_len * 8).ok_or(SHORT)?;
     body.end().ok_or(SHORT)?;
-    let register = Register::new(kind, unit, name, labels, help).with_bounds(bounds);
-    register.map(Request::Register).ok_or(SHORT)
+    Register::new(kind, unit, name, labels, help).with_bounds(bounds).ok_or(SHORT)
 }
 
 fn write_register(to: &mut Writer<'_>, register: &Register<'_>) {
@@ -484,13 +506,14 @@ fn write_register(to: &mut Writer<'_>, register: &Register<'_>) {
     to.bytes(register.bounds);
 }
 
-fn read_lookup(mut body: Reader<'_>) -> Result<Request<'_>, MetricStatus> {
+#[inline(never)]
+fn read_lookup(mut body: Reader<'_>) -> Result<Lookup<'_>, MetricStatus> {
     let kind = body.u8().and_then(Kind::from_raw).ok_or(SHORT)?;
-    let name_len = check_name_len(usize::from(body.u8().ok_or(SHORT)?))?;
-    let labels_len = check_labels_len(usize::from(body.u16().ok_or(SHORT)?))?;
+    let (name_len, labels_len) = read_key_lens(&mut body)?;
     let name = body.bytes(name_len).and_then(NameBytes::new).ok_or(SHORT)?;
     let labels = body.bytes(labels_len).and_then(LabelBytes::new).ok_or(SHORT)?;
-    ended(body, Request::Lookup(Lookup { kind, name, labels }))
+    body.end().ok_or(SHORT)?;
+    Ok(Lookup { kind, name, labels })
 }
 
 fn write_key(to: &mut Writer<'_>, name: NameBytes<'_>, labels: LabelBytes<'_>) {
@@ -500,6 +523,7 @@ fn write_key(to: &mut Writer<'_>, name: NameBytes<'_>, labels: LabelBytes<'_>) {
     to.bytes(labels.as_bytes());
 }
 
+#[inline]
 fn read_update_by_id(mut body: Reader<'_>) -> Option<Request<'_>> {
     let series = SeriesId::from_raw(body.u64()?)?;
     let value = body.u64()?;

@@ -1,0 +1,93 @@
+//! Bytes looked at eight at a time: what stands in the way of every record has to be quick.
+//!
+//! Each function sets the top bit of every byte of its answer that it means, and no other bit.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = ONES << 7;
+
+/// The first eight bytes, the very first one lowest; zeros behind the end.
+#[inline]
+pub(crate) fn front(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<8>() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => short_front(bytes),
+    }
+}
+
+#[cold]
+fn short_front(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// Index, 0 to 7, of the lowest byte meant; 8 if none is.
+#[inline]
+pub(crate) const fn lowest(meant: u64) -> usize {
+    (meant.trailing_zeros() / 8) as usize
+}
+
+/// Bytes that are `byte`. Those above the lowest one may be meant wrongly.
+#[inline]
+pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
+    let zeros = word ^ (ONES * byte as u64);
+    zeros.wrapping_sub(ONES) & !zeros & TOPS
+}
+
+/// Bytes that no key may have: all but `[a-z0-9_.-]`.
+#[inline]
+pub(crate) const fn not_of_a_key(word: u64) -> u64 {
+    let low = word & !TOPS;
+    // From `-` to `9` without `/`, and from `_` to `z` without the back quote.
+    let digits = at_least(low, b'-') & !at_least(low, b'9' + 1) & other_than(low, b'/');
+    let letters = at_least(low, b'_') & !at_least(low, b'z' + 1) & other_than(low, b'`');
+    !((digits | letters) & !word) & TOPS
+}
+
+/// Top bit of each byte that is at least `byte`. No byte of `low` is above 127, so that nothing
+/// carries from one to the next.
+#[inline]
+const fn at_least(low: u64, byte: u8) -> u64 {
+    low.wrapping_add(ONES * (0x80 - byte as u64))
+}
+
+/// Top bit of each byte that is not `byte`, as above.
+#[inline]
+const fn other_than(low: u64, byte: u8) -> u64 {
+    (low ^ (ONES * byte as u64)).wrapping_add(ONES * 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every byte, alone and beside every other.
+    #[test]
+    fn bytes_of_keys_are_told_from_others_at_every_place() {
+        let legal =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
+        for (byte, beside) in (0..=255).flat_map(|byte| (0..=255).map(move |beside| (byte, beside)))
+        {
+            let mut bytes = [beside; 8];
+            bytes[usize::from(byte) % 8] = byte;
+            let expected = bytes.map(|byte| if legal(byte) { 0 } else { 0x80 });
+            assert_eq!(not_of_a_key(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn the_lowest_equal_byte_is_found_at_every_place() {
+        for (at, beside) in (0..8).flat_map(|at| (0..=255).map(move |beside| (at, beside))) {
+            let mut bytes = [beside; 8];
+            bytes[at] = b'\n';
+            let expected = if beside == b'\n' { 0 } else { at };
+            assert_eq!(lowest(equal(u64::from_le_bytes(bytes), b'\n')), expected);
+        }
+        assert_eq!(lowest(equal(0, b'\n')), 8);
+    }
+
+    #[test]
+    fn a_word_at_the_end_is_filled_with_zeros() {
+        assert_eq!(front(b"123456789").to_le_bytes(), *b"12345678");
+        assert_eq!(front(b"89").to_le_bytes(), *b"89\0\0\0\0\0\0");
+        assert_eq!(front(b""), 0);
+    }
+}
