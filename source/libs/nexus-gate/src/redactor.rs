@@ -92,9 +92,10 @@ impl Redactor {
     /// Bytes of memory that the rules take.
     #[must_use]
     pub fn bytes(rules: &Redaction) -> usize {
-        let lists = [&rules.deny_keys, &rules.allow_keys, &rules.deny_prefixes];
-        let texts = lists.into_iter().flatten().map(|text| size_of::<String>() + text.len());
-        texts.sum()
+        let keys = rules.deny_keys.iter().chain(&rules.allow_keys);
+        let keys = keys.map(|key| size_of::<String>() + key.len());
+        let prefixes = rules.deny_prefixes.iter().map(|text| size_of::<Prefix>() + text.len());
+        keys.chain(prefixes).sum()
     }
 
     /// What a hit does.
