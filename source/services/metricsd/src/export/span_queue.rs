@@ -97,16 +97,16 @@ const fn reason_from_raw(tag: u8, detail: u32) -> Option<EndReason> {
 fn encode<'a>(slot: usize, span: &EndedSpan<'_>, out: &'a mut [u8]) -> Option<&'a [u8]> {
     let (tag, detail) = reason_to_raw(span.reason);
     let fixed: [&[u8]; 12] = [
-        &u16::try_from(slot).ok()?.to_le_bytes(),
-        &span.service.raw().to_le_bytes(),
-        &span.incarnation.raw().to_le_bytes(),
-        &span.trace.raw().to_le_bytes(),
-        &span.span.raw().to_le_bytes(),
-        &span.parent.raw().to_le_bytes(),
-        &span.start_ns.to_le_bytes(),
-        &span.end_ns.to_le_bytes(),
+        &u16::try_from(slot).ok()?.to_ne_bytes(),
+        &span.service.raw().to_ne_bytes(),
+        &span.incarnation.raw().to_ne_bytes(),
+        &span.trace.raw().to_ne_bytes(),
+        &span.span.raw().to_ne_bytes(),
+        &span.parent.raw().to_ne_bytes(),
+        &span.start_ns.to_ne_bytes(),
+        &span.end_ns.to_ne_bytes(),
         &[span.status.raw(), tag, u8::try_from(span.name.len()).ok()?],
-        &detail.to_le_bytes(),
+        &detail.to_ne_bytes(),
         span.name.as_bytes(),
         span.attrs.as_bytes(),
     ];
@@ -132,17 +132,17 @@ const fn wide(raw: u128) -> WideTraceId {
 
 fn decode(mut entry: &[u8]) -> Option<(usize, EndedSpan<'_>)> {
     let from = &mut entry;
-    let slot = usize::from(u16::from_le_bytes(number(from)?));
-    let service = ServiceId::from_raw(u64::from_le_bytes(number(from)?));
-    let incarnation = Incarnation::new(u32::from_le_bytes(number(from)?));
-    let trace = wide(u128::from_le_bytes(number(from)?));
-    let span = SpanId::from_raw(u64::from_le_bytes(number(from)?));
-    let parent = SpanId::from_raw(u64::from_le_bytes(number(from)?));
-    let start_ns = u64::from_le_bytes(number(from)?);
-    let end_ns = u64::from_le_bytes(number(from)?);
+    let slot = usize::from(u16::from_ne_bytes(number(from)?));
+    let service = ServiceId::from_raw(u64::from_ne_bytes(number(from)?));
+    let incarnation = Incarnation::new(u32::from_ne_bytes(number(from)?));
+    let trace = wide(u128::from_ne_bytes(number(from)?));
+    let span = SpanId::from_raw(u64::from_ne_bytes(number(from)?));
+    let parent = SpanId::from_raw(u64::from_ne_bytes(number(from)?));
+    let start_ns = u64::from_ne_bytes(number(from)?);
+    let end_ns = u64::from_ne_bytes(number(from)?);
     let [status, tag, name_len] = number(from)?;
     let status = SpanStatus::from_raw(status)?;
-    let reason = reason_from_raw(tag, u32::from_le_bytes(number(from)?));
+    let reason = reason_from_raw(tag, u32::from_ne_bytes(number(from)?));
     let (name, attrs) =
         core::str::from_utf8(entry).ok()?.split_at_checked(usize::from(name_len))?;
     let span = EndedSpan {
