@@ -39,6 +39,11 @@ impl MinTree {
         }
     }
 
+    /// The key of a place.
+    pub(crate) fn key(&self, place: usize) -> u64 {
+        self.nodes[self.nodes.len() / 2 + place]
+    }
+
     /// The smallest key.
     pub(crate) fn min(&self) -> u64 {
         self.nodes[1]

@@ -28,7 +28,6 @@ use nexus_wire::logs::{NewRecord, Record};
 use nexus_wire::{FIELDS_BYTES_MAX, Fields, MESSAGE_BYTES_MAX, RecordId, SCOPE_BYTES_MAX};
 
 use entry::{EntryLog, NONE};
-use min_tree::MinTree;
 use share::Share;
 
 pub(crate) use entry::Entry;
@@ -51,6 +50,18 @@ struct Queue {
 
 const EMPTY: Queue =
     Queue { service: ServiceId::from_raw(0), head: NONE, tail: NONE, gap: Gap::NONE };
+
+impl Queue {
+    /// Id of its oldest record.
+    fn oldest(&self, log: &EntryLog) -> Option<RecordId> {
+        (self.head != NONE).then(|| log.get(self.head).id)
+    }
+}
+
+/// Tells the oldest record of a seat.
+fn oldest<'a>(queues: &'a [Queue], log: &'a EntryLog) -> impl Fn(usize) -> Option<RecordId> + 'a {
+    |seat| queues[seat].oldest(log)
+}
 
 /// See the module.
 pub(crate) struct Journal {
@@ -130,22 +141,16 @@ impl Journal {
     /// Drops records until one more of `blocks` blocks has room.
     fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
         while self.store.free_blocks() < blocks {
-            let victim = self.blocks.next_to_go(seat, blocks, self.oldest(seat));
+            let victim = self.blocks.next_to_go(seat, blocks, oldest(&self.queues, &self.log));
             dropped(self.drop_oldest(victim));
         }
         while self.kept >= self.records_max {
-            let victim = self.records.next_to_go(seat, 1, self.oldest(seat));
+            let victim = self.records.next_to_go(seat, 1, oldest(&self.queues, &self.log));
             dropped(self.drop_oldest(victim));
         }
         if self.log.is_full() {
             self.compact();
         }
-    }
-
-    /// Id of the oldest record of a seat.
-    fn oldest(&self, seat: usize) -> u64 {
-        let head = self.queues[seat].head;
-        if head == NONE { MinTree::NEVER } else { self.log.get(head).id.0 }
     }
 
     fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
@@ -163,9 +168,8 @@ impl Journal {
         self.kept -= 1;
         self.dropped += 1;
         let blocks = BlockStore::blocks_for(text.len()) as u32;
-        let oldest = self.oldest(seat);
-        self.records.set(seat, self.records.used(seat) - 1, oldest);
-        self.blocks.set(seat, self.blocks.used(seat) - blocks, oldest);
+        self.records.give_back(seat, 1);
+        self.blocks.give_back(seat, blocks);
         owner
     }
 
@@ -184,9 +188,10 @@ impl Journal {
     }
 
     fn count(&mut self, seat: usize, records: u32, blocks: u32) {
-        let oldest = self.oldest(seat);
-        self.records.set(seat, self.records.used(seat) + records, oldest);
-        self.blocks.set(seat, self.blocks.used(seat) + blocks, oldest);
+        if let Some(oldest) = self.queues[seat].oldest(&self.log) {
+            self.records.take(seat, records, oldest);
+            self.blocks.take(seat, blocks, oldest);
+        }
     }
 
     /// Closes the ranks of the entries and links all queues anew.
@@ -218,8 +223,8 @@ impl Journal {
         self.queues[to].gap = self.queues[to].gap.and(self.queues[from].gap);
         let (records, blocks) = (self.records.used(from), self.blocks.used(from));
         self.queues[from] = EMPTY;
-        self.records.set(from, 0, MinTree::NEVER);
-        self.blocks.set(from, 0, MinTree::NEVER);
+        self.records.give_back(from, records);
+        self.blocks.give_back(from, blocks);
         if records > 0 {
             self.compact();
             self.count(to, records, blocks);

@@ -1,6 +1,8 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use nexus_wire::RecordId;
+
 use crate::journal::min_tree::MinTree;
 
 /// One resource of the journal (records, or blocks): how much of it each seat uses, and whose
@@ -12,7 +14,8 @@ use crate::journal::min_tree::MinTree;
 pub(crate) struct Share {
     guaranteed: u32,
     used: Box<[u32]>,
-    /// Of each candidate the id of its oldest record.
+    /// Of each candidate the id of its oldest record, or of an older one that is gone: keys are
+    /// corrected when they come to the top, so that a resource that is not short costs nothing.
     candidates: MinTree,
 }
 
@@ -37,20 +40,47 @@ impl Share {
         if seat == 0 { 0 } else { self.guaranteed }
     }
 
-    /// A seat uses `used` now, and `oldest` is its oldest record.
-    pub(crate) fn set(&mut self, seat: usize, used: u32, oldest: u64) {
-        self.used[seat] = used;
-        let is_candidate = used > self.guaranteed(seat);
-        self.candidates.set(seat, if is_candidate { oldest } else { MinTree::NEVER });
+    /// A seat uses `more` now, and `oldest` is its oldest record.
+    pub(crate) fn take(&mut self, seat: usize, more: u32, oldest: RecordId) {
+        self.used[seat] += more;
+        let is_candidate = self.used[seat] > self.guaranteed(seat);
+        if is_candidate && oldest.0 < self.candidates.key(seat) {
+            self.candidates.set(seat, oldest.0);
+        }
     }
 
-    /// The seat whose oldest record goes if `asking`, whose oldest record is `oldest`, is to have
-    /// `more`. It counts as a candidate with what it is to have.
-    pub(crate) fn next_to_go(&self, asking: usize, more: u32, oldest: u64) -> usize {
-        if self.used[asking] + more > self.guaranteed(asking) && oldest < self.candidates.min() {
-            return asking;
+    /// A seat uses `less` now.
+    pub(crate) fn give_back(&mut self, seat: usize, less: u32) {
+        self.used[seat] -= less;
+    }
+
+    /// The seat whose oldest record goes if `asking` is to have `more`: it counts as a candidate
+    /// with what it is to have. `oldest` tells the oldest record of a seat that has one.
+    pub(crate) fn next_to_go(
+        &mut self,
+        asking: usize,
+        more: u32,
+        oldest: impl Fn(usize) -> Option<RecordId>,
+    ) -> usize {
+        let own = match oldest(asking) {
+            Some(own) if self.used[asking] + more > self.guaranteed(asking) => own.0,
+            _ => MinTree::NEVER,
+        };
+        loop {
+            let first = self.candidates.min();
+            if own < first {
+                return asking;
+            }
+            assert!(first != MinTree::NEVER, "guarantees are within the capacity");
+            let seat = self.candidates.place_of_min();
+            let key = match oldest(seat) {
+                Some(oldest) if self.used[seat] > self.guaranteed(seat) => oldest.0,
+                _ => MinTree::NEVER,
+            };
+            if key == first {
+                return seat;
+            }
+            self.candidates.set(seat, key);
         }
-        assert!(self.candidates.min() != MinTree::NEVER, "guarantees are within the capacity");
-        self.candidates.place_of_min()
     }
 }
