@@ -7,7 +7,8 @@
 /// ```
 /// use nexus_metrics::counter;
 ///
-/// counter!("bytes_read_total", unit = Bytes, help = "bytes read from disks", "disk" => "vda").add(4096);
+/// counter!("bytes_read_total", unit = Bytes, help = "bytes read from disks", "disk" =>
+/// "vda").add(4096);
 /// ```
 ///
 /// A name that is none does not compile:

@@ -2,8 +2,8 @@
 //!
 //! A [`Service`] is a state machine without clock, socket or system call. A port owns the loop: it
 //! waits for whatever happens first, hands it over as an [`Event`] together with the time, and
-//! carries out what the service asked of the [`World`]. Three ports exist: the OS (split-phase IPC),
-//! Linux (`SOCK_SEQPACKET`), and the simulated world of the tests.
+//! carries out what the service asked of the [`World`]. Three ports exist: the OS (split-phase
+//! IPC), Linux (`SOCK_SEQPACKET`), and the simulated world of the tests.
 //!
 //! Invariants: a service answers every [`Token`] once, in any order (an open one holds a place that
 //! its sender cannot use); every accepted [`World::submit`] comes back as exactly one

@@ -1,9 +1,9 @@
-//! The loop behind the figures of `cargo xtask bench`: appends in a steady state, one after another,
-//! through the whole of `handle`.
+//! The loop behind the figures of `cargo xtask bench`: appends in a steady state, one after
+//! another, through the whole of `handle`.
 //!
-//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 20 bytes) and `eight` (8 fields,
-//! a message of 150 bytes). The difference of two counts, counted in instructions, is the cost of
-//! the appends between them: start and filling are the same in both.
+//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 20 bytes) and `eight` (8
+//! fields, a message of 150 bytes). The difference of two counts, counted in instructions, is the
+//! cost of the appends between them: start and filling are the same in both.
 
 use logd::Logd;
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};

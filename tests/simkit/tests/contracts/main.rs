@@ -1,4 +1,5 @@
-//! The contracts of `nexus-port` as the simulated world keeps them, and as it holds services to them.
+//! The contracts of `nexus-port` as the simulated world keeps them, and as it holds services to
+//! them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod links;

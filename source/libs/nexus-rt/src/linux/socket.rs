@@ -1,8 +1,8 @@
 //! System calls on `SOCK_SEQPACKET` sockets: one frame a packet, never blocking.
 //!
 //! An empty packet and the end of a connection both read as zero bytes. They are told apart by
-//! `SO_PASSCRED`: the kernel puts the sender's credentials next to every packet, and next to the end
-//! it puts nothing.
+//! `SO_PASSCRED`: the kernel puts the sender's credentials next to every packet, and next to the
+//! end it puts nothing.
 
 #![expect(unsafe_code, reason = "recvmsg and getsockopt, as rustix cannot do what is needed here")]
 
@@ -35,8 +35,8 @@ pub(crate) enum Received {
     End,
 }
 
-/// Room for exactly the credentials: descriptors that a sender attaches do not fit and are closed by
-/// the kernel.
+/// Room for exactly the credentials: descriptors that a sender attaches do not fit and are closed
+/// by the kernel.
 #[repr(C, align(8))]
 struct Control([MaybeUninit<u8>; CONTROL_BYTES]);
 
@@ -126,8 +126,8 @@ pub(crate) fn connect(to: &SocketAddrUnix) -> io::Result<OwnedFd> {
 pub(crate) fn peer(socket: impl AsFd) -> io::Result<(u32, u32, u32)> {
     let mut credentials = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: the option writes at most `length` bytes to `credentials`, which has that size and for
-    // which any bytes are a legal value.
+    // SAFETY: the option writes at most `length` bytes to `credentials`, which has that size and
+    // for which any bytes are a legal value.
     let result = unsafe {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),

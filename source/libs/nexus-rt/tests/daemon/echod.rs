@@ -7,7 +7,8 @@
 //! | `a..` | an acknowledgement with the frame |
 //! | `i` | who the sender is: `service incarnation rights`, in hex |
 //! | `b` | 4096 bytes |
-//! | `s` | `name=number` lines: totals of the port, and `requests`, `echoes`, `gone`, `allocations` |
+//! | `s` | `name=number` lines: totals of the port, and `requests`, `echoes`, `gone`, `allocations`
+//! |
 //! | `w` | `woken`, by a wake-up 20 ms later |
 //! | `c<name> ..` | calls the daemon with `..`: `ok ..`, `died`, `busy` or `not ready` |
 //! | `l<name>` | `noted`; when told to stop, calls that daemon with `elast words` before it ends |

@@ -45,7 +45,8 @@ const VACANT: Entry = Entry {
 
 /// Entries in ascending order of id, and so of time. Ids may be missing: records are dropped from
 /// anywhere, and what is dropped leaves a mark. Half as many places more than records may be kept
-/// make closing the ranks rare: it happens at most once in as many appends as a third of the places.
+/// make closing the ranks rare: it happens at most once in as many appends as a third of the
+/// places.
 pub(crate) struct EntryLog {
     places: Box<[Entry]>,
     len: usize,

@@ -84,8 +84,8 @@ impl Call {
         self.state = State::Free;
     }
 
-    /// Writes a frame of at most `limit` bytes whose records `fill` appends. Stays free if there are
-    /// none.
+    /// Writes a frame of at most `limit` bytes whose records `fill` appends. Stays free if there
+    /// are none.
     pub(super) fn append(
         &mut self,
         asked: Asked,

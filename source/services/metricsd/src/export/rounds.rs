@@ -17,8 +17,8 @@ pub trait SeriesSource {
     fn with_view<R>(&self, place: u32, read: impl FnOnce(&SeriesView<'_>) -> R) -> Option<R>;
 }
 
-/// Which series goes next, and when a round begins: at multiples of the interval since boot. A round
-/// that takes longer than the interval is finished before the next begins.
+/// Which series goes next, and when a round begins: at multiples of the interval since boot. A
+/// round that takes longer than the interval is finished before the next begins.
 pub(super) struct Rounds {
     interval: Nanos,
     full_every: u32,

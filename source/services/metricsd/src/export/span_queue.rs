@@ -18,8 +18,8 @@ const QUEUE_HEAD: usize = 4;
 pub(super) const ENTRY_MAX: usize = HEAD + NAME_BYTES_MAX + LABELS_BYTES_MAX;
 
 /// A bounded queue in which everybody finds room: nobody may fill it with more than it leaves free,
-/// so one flooding sender takes half of it, two take a third each (dynamic thresholds, Choudhury and
-/// Hahne 1998).
+/// so one flooding sender takes half of it, two take a third each (dynamic thresholds, Choudhury
+/// and Hahne 1998).
 pub(super) struct SpanQueue {
     entries: ByteQueue,
     capacity: usize,

@@ -62,7 +62,8 @@ impl Registry {
         }
     }
 
-    /// Adds what a series has counted to the overflow series of `heir`. A gauge has counted nothing.
+    /// Adds what a series has counted to the overflow series of `heir`. A gauge has counted
+    /// nothing.
     fn fold_into(&mut self, from: u32, heir: SenderSlot) {
         let series = self.series[from];
         let Some(place) = overflow_place(series.kind) else { return };

@@ -35,7 +35,8 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Rules for a daemon of the user `own_user`, with `readers` as the group of those who may read.
+    /// Rules for a daemon of the user `own_user`, with `readers` as the group of those who may
+    /// read.
     pub(super) fn new(rules: &[SenderRule], own_user: u32, readers: Option<u32>) -> Self {
         let users = rules
             .iter()

@@ -1,7 +1,7 @@
 //! Runs a service as a daemon behind `SOCK_SEQPACKET` sockets.
 //!
-//! One thread, one loop. All memory is taken in [`Daemon::open`]; afterwards connections come and go
-//! without an allocation. What is bounded and how:
+//! One thread, one loop. All memory is taken in [`Daemon::open`]; afterwards connections come and
+//! go without an allocation. What is bounded and how:
 //!
 //! * Connections in all and of each sender. Whoever comes when all places are taken gets the place
 //!   of the idlest connection of the sender that holds most; nobody is locked out.
@@ -11,8 +11,8 @@
 //! * Under load that only wants acknowledgements the loop sleeps a few milliseconds between two
 //!   drains, instead of waking for every frame. When nothing happens it waits without a timer.
 //!
-//! A packet longer than a frame reaches the service as an empty frame: so it is refused, counted and
-//! answered like any other malformed one, in its turn.
+//! A packet longer than a frame reaches the service as an empty frame: so it is refused, counted
+//! and answered like any other malformed one, in its turn.
 //!
 //! Invariants: a sender's stamp is made from the kernel's word alone; one life per connection, told
 //! to the service when it ends; every loss has a counter ([`nexus_port::World::port_status`]).
@@ -96,9 +96,9 @@ impl Daemon {
     /// Takes the run directory, opens the sockets, and counts the start.
     ///
     /// # Errors
-    /// What was wrong, with its path: another daemon serves there, a folder that everybody may write
-    /// to, an illegal name to serve, no such group, a damaged file of the boot number, or whatever
-    /// the system says.
+    /// What was wrong, with its path: another daemon serves there, a folder that everybody may
+    /// write to, an illegal name to serve, no such group, a damaged file of the boot number, or
+    /// whatever the system says.
     pub fn open(config: &Config) -> io::Result<Self> {
         if let Some(name) = config.serve.iter().find(|name| !is_service_name(name)) {
             let why = format!("\"{name}\" cannot be served: names are 1 to 48 of a-z 0-9 _ . -");
@@ -126,8 +126,8 @@ impl Daemon {
     }
 
     /// Serves until SIGTERM or SIGINT; then takes in what has been sent, gives the service
-    /// [`nexus_port::Event::Stop`], and goes on until it is done, for 5 seconds at most. The sockets
-    /// are gone afterwards.
+    /// [`nexus_port::Event::Stop`], and goes on until it is done, for 5 seconds at most. The
+    /// sockets are gone afterwards.
     ///
     /// # Errors
     /// Only what makes serving impossible.

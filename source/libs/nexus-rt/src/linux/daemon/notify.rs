@@ -22,7 +22,8 @@ impl Manager {
         Self { socket: connect(), watchdog: watchdog(), next: Mono(0) }
     }
 
-    /// Sends one message of lines `KEY=value`. A manager that does not listen is no concern of ours.
+    /// Sends one message of lines `KEY=value`. A manager that does not listen is no concern of
+    /// ours.
     pub(super) fn say(&self, message: &str) {
         if let Some(socket) = &self.socket {
             drop(socket.send(message.as_bytes()));

@@ -151,8 +151,8 @@ fn make_dir(path: &Path, mode: u32) -> io::Result<bool> {
     Ok(made)
 }
 
-/// The number of the group `name` in `/etc/group`, or `name` itself if it is a number. Name services
-/// beyond that file are not asked, because they may use the network.
+/// The number of the group `name` in `/etc/group`, or `name` itself if it is a number. Name
+/// services beyond that file are not asked, because they may use the network.
 ///
 /// # Errors
 /// No such group.

@@ -32,8 +32,8 @@ impl Senders {
     /// Bytes of the table for one sender.
     pub(super) const BYTES_EACH: usize = Slab::<Entry>::bytes(1);
 
-    /// Begins a life of `service`. `None` if the table is full of connected senders, which the limit
-    /// on connections rules out.
+    /// Begins a life of `service`. `None` if the table is full of connected senders, which the
+    /// limit on connections rules out.
     pub(super) fn join(&mut self, service: ServiceId) -> Option<(SlotId, Incarnation)> {
         let slot = self.find(service).or_else(|| self.enter(service))?;
         self.joins += 1;
