@@ -13,7 +13,8 @@ use crate::{setup, shell, tidy};
 /// Run every check and test; the last line is `N passed, N failed`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Then also run the long tests (those marked `#[ignore]`), optimised.
+    /// Then also run the long tests (those marked `#[ignore]`), optimised. Property tests take new
+    /// random cases instead of the same ones in every run.
     #[arg(long)]
     long: bool,
     /// Use plain `cargo test` even where `cargo nextest` is installed.
@@ -21,15 +22,18 @@ pub(crate) struct Args {
     plain: bool,
 }
 
+/// What property tests draw their cases from. Fixed, so that the same sources give the same result.
+const CASES: &str = "PROPTEST_RNG_SEED";
+
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut all = checks();
-    let mut tests = unit_tests(args.plain)?;
-    tests += runner(&["test", "--workspace", "--doc", "--no-fail-fast"])?;
+    let mut tests = unit_tests(args)?;
+    tests += runner(args, &["test", "--workspace", "--doc", "--no-fail-fast"])?;
     if args.long {
-        tests +=
-            runner(&["test", "--workspace", "--release", "--no-fail-fast", "--", "--ignored"])?;
+        let long = ["test", "--workspace", "--release", "--no-fail-fast", "--", "--ignored"];
+        tests += runner(args, &long)?;
     }
     if tests.is_zero() {
         eprintln!("error: no test ran");
@@ -90,14 +94,18 @@ fn deny() -> Counts {
     check("deny", cargo(&["deny", "check", "licenses", "bans", "sources"]))
 }
 
-fn unit_tests(plain: bool) -> Result<Counts> {
-    if !plain && shell::works("cargo", &["nextest", "--version"]) {
-        return runner(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+fn unit_tests(args: &Args) -> Result<Counts> {
+    if !args.plain && shell::works("cargo", &["nextest", "--version"]) {
+        return runner(args, &["nextest", "run", "--workspace", "--no-fail-fast"]);
     }
-    runner(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+    runner(args, &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
 }
 
-fn runner(args: &[&str]) -> Result<Counts> {
-    let (succeeded, lines) = shell::watched(&mut shell::cargo(args)?)?;
+fn runner(args: &Args, cargo: &[&str]) -> Result<Counts> {
+    let mut command = shell::cargo(cargo)?;
+    if !args.long && std::env::var_os(CASES).is_none() {
+        command.env(CASES, "1");
+    }
+    let (succeeded, lines) = shell::watched(&mut command)?;
     Ok(Counts::of_runner(succeeded, &lines))
 }
