@@ -1,0 +1,133 @@
+//! Names that are checked while the program is compiled.
+
+use nexus_wire::SCOPE_BYTES_MAX;
+
+/// Keys that this crate adds itself.
+const OWN_KEYS: [&str; 5] = ["at_ns", "cut", "fields_cut", "span_id", "trace_id"];
+const KEY_BYTES_MAX: usize = 32;
+
+/// Where a record comes from, written in the source: 1 to 64 characters of ASCII, none of them a
+/// control character. By custom the program's name, and behind dots its part: `execd.spawn`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StaticScope(&'static str);
+
+impl StaticScope {
+    /// The scope in a literal.
+    ///
+    /// # Panics
+    /// If it is none. In the macros that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn literal(text: &'static str) -> Self {
+        assert!(!text.is_empty() && text.len() <= SCOPE_BYTES_MAX, "a scope has 1 to 64 bytes");
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(bytes[at].is_ascii_graphic(), "a scope has only visible ASCII characters");
+            at += 1;
+        }
+        Self(text)
+    }
+
+    /// The scope.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Key of a field, written in the source: 1 to 32 of `a-z`, `0-9`, `_`, `.` and `-`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct StaticKey(&'static str);
+
+impl StaticKey {
+    /// The key in a literal.
+    ///
+    /// # Panics
+    /// If it is none, claims an identity, or is one that this crate adds itself. In the macros
+    /// that is a compile error.
+    #[must_use]
+    #[track_caller]
+    pub const fn literal(text: &'static str) -> Self {
+        assert!(!text.is_empty() && text.len() <= KEY_BYTES_MAX, "a key has 1 to 32 bytes");
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let legal = matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+            assert!(legal, "a key has only a-z, 0-9, `_`, `.` and `-`");
+            at += 1;
+        }
+        assert!(!claims_identity(text), "who logs is stamped by the system, not said in a field");
+        let mut at = 0;
+        while at < OWN_KEYS.len() {
+            assert!(!same(text, OWN_KEYS[at]), "this key is added by the library itself");
+            at += 1;
+        }
+        Self(text)
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Checks the keys of one record.
+///
+/// # Panics
+/// If there are more than 16, or one comes twice. In the macros that is a compile error.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_keys(keys: &[StaticKey]) {
+    assert!(keys.len() <= crate::limits::FIELDS_MAX, "a record has at most 16 fields");
+    let mut at = 0;
+    while at < keys.len() {
+        let mut other = 0;
+        while other < at {
+            assert!(!same(keys[at].0, keys[other].0), "a key comes once");
+            other += 1;
+        }
+        at += 1;
+    }
+}
+
+const fn claims_identity(key: &str) -> bool {
+    same(key, "service")
+        || same(key, "service_id")
+        || same(key, "sender_service_id")
+        || same(key, "requester_id")
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_keys_are_those_of_the_wire() {
+        for key in ["service", "service_id", "sender_service_id", "requester_id", "svc"] {
+            assert_eq!(claims_identity(key), nexus_wire::is_identity_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "added by the library")]
+    fn a_key_of_the_library_is_refused() {
+        assert_eq!(StaticKey::literal("span_id").as_str(), "span_id");
+    }
+
+    #[test]
+    #[should_panic(expected = "visible ASCII")]
+    fn a_scope_with_a_newline_is_refused() {
+        assert_eq!(StaticScope::literal("a\nb").as_str(), "");
+    }
+}
