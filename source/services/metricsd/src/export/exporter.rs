@@ -21,31 +21,31 @@ const LOGD: ServiceId = ServiceId::from_name("logd");
 
 /// How the export fares, for STATUS and metricsd's own metrics. Totals are since metricsd's start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ExportState {
+pub(crate) struct ExportState {
     /// Whether a record of metricsd's own was appended to logd and read back.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// Whether the last attempt to reach logd failed.
-    pub away: bool,
+    pub(crate) away: bool,
     /// Calls under way.
-    pub in_flight: u32,
+    pub(crate) in_flight: u32,
     /// Bytes of ended spans that wait.
-    pub queue_bytes: u32,
+    pub(crate) queue_bytes: u32,
     /// Rounds of snapshots begun.
-    pub rounds: u32,
+    pub(crate) rounds: u32,
     /// Records that logd acknowledged.
-    pub acknowledged: u64,
+    pub(crate) acknowledged: u64,
     /// Frames that were sent again.
-    pub repeats: u64,
+    pub(crate) repeats: u64,
     /// Records that logd refused for good.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Spans that found no room in the queue.
-    pub spans_dropped: u64,
+    pub(crate) spans_dropped: u64,
     /// How often logd began anew without what it had acknowledged.
-    pub logd_restarts: u64,
+    pub(crate) logd_restarts: u64,
 }
 
 /// The export: a state machine that [`Self::poll`] drives after every event.
-pub struct Exporter {
+pub(crate) struct Exporter {
     feed: Feed,
     calls: Calls,
     budget: ExportBudget,
@@ -63,7 +63,7 @@ pub struct Exporter {
 impl Exporter {
     /// An export with nothing to do yet, all memory taken now. `boot` is metricsd's boot number.
     #[must_use]
-    pub fn new(recipe: &Recipe, boot: u32) -> Self {
+    pub(crate) fn new(recipe: &Recipe, boot: u32) -> Self {
         let limits = &recipe.metricsd.export;
         Self {
             feed: Feed::new(recipe, boot),
@@ -81,7 +81,7 @@ impl Exporter {
 
     /// What the export takes memory for.
     #[must_use]
-    pub fn memory(recipe: &Recipe) -> [MemoryLine; 3] {
+    pub(crate) fn memory(recipe: &Recipe) -> [MemoryLine; 3] {
         let limits = &recipe.metricsd;
         let line = |what, count: u32, bytes: usize| MemoryLine {
             what,
@@ -97,7 +97,7 @@ impl Exporter {
     }
 
     /// Takes a span that has ended; what finds no room is counted under `slot`.
-    pub fn ended(&mut self, slot: SenderSlot, span: &EndedSpan<'_>, now: Mono) {
+    pub(crate) fn ended(&mut self, slot: SenderSlot, span: &EndedSpan<'_>, now: Mono) {
         if !self.feed.queue.push(slot, span) {
             self.state.spans_dropped += 1;
             self.feed.gaps.span_lost(GapReason::QueueFull, slot.index(), span.service, now);
@@ -105,13 +105,13 @@ impl Exporter {
     }
 
     /// Forgets whose a seat was: its losses are told without a name from now on.
-    pub fn displace(&mut self, slot: SenderSlot) {
+    pub(crate) fn displace(&mut self, slot: SenderSlot) {
         self.feed.gaps.displace(slot);
     }
 
     /// Does what can be done now. To be called after every event, when the ledger knows what the
     /// event brought.
-    pub fn poll(
+    pub(crate) fn poll(
         &mut self,
         now: Mono,
         source: &mut impl SeriesSource,
@@ -179,7 +179,7 @@ impl Exporter {
     }
 
     /// Takes the end of a call. [`Self::poll`] is to follow.
-    pub fn completion(
+    pub(crate) fn completion(
         &mut self,
         now: Mono,
         call: CallId,
@@ -320,7 +320,7 @@ impl Exporter {
     }
 
     /// Begins the end: a last export of what has changed and of what waits.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopping = true;
         self.feed.hurry = true;
         self.feed.rounds.begin();
@@ -328,14 +328,14 @@ impl Exporter {
 
     /// Whether, after [`Self::stop`], nothing is left to do, or nobody to take it.
     #[must_use]
-    pub fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         let idle = self.calls.are_free() && !self.feed.has_work() && self.gaps_due().is_none();
         self.stopping && (idle || self.backoff.away())
     }
 
     /// When [`Self::poll`] is next to be called, if nothing happens before.
     #[must_use]
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         let round = (!self.stopping).then_some(self.feed.rounds.due());
         [round, self.next_call()].into_iter().flatten().min()
     }
@@ -351,7 +351,7 @@ impl Exporter {
 
     /// How the export fares.
     #[must_use]
-    pub fn state(&self) -> ExportState {
+    pub(crate) fn state(&self) -> ExportState {
         ExportState {
             ready: self.proof.is_proven(),
             away: self.backoff.away(),

@@ -40,8 +40,8 @@ mod rounds;
 mod span_fields;
 mod span_queue;
 
-pub use exporter::{ExportState, Exporter};
-pub use rounds::SeriesSource;
+pub(crate) use exporter::Exporter;
+pub(crate) use rounds::SeriesSource;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -82,7 +82,10 @@ impl Proof {
     /// begins anew `later`.
     pub(super) fn found(&mut self, reply: Option<&SearchReply<'_>>, later: Mono) -> bool {
         let State::Appended { boot, id } = self.state else { return false };
-        let is_it = |found: Found<'_>| matches!(found, Found::Record(record) if record.id == id && record.as_new() == self.record());
+        let is_it = |found: Found<'_>| match found {
+            Found::Record(record) => record.id == id && record.as_new() == self.record(),
+            Found::Gap(_) => false,
+        };
         let proven = reply.is_some_and(|reply| reply.boot == boot && reply.found().any(is_it));
         self.state = if proven { State::Proven } else { State::Unproven(later) };
         proven

@@ -3,7 +3,7 @@ use nexus_recipe::ExportLimits;
 use nexus_wire::metrics::SeriesView;
 
 /// Series to be exported, by place.
-pub trait SeriesSource {
+pub(crate) trait SeriesSource {
     /// Places there are; a place may be empty.
     fn capacity(&self) -> u32;
 

@@ -5,7 +5,7 @@ use nexus_wire::{SpanId, SpanStatus, WideTraceId};
 
 /// Why metricsd closed a span that its sender did not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EndReason {
+pub(crate) enum EndReason {
     /// It was older than spans may be.
     Ttl,
     /// Its sender lost its place in the table.
@@ -28,35 +28,35 @@ impl fmt::Display for EndReason {
 
 /// A span with everything that its record says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct EndedSpan<'a> {
+pub(crate) struct EndedSpan<'a> {
     /// Whose it is.
-    pub service: ServiceId,
+    pub(crate) service: ServiceId,
     /// The life that began it; a resumed life keeps its first number here.
-    pub incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// Its trace, unique on this machine.
-    pub trace: WideTraceId,
+    pub(crate) trace: WideTraceId,
     /// The span, unique within its trace.
-    pub span: SpanId,
+    pub(crate) span: SpanId,
     /// The span it is part of, or [`SpanId::NONE`].
-    pub parent: SpanId,
+    pub(crate) parent: SpanId,
     /// When it began, as its sender says, monotonic ns.
-    pub start_ns: u64,
+    pub(crate) start_ns: u64,
     /// When it ended, monotonic ns.
-    pub end_ns: u64,
+    pub(crate) end_ns: u64,
     /// How it ended.
-    pub status: SpanStatus,
+    pub(crate) status: SpanStatus,
     /// Why it was abandoned, if it was.
-    pub reason: Option<EndReason>,
+    pub(crate) reason: Option<EndReason>,
     /// What it is called.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Its attributes, canonical.
-    pub attrs: &'a str,
+    pub(crate) attrs: &'a str,
 }
 
 impl EndedSpan<'_> {
     /// Its duration in ns; 0 if its end lies before its start.
     #[must_use]
-    pub const fn duration_ns(&self) -> u64 {
+    pub(crate) const fn duration_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.start_ns)
     }
 }

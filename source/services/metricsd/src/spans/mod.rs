@@ -13,11 +13,10 @@ mod attributes;
 mod ended;
 mod index;
 mod lives;
-mod shares;
 mod table;
 
-pub use ended::{EndReason, EndedSpan};
-pub use table::{Accepted, SpanOwner, SpanTable};
+pub(crate) use ended::{EndReason, EndedSpan};
+pub(crate) use table::{SpanOwner, SpanTable};
 
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,10 @@ use super::ages::{Ages, Link, Live};
 use super::attributes::{self, TextRules};
 use super::index::Index;
 use super::lives::Lives;
-use super::shares::Shares;
 use super::{EndReason, EndedSpan};
 use crate::export::Exporter;
+use crate::limits::SERIES_BLOCKS_MAX;
+use crate::shares::Shares;
 
 /// Bytes of a live span's texts, at most.
 const TEXT_BYTES_MAX: usize = NAME_BYTES_MAX + LABELS_BYTES_MAX;
@@ -21,22 +22,22 @@ const TEXT_BLOCKS_MAX: u32 = BlockStore::blocks_for(TEXT_BYTES_MAX) as u32;
 
 /// Who a span is said to belong to: a seat and the stamp of the frame.
 #[derive(Clone, Copy, Debug)]
-pub struct SpanOwner {
+pub(crate) struct SpanOwner {
     /// The sender's seat.
-    pub slot: SenderSlot,
+    pub(crate) slot: SenderSlot,
     /// The stamp.
-    pub sender: Sender,
+    pub(crate) sender: Sender,
 }
 
 /// A span or its end was taken as it was, or almost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// Texts in which a secret was replaced.
-    pub redacted: u32,
+    pub(crate) redacted: u32,
 }
 
 /// All live spans.
-pub struct SpanTable {
+pub(crate) struct SpanTable {
     boot: u32,
     ttl: Nanos,
     rules: TextRules,
@@ -60,7 +61,7 @@ struct End<'a> {
 impl SpanTable {
     /// An empty table, all memory taken now. `boot` is metricsd's boot number.
     #[must_use]
-    pub fn new(limits: &MetricsdLimits, boot: u32) -> Self {
+    pub(crate) fn new(limits: &MetricsdLimits, boot: u32) -> Self {
         let (senders, floor) = (limits.senders, limits.spans_floor);
         let blocks = Self::text_blocks(limits);
         let text_floor = floor.saturating_mul(TEXT_BLOCKS_MAX);
@@ -73,17 +74,16 @@ impl SpanTable {
             lives: Lives::new(limits.sessions, senders),
             index: Index::new(senders, limits.spans_per_sender),
             ages: Ages::new(),
-            span_shares: Shares::new(limits.spans, senders, floor, limits.spans_per_sender),
-            text_shares: Shares::new(blocks, senders, text_floor, blocks),
+            span_shares: Shares::new(senders, limits.spans, floor, limits.spans_per_sender),
+            text_shares: Shares::new(senders, blocks, text_floor, blocks),
         }
     }
 
     /// Blocks of 32 bytes that spans take of `text_bytes`: its part in proportion to the floors of
     /// spans and series at their longest texts, so that both floors fit.
     #[must_use]
-    pub const fn text_blocks(limits: &MetricsdLimits) -> u32 {
-        let series_text = NAME_BYTES_MAX + LABELS_BYTES_MAX + nexus_wire::HELP_BYTES_MAX;
-        let series = limits.series_floor as u64 * BlockStore::blocks_for(series_text) as u64;
+    pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
+        let series = limits.series_floor as u64 * SERIES_BLOCKS_MAX as u64;
         let spans = limits.spans_floor as u64 * TEXT_BLOCKS_MAX as u64;
         let blocks = limits.text_bytes as u64 / BlockStore::bytes(1) as u64;
         let part = blocks * spans / (series + spans);
@@ -94,7 +94,7 @@ impl SpanTable {
 
     /// What the table takes memory for.
     #[must_use]
-    pub fn memory(limits: &MetricsdLimits) -> [MemoryLine; 3] {
+    pub(crate) fn memory(limits: &MetricsdLimits) -> [MemoryLine; 3] {
         let line = |what, count: u32, bytes: usize| MemoryLine {
             what,
             count: u64::from(count),
@@ -102,7 +102,7 @@ impl SpanTable {
         };
         let tables = Lives::bytes(limits.sessions, limits.senders)
             + Index::bytes(limits.senders, limits.spans_per_sender)
-            + 2 * Shares::bytes(limits.senders);
+            + 2 * Shares::bytes(limits.senders) as usize;
         [
             line("live spans", limits.spans, Slab::<Live>::bytes(1)),
             line("blocks of their texts", Self::text_blocks(limits), BlockStore::bytes(1)),
@@ -116,7 +116,7 @@ impl SpanTable {
     /// [`Reason`]: `Invalid` (malformed, or the span lives already), `Identity` (a foreign span,
     /// trace or parent, or an attribute that claims an identity), `Secret`, `OverLimit` (a bound of
     /// texts, or a cap of live spans), `NotReady` (too many lives). Nothing has changed.
-    pub fn start(
+    pub(crate) fn start(
         &mut self,
         owner: &SpanOwner,
         start: &SpanStart<'_>,
@@ -154,21 +154,19 @@ impl SpanTable {
     fn take_room(&mut self, slot: SenderSlot, texts: [&str; 2]) -> Result<BlockChain, Reason> {
         let [name, attrs] = texts.map(str::as_bytes);
         let blocks = BlockStore::blocks_for(name.len() + attrs.len()) as u32;
-        if !self.span_shares.take(slot.index(), 1) {
+        if !self.span_shares.fits(slot, 1) || !self.text_shares.fits(slot, blocks) {
             return Err(Reason::OverLimit);
         }
-        if !self.text_shares.take(slot.index(), blocks) {
-            self.span_shares.give_back(slot.index(), 1);
-            return Err(Reason::OverLimit);
-        }
+        self.span_shares.take(slot, 1);
+        self.text_shares.take(slot, blocks);
         let text = self.texts.store(&[name, attrs]);
         assert!(text.is_some(), "the shares are within the store");
         Ok(text.unwrap_or(BlockChain::EMPTY))
     }
 
     fn give_room_back(&mut self, slot: SenderSlot, text: BlockChain) {
-        self.span_shares.give_back(slot.index(), 1);
-        self.text_shares.give_back(slot.index(), BlockStore::blocks_for(text.len()) as u32);
+        self.span_shares.give(slot, 1);
+        self.text_shares.give(slot, BlockStore::blocks_for(text.len()) as u32);
         self.texts.release(text);
     }
 
@@ -213,7 +211,7 @@ impl SpanTable {
     /// [`Reason`]: `Invalid`, `Identity`, `Secret`, `OverLimit` (also: the attributes of start and
     /// end together are beyond a bound), `NotFound` (no such live span of this life). Nothing has
     /// changed: the span lives on.
-    pub fn end(
+    pub(crate) fn end(
         &mut self,
         owner: &SpanOwner,
         end: &SpanEnd<'_>,
@@ -234,7 +232,7 @@ impl SpanTable {
     ///
     /// # Errors
     /// As [`Self::start`], without caps.
-    pub fn whole(
+    pub(crate) fn whole(
         &mut self,
         owner: &SpanOwner,
         whole: &WholeSpan<'_>,
@@ -267,7 +265,7 @@ impl SpanTable {
     }
 
     /// Goes on with a life under the number of a new connection: its live spans stay its own.
-    pub fn resume(&mut self, slot: SenderSlot, earlier: Incarnation, sender: Sender) {
+    pub(crate) fn resume(&mut self, slot: SenderSlot, earlier: Incarnation, sender: Sender) {
         if let Some(life) = self.lives.find(slot, earlier)
             && let Some(life) = self.lives.get_mut(life)
         {
@@ -276,7 +274,7 @@ impl SpanTable {
     }
 
     /// Closes the live spans of a life that has ended.
-    pub fn abandon(
+    pub(crate) fn abandon(
         &mut self,
         slot: SenderSlot,
         incarnation: Incarnation,
@@ -291,7 +289,7 @@ impl SpanTable {
 
     /// Closes all live spans under a seat whose sender has lost it. What is lost of them from now on
     /// is counted in the row of the evicted.
-    pub fn displace(&mut self, slot: SenderSlot, now: Mono, exporter: &mut Exporter) {
+    pub(crate) fn displace(&mut self, slot: SenderSlot, now: Mono, exporter: &mut Exporter) {
         while let Some(life) = self.lives.first_of(slot) {
             self.end_life(life, SenderSlot::EVICTED, EndReason::Evicted, now, exporter);
         }
@@ -318,7 +316,7 @@ impl SpanTable {
     }
 
     /// Closes the spans that are older than spans may be.
-    pub fn expire(&mut self, now: Mono, exporter: &mut Exporter) {
+    pub(crate) fn expire(&mut self, now: Mono, exporter: &mut Exporter) {
         while let Some(slot) = self.oldest_due(now) {
             self.give_up(self.ages.oldest(), slot, EndReason::Ttl, now, exporter);
         }
@@ -333,12 +331,12 @@ impl SpanTable {
 
     /// When [`Self::expire`] is next due.
     #[must_use]
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         self.spans.get(self.ages.oldest()).map(|oldest| oldest.taken.after(self.ttl))
     }
 
     /// Appends live spans by place from `cursor` on, and says where to go on; 0: that was all.
-    pub fn live(&self, cursor: u32, writer: &mut SpansWriter<'_>) -> u32 {
+    pub(crate) fn live(&self, cursor: u32, writer: &mut SpansWriter<'_>) -> u32 {
         let mut text = [0; TEXT_BYTES_MAX];
         for place in cursor..self.spans.capacity() {
             let Some(span) = self.spans.get(SlotId(place)) else { continue };
@@ -368,15 +366,9 @@ impl SpanTable {
         })
     }
 
-    /// Live spans of a sender.
-    #[must_use]
-    pub fn live_of(&self, slot: SenderSlot) -> u32 {
-        self.span_shares.used(slot.index())
-    }
-
     /// Live spans in all.
     #[must_use]
-    pub const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.spans.len()
     }
 

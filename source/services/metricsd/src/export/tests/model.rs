@@ -17,7 +17,7 @@ use nexus_wire::{
 };
 
 use crate::export::{Exporter, SeriesSource};
-use crate::spans::{Accepted, SpanOwner, SpanTable};
+use crate::spans::{SpanOwner, SpanTable};
 
 pub(crate) const BOOT: u32 = 9;
 
@@ -326,40 +326,36 @@ impl Bench {
         SpanOwner { slot: seat.slot, sender }
     }
 
-    fn count(&mut self, slot: SenderSlot, result: &Result<Accepted, Reason>) {
+    fn count(&mut self, slot: SenderSlot, result: &Result<u32, Reason>) {
         match result {
             Ok(_) => self.senders.accepted(slot, 1),
             Err(reason) => self.senders.refused(slot, *reason, 1),
         }
     }
 
-    pub(crate) fn start(
-        &mut self,
-        sender: Sender,
-        start: &SpanStart<'_>,
-    ) -> Result<Accepted, Reason> {
+    /// Secrets replaced in what was taken, or why it was refused.
+    pub(crate) fn start(&mut self, sender: Sender, start: &SpanStart<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
         let result = self.spans.start(&owner, start, self.now, &self.redactor);
+        let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();
         result
     }
 
-    pub(crate) fn end(&mut self, sender: Sender, end: &SpanEnd<'_>) -> Result<Accepted, Reason> {
+    pub(crate) fn end(&mut self, sender: Sender, end: &SpanEnd<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
         let result = self.spans.end(&owner, end, self.now, &self.redactor, &mut self.exporter);
+        let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();
         result
     }
 
-    pub(crate) fn whole(
-        &mut self,
-        sender: Sender,
-        whole: &WholeSpan<'_>,
-    ) -> Result<Accepted, Reason> {
+    pub(crate) fn whole(&mut self, sender: Sender, whole: &WholeSpan<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
         let result = self.spans.whole(&owner, whole, self.now, &self.redactor, &mut self.exporter);
+        let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();
         result

@@ -17,7 +17,6 @@ enum Step {
     Gone(u64),
     Add(u32),
     Wait(u64),
-    Refuse(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -44,7 +43,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.prop_map(Step::Gone),
         3 => (0..9u32).prop_map(Step::Add),
         4 => (1..4000u64).prop_map(Step::Wait),
-        1 => any::<bool>().prop_map(Step::Refuse),
     ]
 }
 
@@ -109,12 +107,6 @@ impl Run {
             }
             Step::Add(place) => self.bench.series.add(place, 1),
             Step::Wait(millis) => wait(&mut self.bench, millis, coarse),
-            Step::Refuse(on) => {
-                self.bench.journal.refuses.clear();
-                if on {
-                    self.bench.journal.refuses.insert("live".into());
-                }
-            }
         }
     }
 
@@ -126,14 +118,16 @@ impl Run {
     }
 }
 
-fn every_span_is_kept_or_counted(steps: &[Step], coarse: bool) {
-    let bench = Bench::new(&small());
+fn every_span_is_kept_or_counted(steps: &[Step], refuses: bool, coarse: bool) {
+    let mut bench = Bench::new(&small());
+    if refuses {
+        bench.journal.refuses.insert("live".into());
+    }
     let mut run = Run { bench, lives: BTreeMap::new(), begun: 0, lost_with_journal: 0 };
     for step in steps {
         run.step(step, coarse);
     }
     run.bench.journal.mood = Mood::Up;
-    run.bench.journal.refuses.clear();
     wait(&mut run.bench, 90_000, coarse);
 
     assert_eq!(run.bench.spans.len(), 0, "every live span has expired");
@@ -170,14 +164,16 @@ proptest! {
     #[test]
     fn whatever_the_journal_does_every_span_is_there_or_counted(
         steps in proptest::collection::vec(step(), 1..60),
+        refuses in any::<bool>(),
     ) {
-        every_span_is_kept_or_counted(&steps, false);
+        every_span_is_kept_or_counted(&steps, refuses, false);
     }
 
     #[test]
     fn the_same_holds_with_a_clock_that_ticks_in_steps_of_10_ms(
         steps in proptest::collection::vec(step(), 1..60),
+        refuses in any::<bool>(),
     ) {
-        every_span_is_kept_or_counted(&steps, true);
+        every_span_is_kept_or_counted(&steps, refuses, true);
     }
 }
