@@ -75,8 +75,8 @@ pub(crate) fn canonical<'b>(words: &[String], buffer: &'b mut [u8]) -> anyhow::R
     for (key, value) in pairs {
         if !writer.field(key, value) {
             bail!(
-                "{key}={value}: too long in all, a key twice, or a character that keys ([a-z0-9_.-]) \
-                 or values (no newline) must not have"
+                "{key}={value}: too long in all, a key twice, or a character that keys \
+                 ([a-z0-9_.-]) or values (no newline) must not have"
             );
         }
     }

@@ -189,7 +189,7 @@ impl Picture {
             head(
                 "metricsd",
                 self.metricsd.as_ref().map(|(said, ..)| said),
-                &["boot", "series", "spans", "export_acked", "export_lost"],
+                &["boot", "series", "spans", "export_acknowledged", "export_lost"],
             ),
             String::new(),
         ];
