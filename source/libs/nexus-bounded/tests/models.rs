@@ -51,7 +51,8 @@ proptest! {
                 prop_assert_eq!(slab.remove(SlotId(place as u32)), expected);
             }
             let taken: Vec<_> = slab.iter().map(|(id, value)| (id.index(), *value)).collect();
-            let expected: Vec<_> = (0..).zip(&model).filter_map(|(at, v)| v.map(|v| (at, v))).collect();
+            let expected = (0..).zip(&model).filter_map(|(at, v)| v.map(|v| (at, v)));
+            let expected = expected.collect::<Vec<_>>();
             prop_assert_eq!(slab.len() as usize, taken.len());
             prop_assert_eq!(taken, expected);
         }

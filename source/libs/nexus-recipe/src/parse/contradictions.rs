@@ -105,7 +105,8 @@ fn share_holds_a_record(report: &mut Report<'_>) {
     let needed = stored(scope + message + fields);
     if share < needed {
         let what = format!(
-            "the largest record takes {needed} B, which no share of {} holds; raise it to {needed} B",
+            "the largest record takes {needed} B, which no share of {} holds; \
+             raise it to {needed} B",
             Unit::Size.show(share)
         );
         report.error_at("logd.share_bytes", what);
@@ -170,7 +171,8 @@ fn long_windows_are_made_of_short_ones(report: &mut Report<'_>) {
     if long.number <= short.number || long.number % short.number != 0 {
         let [long, short] = [long, short].map(|n| n.unit.show(n.number));
         let what = format!(
-            "{long} is no multiple of metricsd.window_short = {short}; choose 2, 3, .. times {short}"
+            "{long} is no multiple of metricsd.window_short = {short}; \
+             choose 2, 3, .. times {short}"
         );
         report.error_at("metricsd.window_long", what);
     }
@@ -228,8 +230,8 @@ fn rules_name_different_services(report: &mut Report<'_>, rules: &[SenderRule]) 
             |other: &&SenderRule| other.name != rule.name && prefix(other) == prefix(rule);
         if let Some(other) = rules.iter().take(index).find(collides) {
             let what = format!(
-                "the ids of `{}` and `{}` end in the same 32 bits, so their spans could not be told \
-                 apart; rename one",
+                "the ids of `{}` and `{}` end in the same 32 bits, so their spans could not be \
+                 told apart; rename one",
                 rule.name, other.name
             );
             report.error_at(&name_key(index), what);

@@ -137,7 +137,8 @@ proptest! {
         match writer.finish() {
             Err(_) => prop_assert!(room < 14 && written.is_empty()),
             Ok(frame) => {
-                let Ok(Frame { request: Request::AppendBatch(batch), .. }) = logs::decode(frame) else {
+                let decoded = logs::decode(frame);
+                let Ok(Frame { request: Request::AppendBatch(batch), .. }) = decoded else {
                     panic!("a written APPEND_BATCH is legal");
                 };
                 prop_assert_eq!(batch.records().collect::<Vec<_>>(), written);

@@ -169,7 +169,8 @@ proptest! {
         prop_assert_eq!((nonce, decoded.seq), (batch.nonce, batch.seq));
         prop_assert_eq!(decoded.len() as usize, batch.values.len() + batch.items.len());
         let values = batch.values.iter();
-        let values = values.map(|(series, value)| ValueItem { series: Some(*series), value: *value });
+        let values =
+            values.map(|(series, value)| ValueItem { series: Some(*series), value: *value });
         prop_assert_eq!(decoded.values().collect::<Vec<_>>(), values.collect::<Vec<_>>());
         prop_assert_eq!(decoded.items().collect::<Vec<_>>(), batch.items);
     }
@@ -185,7 +186,8 @@ proptest! {
         match writer.finish() {
             Err(_) => prop_assert!(room < 16 && values == 0 && items == 0),
             Ok(frame) => {
-                let Ok(Frame { request: Request::Batch(decoded), .. }) = metrics::decode(frame) else {
+                let decoded = metrics::decode(frame);
+                let Ok(Frame { request: Request::Batch(decoded), .. }) = decoded else {
                     panic!("a written BATCH is legal");
                 };
                 prop_assert_eq!(decoded.values().len(), values);

@@ -173,7 +173,8 @@ proptest! {
             panic!("not a SCRAPE reply");
         };
         prop_assert_eq!(status, MetricStatus::Ok);
-        prop_assert_eq!((reply.epoch, reply.now_ns, reply.next_cursor), (epoch, now_ns, next_cursor));
+        let head = (reply.epoch, reply.now_ns, reply.next_cursor);
+        prop_assert_eq!(head, (epoch, now_ns, next_cursor));
         prop_assert_eq!(reply.series().collect::<Vec<_>>(), &views[..written]);
     }
 
@@ -198,7 +199,8 @@ proptest! {
     fn ledger_rows_come_back(rows in rows(20), nonce in any::<u32>(), next_cursor in any::<u32>()) {
         let mut out = [0; 4096];
         let frame = AuditReply::encode_metricsd(nonce, next_cursor, rows.iter().copied(), &mut out);
-        let (MetricStatus::Ok, Reply::Audit(reply)) = decoded(Op::Audit, nonce, frame.unwrap()) else {
+        let decoded = decoded(Op::Audit, nonce, frame.unwrap());
+        let (MetricStatus::Ok, Reply::Audit(reply)) = decoded else {
             panic!("not an AUDIT reply");
         };
         prop_assert_eq!(reply.next_cursor, next_cursor);
@@ -209,7 +211,8 @@ proptest! {
     fn the_state_comes_back(state in fields(512), nonce in any::<u32>()) {
         let mut out = [0; 1024];
         let frame = Reply::encode_status(nonce, state, &mut out).unwrap();
-        prop_assert_eq!(decoded(Op::Status, nonce, frame), (MetricStatus::Ok, Reply::Status(state)));
+        let expected = (MetricStatus::Ok, Reply::Status(state));
+        prop_assert_eq!(decoded(Op::Status, nonce, frame), expected);
     }
 }
 
