@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) test_modules: Vec<String>,
     /// Constants: code that the compiler runs.
     pub(crate) constants: Vec<Lines>,
+    /// Items that are laid out by hand.
+    pub(crate) tables: Vec<Lines>,
     pub(crate) functions: Vec<Function>,
     pub(crate) tokens: Tokens,
 }
@@ -43,8 +45,13 @@ impl Facts {
             shape.tests.push(1..=usize::MAX);
         }
         shape.visit_file(&file);
-        let Shape { tests, test_modules, constants, functions } = shape;
-        Ok(Self { tests, test_modules, constants, functions, tokens })
+        let Shape { tests, test_modules, constants, tables, functions } = shape;
+        Ok(Self { tests, test_modules, constants, tables, functions, tokens })
+    }
+
+    /// Whether `line` is laid out by hand.
+    pub(crate) fn in_table(&self, line: usize) -> bool {
+        self.tables.iter().any(|range| range.contains(&line))
     }
 
     /// Whether the compiler runs the code in `line`.
@@ -58,6 +65,7 @@ struct Shape {
     tests: Vec<Lines>,
     test_modules: Vec<String>,
     constants: Vec<Lines>,
+    tables: Vec<Lines>,
     functions: Vec<Function>,
 }
 
@@ -73,6 +81,9 @@ impl<'ast> Visit<'ast> for Shape {
         let is_test = attributes(item).iter().any(is_test_only);
         if is_test {
             self.tests.push(lines(item));
+        }
+        if attributes(item).iter().any(is_laid_out_by_hand) {
+            self.tables.push(lines(item));
         }
         match item {
             syn::Item::Const(item) => self.constants.push(lines(item)),
@@ -134,6 +145,11 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
         syn::Item::Use(item) => &item.attrs,
         _ => &[],
     }
+}
+
+/// `#[rustfmt::skip]`
+fn is_laid_out_by_hand(attribute: &syn::Attribute) -> bool {
+    attribute.path().segments.iter().map(|part| &part.ident).eq(["rustfmt", "skip"].iter())
 }
 
 /// Whether an attribute keeps its item out of everything but tests.
