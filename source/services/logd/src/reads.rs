@@ -1,7 +1,6 @@
 use nexus_bounded::Mono;
 use nexus_wire::logs::{
-    AppendReply, HelloReply, Op, QueryWriter, Refusal, Reply, Search, SearchWriter, StatsReply,
-    encode_anchors,
+    HelloReply, QueryWriter, Refusal, Search, SearchWriter, StatsReply, encode_anchors,
 };
 use nexus_wire::{AuditReply, EncodeError, LogStatus, RecordId};
 
@@ -17,16 +16,7 @@ impl Logd {
         refusal: Refusal,
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
-        let Refusal { head, op, status } = refusal;
-        match op {
-            Op::Append => AppendReply { id: RecordId(0), dropped: self.journal.dropped() }
-                .encode(head, status, out),
-            Op::Query => QueryWriter::new(head, status, 0, 0, out).finish(),
-            Op::Stats => StatsReply::default().encode(head, status, out),
-            Op::Hello | Op::AppendBatch | Op::Search | Op::Audit | Op::Status | Op::Anchors => {
-                Reply::encode_plain(op, head, status, out)
-            }
-        }
+        refusal.encode(self.journal.dropped(), out)
     }
 
     pub(crate) fn query<'b>(

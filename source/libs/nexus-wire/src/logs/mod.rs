@@ -59,20 +59,18 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Encodes the refusal in the shape of its operation: APPEND with record 0, QUERY with no
-    /// record, STATS whole, own operations with nothing. `now` is what STATS would say.
+    /// Encodes the refusal in the shape of its operation: APPEND with record 0 and how many records
+    /// were `dropped` so far, QUERY without records, STATS, own operations with nothing. All other
+    /// numbers are 0: who is refused learns nothing of the journal.
     ///
     /// # Errors
     /// [`EncodeError`] if `out` is too short.
-    pub fn encode<'b>(&self, now: &StatsReply, out: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
+    pub fn encode<'b>(&self, dropped: u64, out: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
         let Self { head, op, status } = *self;
         match op {
-            Op::Append => {
-                let refused = AppendReply { id: RecordId(0), dropped: now.dropped };
-                refused.encode(head, status, out)
-            }
-            Op::Query => QueryWriter::new(head, status, now.total, now.dropped, out).finish(),
-            Op::Stats => now.encode(head, status, out),
+            Op::Append => AppendReply { id: RecordId(0), dropped }.encode(head, status, out),
+            Op::Query => QueryWriter::new(head, status, 0, 0, out).finish(),
+            Op::Stats => StatsReply::default().encode(head, status, out),
             _ => Reply::encode_plain(op, head, status, out),
         }
     }

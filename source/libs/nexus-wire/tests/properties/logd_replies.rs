@@ -57,23 +57,23 @@ proptest! {
         asked in select(&Op::ALL[..]),
         head in head(),
         status in log_status(),
-        now in stats(),
+        now in any::<u64>(),
     ) {
         prop_assume!(op.version_is_legal(head.version) && status != LogStatus::Ok);
         let mut out = [0; 64];
-        let frame = Refusal { head, op, status }.encode(&now, &mut out).unwrap();
+        let frame = Refusal { head, op, status }.encode(now, &mut out).unwrap();
         let (got, reply) = decoded(op, head, frame);
         prop_assert_eq!(got, status);
         match (op, reply) {
             (Op::Append, Reply::Append(AppendReply { id, dropped })) => {
-                prop_assert_eq!((id.0, dropped), (0, now.dropped));
+                prop_assert_eq!((id.0, dropped), (0, now));
             }
             (Op::Query, Reply::Query(records)) => {
-                prop_assert_eq!((records.total, records.dropped), (now.total, now.dropped));
+                prop_assert_eq!((records.total, records.dropped), (0, 0));
                 prop_assert_eq!(records.iter().count(), 0);
             }
             (Op::Stats, Reply::Stats(stats)) => {
-                prop_assert_eq!(stats, now);
+                prop_assert_eq!(stats, StatsReply::default());
                 // A reply in this shape answers whatever was refused before it was understood.
                 prop_assert_eq!(decode_reply(asked, head, frame), Some((status, reply)));
             }
