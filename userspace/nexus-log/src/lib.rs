@@ -8,7 +8,6 @@ extern crate std;
 
 mod courier;
 mod cut;
-mod global;
 pub mod limits;
 mod macros;
 #[cfg(feature = "memory")]
@@ -19,9 +18,9 @@ mod panics;
 mod record;
 #[cfg(feature = "std")]
 mod shared;
+mod threads;
 
 pub use courier::Courier;
-pub use global::{Sink, enabled, flush, install, install_span_source, set_level};
 #[doc(hidden)]
 pub use names::check_keys;
 pub use names::{StaticKey, StaticScope};
@@ -35,3 +34,4 @@ pub use record::log as __log;
 pub use record::{Record, SpanRef, log_as};
 #[cfg(feature = "std")]
 pub use shared::SharedCourier;
+pub use threads::{Sink, enabled, flush, install, install_span_source, set_level};

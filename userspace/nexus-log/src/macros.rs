@@ -13,7 +13,9 @@ macro_rules! log {
                 $level,
                 const { $crate::StaticScope::literal($scope) },
                 ::core::format_args!($message $(, $argument)*),
-                &mut [$($((const { $crate::__key!($key) }, &$value as &dyn ::core::fmt::Display)),+)?],
+                &mut [$($(
+                    (const { $crate::__key!($key) }, &$value as &dyn ::core::fmt::Display)
+                ),+)?],
             );
         }
     }};

@@ -19,8 +19,8 @@ use std::vec::Vec;
 
 use nexus_wire::Level;
 
-use crate::global::{self, Sink};
 use crate::record::{Record, SpanRef};
+use crate::threads::{self, Sink};
 
 /// A record that was logged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ static TURN: Mutex<()> = Mutex::new(());
 #[must_use]
 pub fn capture() -> Captured {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    global::install(&MEMORY);
+    threads::install(&MEMORY);
     MEMORY.with(Vec::clear);
     Captured { _turn: turn }
 }

@@ -2,9 +2,8 @@ use std::any::Any;
 use std::boxed::Box;
 use std::panic::{self, PanicHookInfo};
 use std::string::String;
-use std::thread;
 
-use crate::global;
+use crate::threads::{self, with_thread_name};
 
 /// Logs panics, flushes, lets `flush_others` flush what else there is, and then does what was done
 /// about panics before. Call it once, at start.
@@ -12,7 +11,7 @@ pub fn install_panic_hook(flush_others: fn()) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         log(info);
-        global::flush();
+        threads::flush();
         flush_others();
         before(info);
     }));
@@ -26,12 +25,10 @@ fn message(payload: &(dyn Any + Send)) -> &str {
 
 fn log(info: &PanicHookInfo<'_>) {
     let message = message(info.payload());
-    let thread = thread::current();
-    let thread = thread.name().unwrap_or("unnamed");
-    match info.location() {
+    with_thread_name(|thread| match info.location() {
         Some(at) => crate::error!(
             "panic", "{message}"; file = at.file(), line = at.line(), thread = thread
         ),
         None => crate::error!("panic", "{message}"; thread = thread),
-    }
+    });
 }

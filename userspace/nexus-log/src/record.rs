@@ -3,9 +3,9 @@ use core::fmt;
 use nexus_wire::{Level, MESSAGE_BYTES_MAX, SCOPE_BYTES_MAX};
 
 use crate::cut::CutText;
-use crate::global;
 use crate::limits::{FIELDS_BYTES_MAX, FIELDS_MAX, VALUE_BYTES_MAX};
 use crate::names::{StaticKey, StaticScope};
+use crate::threads;
 
 /// A record on its way to logd. Everything in it is within the bounds of frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +48,7 @@ pub fn log(
 
 /// Gives a record to the sink whose scope is known only at run time. It is cut to 64 bytes.
 pub fn log_as(level: Level, scope: &str, message: fmt::Arguments<'_>) {
-    if global::enabled(level) {
+    if threads::enabled(level) {
         let scope = CutText::<SCOPE_BYTES_MAX>::format(format_args!("{scope}"));
         write(level, scope.as_str(), message, &mut []);
     }
@@ -60,7 +60,7 @@ fn write(
     message: fmt::Arguments<'_>,
     fields: &mut [(StaticKey, &dyn fmt::Display)],
 ) {
-    let Some(sink) = global::sink() else { return };
+    let Some(sink) = threads::sink() else { return };
     let message = CutText::<MESSAGE_BYTES_MAX>::format(message);
     let mut lines = Lines::new();
     fields.sort_unstable_by_key(|(key, _)| *key);
@@ -74,7 +74,7 @@ fn write(
         fields: lines.as_str(),
         cut: saturating(message.cut() + lines.cut),
         fields_cut: saturating(lines.left_out),
-        span: global::current_span(),
+        span: threads::current_span(),
     });
 }
 

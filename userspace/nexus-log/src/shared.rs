@@ -1,18 +1,15 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::Transport;
 
 use crate::courier::Courier;
-use crate::global::{Inside, Sink};
 use crate::record::Record;
+use crate::threads::{Inside, Sink, nap};
 
 /// How long [`Sink::flush`] tries.
 const PATIENCE: Nanos = Nanos::from_millis(250);
-const STEP: Duration = Duration::from_millis(1);
 
 /// A [`Courier`] with its transport, shared by the threads of a process: whoever logs sends.
 ///
@@ -49,6 +46,11 @@ impl<T: Transport> SharedCourier<T> {
         self.with(|courier, _| courier.take_dropped()).unwrap_or(0)
     }
 
+    /// Whether logd has answered everything: see [`Courier::is_settled`].
+    pub fn is_settled(&self) -> bool {
+        self.with(|courier, _| courier.is_settled()).unwrap_or(false)
+    }
+
     /// Lets `body` see the transport, to wait for replies outside.
     pub fn with_transport<R>(&self, body: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.with(|_, transport| body(transport))
@@ -78,7 +80,7 @@ impl<T: Transport + Send> Sink for SharedCourier<T> {
             if self.with(|courier, _| courier.is_settled()).unwrap_or(true) {
                 return;
             }
-            thread::sleep(STEP);
+            nap();
         }
     }
 }

@@ -40,13 +40,13 @@ impl Queue {
         };
         put(&[record.level.raw()]);
         for len in lengths {
-            put(&(len as u16).to_le_bytes());
+            put(&(len as u16).to_ne_bytes());
         }
-        put(&record.cut.to_le_bytes());
-        put(&record.fields_cut.to_le_bytes());
-        put(&now.0.to_le_bytes());
-        put(&span.span.to_le_bytes());
-        put(&span.trace.to_le_bytes());
+        put(&record.cut.to_ne_bytes());
+        put(&record.fields_cut.to_ne_bytes());
+        put(&now.0.to_ne_bytes());
+        put(&span.span.to_ne_bytes());
+        put(&span.trace.to_ne_bytes());
         for text in [record.scope, record.message, record.fields] {
             put(text.as_bytes());
         }
@@ -65,13 +65,13 @@ impl Queue {
 
 fn decode(entry: &[u8]) -> Option<(Record<'_>, Mono)> {
     let mut rest = entry;
-    let level = Level::from_raw(u8::from_le_bytes(take(&mut rest)?))?;
-    let mut number = || take(&mut rest).map(u16::from_le_bytes);
+    let level = Level::from_raw(u8::from_ne_bytes(take(&mut rest)?))?;
+    let mut number = || take(&mut rest).map(u16::from_ne_bytes);
     let (scope, message, fields) = (number()?, number()?, number()?);
     let (cut, fields_cut) = (number()?, number()?);
-    let at = Mono(u64::from_le_bytes(take(&mut rest)?));
-    let span = u32::from_le_bytes(take(&mut rest)?);
-    let trace = u32::from_le_bytes(take(&mut rest)?);
+    let at = Mono(u64::from_ne_bytes(take(&mut rest)?));
+    let span = u32::from_ne_bytes(take(&mut rest)?);
+    let trace = u32::from_ne_bytes(take(&mut rest)?);
     let mut text = |len: u16| {
         let (front, back) = rest.split_at_checked(usize::from(len))?;
         rest = back;

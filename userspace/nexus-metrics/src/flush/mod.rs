@@ -11,6 +11,7 @@
 
 mod draft;
 mod outbox;
+mod pace;
 mod pending;
 mod spans;
 mod table;
@@ -29,6 +30,7 @@ use crate::client::Client;
 use crate::threads;
 use draft::Draft;
 use outbox::Outbox;
+pub use pace::Pace;
 use pending::{Asked, Pending};
 use spans::{Frame, Spans};
 use table::{Since, Table};
@@ -42,33 +44,6 @@ const PAUSE_MIN: Nanos = Nanos::from_millis(50);
 const PAUSE_MAX: Nanos = Nanos::from_secs(2);
 /// Pause before a frame that the transport did not take is offered again.
 const FULL_PAUSE: Nanos = Nanos::from_millis(10);
-
-/// When the flusher does what.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Time between two flushes.
-    pub interval: Nanos,
-    /// A connection without a due reply for this long is given up.
-    pub reply_timeout: Nanos,
-    /// Pause before the first attempt to connect again; doubled up to `retry_max`.
-    pub retry_min: Nanos,
-    /// The longest pause between two attempts to connect.
-    pub retry_max: Nanos,
-    /// A span that is open for longer than this is made known, so that a crash leaves it behind as
-    /// abandoned.
-    pub open_after: Nanos,
-}
-
-impl Pace {
-    /// A flush a second.
-    pub const DEFAULT: Self = Self {
-        interval: Nanos::from_secs(1),
-        reply_timeout: Nanos::from_secs(5),
-        retry_min: Nanos::from_millis(100),
-        retry_max: Nanos::from_secs(5),
-        open_after: Nanos::from_secs(1),
-    };
-}
 
 /// See the module.
 pub struct Flusher<C> {

@@ -11,7 +11,8 @@ pub(crate) const LAW: Law = Law {
 };
 
 /// The one file of each client that knows threads and clocks.
-const PLACES: &[&str] = &["userspace/nexus-metrics/src/threads.rs"];
+const PLACES: &[&str] =
+    &["userspace/nexus-log/src/threads.rs", "userspace/nexus-metrics/src/threads.rs"];
 
 const MODULES: &[&str] = &["env", "fs", "io", "net", "os", "process", "thread", "time"];
 

@@ -1,4 +1,5 @@
-//! What a process has one of: its sink, its level, and its way to know the current span.
+//! What a process has one of: its sink, its level, its way to know the current span; and all that
+//! this crate knows of threads.
 
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -59,25 +60,40 @@ pub(crate) fn current_span() -> Option<SpanRef> {
 }
 
 #[cfg(feature = "std")]
-std::thread_local! {
-    static INSIDE: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
-}
-
-/// Says that this thread is inside of the sink, until it is dropped.
-#[cfg(feature = "std")]
-pub(crate) struct Inside;
+pub(crate) use with_std::{Inside, nap, with_thread_name};
 
 #[cfg(feature = "std")]
-impl Inside {
-    /// `None` if the thread is inside already.
-    pub(crate) fn enter() -> Option<Self> {
-        (!INSIDE.replace(true)).then_some(Self)
+mod with_std {
+    use core::cell::Cell;
+    use std::thread;
+    use std::time::Duration;
+
+    std::thread_local! {
+        static INSIDE: Cell<bool> = const { Cell::new(false) };
     }
-}
 
-#[cfg(feature = "std")]
-impl Drop for Inside {
-    fn drop(&mut self) {
-        INSIDE.set(false);
+    /// Says that this thread is inside of the sink, until it is dropped.
+    pub(crate) struct Inside;
+
+    impl Inside {
+        /// `None` if the thread is inside already.
+        pub(crate) fn enter() -> Option<Self> {
+            (!INSIDE.replace(true)).then_some(Self)
+        }
+    }
+
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            INSIDE.set(false);
+        }
+    }
+
+    /// Lets others work for a millisecond.
+    pub(crate) fn nap() {
+        thread::sleep(Duration::from_millis(1));
+    }
+
+    pub(crate) fn with_thread_name(body: impl FnOnce(&str)) {
+        body(thread::current().name().unwrap_or("unnamed"));
     }
 }
