@@ -76,7 +76,7 @@ fn export(metrics: &mut Metrics, journal: &mut Journal) -> anyhow::Result<Option
     let status = metrics.status()?;
     let same_boot =
         status_number(status.clone(), "logd_boot") == status_number(journal.status()?, "boot");
-    let Some(acknowledged) = status_number(status, "export_acknowledged") else { return Ok(None) };
+    let Some(acknowledged) = status_number(status, "logd_acknowledged") else { return Ok(None) };
     let metricsd = ServiceId::from_name("metricsd").raw();
     let rows = journal.audit()?;
     let taken = rows.iter().find(|row| row.service == metricsd).map_or(0, |row| row.accepted);

@@ -84,10 +84,22 @@ fn row_trouble(row: &LedgerRow, names: &Names) -> Option<String> {
     (!parts.is_empty()).then(|| format!("{}: {}", names.of_row(row), parts.join(", ")))
 }
 
-/// Totals that are 0 while all is well carry `lost` or `dropped` in their keys.
+/// Totals that are 0 while all is well.
+const LOSSES: [&str; 10] = [
+    "anchors_lost",
+    "dropped",
+    "export_refused",
+    "export_spans_dropped",
+    "helps_left_out",
+    "port_crowded_cut",
+    "port_evicted",
+    "port_refused",
+    "port_slow_cut",
+    "saturations",
+];
+
 fn state_trouble(key: &str, value: &str) -> Option<String> {
-    let is_loss = key.split(['_', '.']).any(|word| matches!(word, "lost" | "saturated"));
-    (is_loss && value != "0").then(|| format!("{key} {value}"))
+    (LOSSES.contains(&key) && value != "0").then(|| format!("{key} {value}"))
 }
 
 fn show(

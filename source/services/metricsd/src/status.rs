@@ -39,6 +39,7 @@ impl Metricsd {
     fn write_export(&self, out: &mut FieldsWriter<'_>) -> bool {
         let state = self.exporter.state();
         out.field("boot", self.boot)
+            && out.field("counted_total", self.registry.totals().counted)
             && out.field("export_acknowledged", state.acknowledged)
             && out.field("export_away", state.away)
             && out.field("export_in_flight", state.in_flight)
@@ -56,6 +57,8 @@ impl Metricsd {
         out.field("folds", totals.folds)
             && out.field("frames", self.own.frames)
             && out.field("helps_left_out", totals.helps_left_out)
+            && out.field("logd_acknowledged", self.exporter.state().logd_acknowledged)
+            && out.field("logd_boot", self.exporter.state().logd_boot)
     }
 
     fn write_quarantine(&self, out: &mut FieldsWriter<'_>) -> bool {
@@ -83,6 +86,7 @@ impl Metricsd {
         let totals = self.registry.totals();
         let (displaced, displaced_active) = self.senders.displacements();
         let (sessions, lost) = self.sessions.counts();
+        let (short, long) = self.registry.clock().lengths();
         let kind = |kind: Kind| {
             let used = self.registry.used_by_kind();
             used.iter().find(|(other, _)| *other == kind).map_or(0, |(_, used)| *used)
@@ -103,10 +107,12 @@ impl Metricsd {
             && out.field("series_histograms", kind(Kind::Histogram))
             && out.field("sessions", sessions)
             && out.field("sessions_cap", self.sessions.capacity())
-            && out.field("sessions_lost", lost)
+            && out.field("sessions_parted", lost)
             && out.field("spans_live", self.spans.len())
             && out.field("text_blocks", self.registry.text_used())
             && out.field("text_blocks_cap", self.registry.text_capacity())
+            && out.field("window_long_ns", long.0)
+            && out.field("window_short_ns", short.0)
     }
 }
 

@@ -55,6 +55,11 @@ impl Clock {
         self.short
     }
 
+    /// Lengths of the short and of the long windows.
+    pub(crate) const fn lengths(&self) -> (Nanos, Nanos) {
+        (self.short_len, Nanos(self.short_len.0 * self.ratio as u64))
+    }
+
     pub(crate) const fn ratio(&self) -> u32 {
         self.ratio
     }

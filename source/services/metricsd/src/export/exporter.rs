@@ -42,6 +42,10 @@ pub(crate) struct ExportState {
     pub(crate) spans_dropped: u64,
     /// How often logd began anew without what it had acknowledged.
     pub(crate) logd_restarts: u64,
+    /// Boot number of the logd that answers now; 0: none has answered yet.
+    pub(crate) logd_boot: u32,
+    /// Records that this logd acknowledged since that boot.
+    pub(crate) logd_acknowledged: u64,
 }
 
 /// The export: a state machine that [`Self::poll`] drives after every event.
@@ -358,6 +362,8 @@ impl Exporter {
             in_flight: u32::try_from(self.calls.sent()).unwrap_or(u32::MAX),
             queue_bytes: u32::try_from(self.feed.queue.used_bytes()).unwrap_or(u32::MAX),
             rounds: self.feed.rounds.begun(),
+            logd_boot: self.logd.as_ref().map_or(0, |(boot, _)| *boot),
+            logd_acknowledged: self.logd.as_ref().map_or(0, |(_, kept)| kept.count),
             ..self.state
         }
     }

@@ -56,6 +56,9 @@ pub(crate) struct Key<'a> {
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
+    /// Increments of counters, all senders together: what the counters of the registry must add up
+    /// to at any time.
+    pub(crate) counted: u128,
     /// Updates and registrations sent to an overflow series by a cap.
     pub(crate) folds: u64,
     /// Counters and buckets that met the end of 64 bits.

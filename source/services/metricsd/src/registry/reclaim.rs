@@ -70,6 +70,8 @@ impl Registry {
         match series.kind {
             Kind::Counter if series.value > 0 => {
                 let to = self.sender_overflow(heir, place);
+                // It was counted before, and only moves.
+                self.totals.counted -= u128::from(series.value);
                 self.count(to, series.value, true);
             }
             Kind::Histogram => {

@@ -24,6 +24,7 @@ impl Registry {
         series.value = total;
         series.flags = series.flags.with(Flags::CHANGED);
         series.windows.add(&self.clock, added, catchup);
+        self.totals.counted += u128::from(added);
         if added != delta {
             self.totals.saturations += 1;
         }
