@@ -1,1 +1,24 @@
-//! To be written.
+//! Scenarios and proofs in the simulated world: the real daemons and the real client libraries,
+//! over days and months of virtual time.
+//!
+//! A scenario knows the daemons by their frames alone ([`Bed`]): what it proves, it has read back.
+//! [`thirty_days`] and [`cardinality`] run in two sizes, a small one among the tests and the large
+//! one by the program of this crate. Memory that a service takes while it handles an event is
+//! counted ([`allocations`]).
+#![expect(clippy::expect_used, reason = "a scenario that cannot go on fails")]
+
+pub mod allocations;
+mod bed;
+pub mod cardinality;
+pub mod ledger;
+mod producer;
+mod seen;
+mod talker;
+pub mod thirty_days;
+mod watched;
+
+pub use bed::{Bed, Make, app, device, machine};
+pub use producer::{Producer, Tap, run};
+pub use seen::{Seen, Series, Totals, Value};
+pub use talker::{Answers, Talker, append, update};
+pub use watched::{Sink, Watched};

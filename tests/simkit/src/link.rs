@@ -13,6 +13,15 @@ use crate::fabric::LifeId;
 /// as soon as the world runs; each connection is a new life of the sender.
 pub struct Link(Rc<RefCell<Wire>>);
 
+impl Link {
+    /// Whether an answer has come, or the connection has broken.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let wire = self.0.borrow();
+        !wire.inbox.is_empty() || !wire.open
+    }
+}
+
 /// What both ends share.
 #[derive(Default)]
 pub(crate) struct Wire {

@@ -256,6 +256,19 @@ impl World {
         self.fabric.clients[client.0].replies.drain(..).collect()
     }
 
+    /// As [`World::replies`], one by one, and without memory of their own.
+    pub fn each_reply(
+        &mut self,
+        client: Client,
+        mut look: impl FnMut(Ticket, Result<&[u8], CallError>),
+    ) {
+        while let Some(Reply { ticket, result }) = self.fabric.clients[client.0].replies.pop_front()
+        {
+            look(ticket, result.as_deref().map_err(|error| *error));
+            self.fabric.give_back(result.unwrap_or_default());
+        }
+    }
+
     /// Sends a frame and runs the world until its answer has come.
     ///
     /// # Errors

@@ -1,0 +1,140 @@
+//! One sender makes up label values, or names, without end.
+
+use nexus_bounded::Nanos;
+use nexus_wire::{Kind, LedgerRow};
+use simkit::Config;
+
+use crate::allocations;
+use crate::bed::{Bed, app, machine};
+use crate::ledger;
+use crate::producer::{Producer, run};
+use crate::seen::{Series, Totals};
+use crate::talker::{Talker, append, update};
+
+/// What the attacker makes up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attack {
+    /// Values of one label of one metric.
+    Labels,
+    /// Names of metrics.
+    Names,
+}
+
+/// What has become of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Series of the attacker, those that gather overflow included.
+    pub series: usize,
+    /// Of them, those that gather overflow.
+    pub overflow: usize,
+    /// The attacker's ledger.
+    pub row: LedgerRow,
+    /// metricsd's state.
+    pub status: std::collections::BTreeMap<String, String>,
+    /// How often a service took memory while it handled an event.
+    pub allocations: u64,
+    /// Bytes of memory when the caps had been met, and at the end.
+    pub memory: (i64, i64),
+}
+
+const OTHERS: usize = 4;
+/// Frames of the attacker at one moment; a second later it may go on.
+const STEP: u64 = 5_000;
+
+/// Lets one sender make up `count` distinct ones beside others who have series, spans and records.
+///
+/// # Panics
+/// If anything of the others changes, or anything of the attacker is unaccounted for.
+#[must_use]
+pub fn attack(attack: Attack, count: u64) -> Outcome {
+    let taken_before = allocations::while_serving();
+    let mut bed = Bed::new(Config::kind(1), &machine(OTHERS + 1));
+    let mut others = others(&mut bed);
+    let before = Picture::of(&mut bed, &others);
+    let mut attacker = Talker::new(&mut bed, &app(OTHERS));
+    let mut memory = 0;
+    for from in (0..count).step_by(STEP as usize) {
+        let step = STEP.min(count - from);
+        let frames: Vec<_> = (from..from + step).map(|number| attack.frame(number)).collect();
+        attacker.update(&mut bed, frames.iter().map(Vec::as_slice), |_, counted| assert!(counted));
+        drop(frames);
+        run(&mut bed, &mut others, Nanos::from_secs(1));
+        if from == 0 {
+            memory = allocations::live_bytes();
+        }
+    }
+    let after = Picture::of(&mut bed, &others);
+    assert_eq!(before, after, "nothing of anybody else's changes");
+    ledger::check(&mut bed);
+    let all = bed.scrape();
+    let mine = || all.iter().filter(|series| series.service == attacker.service());
+    let totals = Totals::of(attacker.service(), mine());
+    assert_eq!(totals, Totals { counted: 2 * u128::from(count), ..Totals::default() });
+    let row = bed.row("metricsd", &attacker.name);
+    ledger::check_row(&row, &attacker.metricsd, 0);
+    assert_eq!(row.kept, mine().count() as u64);
+    Outcome {
+        series: mine().count(),
+        overflow: mine().filter(|series| series.overflow).count(),
+        row,
+        status: bed.status("metricsd"),
+        allocations: allocations::while_serving() - taken_before,
+        memory: (memory, allocations::live_bytes()),
+    }
+}
+
+impl Attack {
+    fn frame(self, number: u64) -> Vec<u8> {
+        match self {
+            Self::Labels => update(Kind::Counter, "hits", &format!("user=u{number}\n"), 2),
+            Self::Names => update(Kind::Counter, &format!("hits{number}"), "", 2),
+        }
+    }
+}
+
+/// Services that have something to lose: series, ended and live spans, records.
+fn others(bed: &mut Bed) -> Vec<Producer> {
+    let mut producers = Vec::new();
+    for number in 0..OTHERS {
+        let mut producer = Producer::new(bed, &app(number), Nanos::from_secs(1));
+        for at in 0..20 {
+            producer.count(at, 7);
+            producer.observe(1 << at);
+        }
+        producer.set(5);
+        let now = bed.world.now().mono;
+        producer.span(now, Nanos::from_millis(3));
+        drop(producer.begin("app.open", None, now));
+        producers.push(producer);
+        let mut talker = Talker::new(bed, &app(number));
+        let record = append("app", "before", "a=1\n");
+        talker.append(bed, (0..10).map(|_| record.as_slice()));
+    }
+    run(bed, &mut producers, Nanos::from_secs(200));
+    producers
+}
+
+/// All that the others have.
+#[derive(PartialEq, Eq, Debug)]
+struct Picture {
+    series: Vec<Series>,
+    spans: Vec<String>,
+    records: Vec<crate::seen::Seen>,
+    rows: Vec<LedgerRow>,
+}
+
+impl Picture {
+    fn of(bed: &mut Bed, others: &[Producer]) -> Self {
+        let theirs = |service| others.iter().any(|other| other.service == service);
+        let row_is_theirs = |row: &LedgerRow| row.service_id().is_some_and(theirs);
+        let series = bed.scrape().into_iter().filter(|series| theirs(series.service));
+        let records = bed.journal().into_iter().filter(|seen| theirs(seen.service));
+        let rows = [bed.audit("logd"), bed.audit("metricsd")].concat();
+        Self {
+            series: series.map(Series::timeless).collect(),
+            spans: bed.live_spans(),
+            records: records.collect(),
+            rows: rows.into_iter().filter(row_is_theirs).collect(),
+        }
+    }
+}
