@@ -16,6 +16,8 @@ mod lane;
 pub mod limits;
 mod loss;
 mod macros;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod names;
 mod record;
 mod registry;

@@ -126,6 +126,16 @@ pub(crate) struct Series {
     pub(crate) place: Place,
 }
 
+impl Series {
+    /// The bounds of its buckets, if it has any.
+    pub(crate) const fn bounds(&self) -> Option<Bounds> {
+        match self.place {
+            Place::Histogram(_, bounds) => Some(bounds),
+            Place::Counter(_) | Place::Gauge(_) => None,
+        }
+    }
+}
+
 /// Why a series was not made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {

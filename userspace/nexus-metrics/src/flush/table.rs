@@ -11,7 +11,7 @@ use nexus_wire::{BOUNDS_MAX, Help, Kind, LabelBytes, LossReason, NameBytes, Seri
 use super::draft::Draft;
 use crate::client::Client;
 use crate::loss;
-use crate::registry::{Place, Series};
+use crate::registry::Series;
 
 /// Words of a value at most: the buckets and the sum of a histogram.
 const WORDS_MAX: usize = BOUNDS_MAX + 2;
@@ -126,9 +126,7 @@ impl Table {
         bounds: impl Iterator<Item = u64>,
     ) -> bool {
         let Some(entry) = self.entries.get_mut(at) else { return true };
-        if let Place::Histogram(_, ours) = entry.series.place
-            && !ours.iter().eq(bounds)
-        {
+        if entry.series.bounds().is_some_and(|ours| !ours.iter().eq(bounds)) {
             entry.registration = Registration::Refused;
             return false;
         }
@@ -304,7 +302,7 @@ impl Series {
         let name = NameBytes::new(self.name.as_bytes())?;
         let labels = LabelBytes::new(self.labels.as_bytes())?;
         let register = Register::new(self.kind, self.unit, name, labels, Help::new(&self.help)?);
-        let Place::Histogram(_, ours) = self.place else { return Some(register) };
+        let Some(ours) = self.bounds() else { return Some(register) };
         let mut words = [0; BOUNDS_MAX];
         words.iter_mut().zip(ours.iter()).for_each(|(word, bound)| *word = bound);
         register.with_bounds(bounds_to_bytes(words.get(..ours.count())?, bounds)?)
