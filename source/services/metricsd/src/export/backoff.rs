@@ -16,14 +16,20 @@ impl Backoff {
         Self { min, max, pause: min, until: Mono(0), away: false }
     }
 
-    /// Notes an attempt that failed. Of several that were under way together the first one counts.
+    /// Notes that logd could not be reached.
     pub(super) fn failed(&mut self, now: Mono) {
+        self.pause(now);
+        self.away = true;
+    }
+
+    /// Notes that it is too early to try again. Of several attempts that were under way together the
+    /// first one counts.
+    pub(super) fn pause(&mut self, now: Mono) {
         if self.holds(now) {
             return;
         }
         self.until = now.after(self.pause);
         self.pause = Nanos(self.pause.0.saturating_mul(2)).min(self.max);
-        self.away = true;
     }
 
     /// Notes an answer.
@@ -41,7 +47,7 @@ impl Backoff {
         self.until
     }
 
-    /// Whether the last attempt failed.
+    /// Whether logd could not be reached when it was last tried.
     pub(super) const fn away(&self) -> bool {
         self.away
     }

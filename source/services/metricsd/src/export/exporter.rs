@@ -1,7 +1,7 @@
 use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_gate::{SenderSlot, Senders};
-use nexus_port::{CallError, CallId, World};
+use nexus_port::{CallError, CallId, SubmitError, World};
 use nexus_recipe::{MemoryLine, Recipe};
 use nexus_wire::logs::{BatchReply, NewRecord, Op, Reply, SearchReply, decode_reply};
 use nexus_wire::{Fields, LogStatus, markers};
@@ -24,7 +24,7 @@ const LOGD: ServiceId = ServiceId::from_name("logd");
 pub(crate) struct ExportState {
     /// Whether a record of metricsd's own was appended to logd and read back.
     pub(crate) ready: bool,
-    /// Whether the last attempt to reach logd failed.
+    /// Whether logd could not be reached when it was last tried.
     pub(crate) away: bool,
     /// Calls under way.
     pub(crate) in_flight: u32,
@@ -173,13 +173,16 @@ impl Exporter {
         if !self.budget.take(call.records(), call.frame().len(), now) {
             return false;
         }
-        if world.submit(LOGD, CallId(place as u32), call.frame()).is_err() {
-            self.backoff.failed(now);
-            return false;
+        let sent = world.submit(LOGD, CallId(place as u32), call.frame());
+        match sent {
+            Ok(()) => {
+                call.sent();
+                self.state.repeats += u64::from(call.is_repeat());
+            }
+            Err(SubmitError::Busy) => self.backoff.pause(now),
+            Err(SubmitError::NotReady) => self.backoff.failed(now),
         }
-        call.sent();
-        self.state.repeats += u64::from(call.is_repeat());
-        true
+        sent.is_ok()
     }
 
     /// Takes the end of a call. [`Self::poll`] is to follow.
@@ -197,9 +200,13 @@ impl Exporter {
         let op = if asked == Asked::Search { Op::Search } else { Op::AppendBatch };
         let answer = result.ok().and_then(|frame| decode_reply(op, call.head(), frame));
         match answer {
-            None | Some((LogStatus::RateLimited, _)) => {
+            None => {
                 call.wait();
                 self.backoff.failed(now);
+            }
+            Some((LogStatus::RateLimited, _)) => {
+                call.wait();
+                self.backoff.pause(now);
             }
             Some((LogStatus::Ok, Reply::Batch(reply))) => {
                 self.backoff.answered();
@@ -234,7 +241,7 @@ impl Exporter {
             (0, _) => call.free(),
             (_, LogStatus::RateLimited) => {
                 call.keep_from(first);
-                self.backoff.failed(now);
+                self.backoff.pause(now);
             }
             _ => self.refused_from(place, reply, now, senders),
         }
