@@ -17,6 +17,7 @@ mod markers;
 mod port_totals;
 mod redactor;
 mod senders;
+mod sieve;
 mod words;
 
 pub use budgets::Budgets;

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use nexus_recipe::{OnSecret, Redaction};
 use nexus_wire::{Fields, FieldsWriter};
 
+use crate::sieve::Sieve;
 use crate::words::{in_word, next_run};
 
 /// What stands where something secret stood.
@@ -40,6 +41,8 @@ pub struct Redactor {
     base64_run: usize,
     /// Bytes worth a second look: joints of `key=value`, and one byte of each prefix.
     anchors: [bool; 256],
+    /// What passes it has nothing secret and needs no look at the rules.
+    sieve: Sieve,
 }
 
 /// A denied prefix and the byte of it that is rarest in prose, by which it is found.
@@ -78,6 +81,7 @@ impl Redactor {
                 }
             }
         }
+        let run_min = shortest_run(rules.hex_run as usize, rules.base64_run as usize);
         Self {
             on_secret: rules.on_secret,
             deny_keys: rules.deny_keys.clone(),
@@ -86,6 +90,7 @@ impl Redactor {
             hex_run: rules.hex_run as usize,
             base64_run: rules.base64_run as usize,
             anchors,
+            sieve: Sieve::new(rules.deny_keys.iter().chain(&rules.deny_prefixes), run_min),
         }
     }
 
@@ -123,7 +128,7 @@ impl Redactor {
     /// Whether a value is secret by how it begins or looks, or carries something that is.
     #[must_use]
     pub fn value_is_secret(&self, value: &str) -> bool {
-        self.next_secret(value, 0).is_some()
+        !self.sieve.passes(value) && self.next_secret(value, 0).is_some()
     }
 
     /// Whether a name is or carries a secret: a name is a value that everybody sees.
@@ -134,6 +139,13 @@ impl Redactor {
 
     /// Looks at labels, attributes or fields and writes them anew to `out` if values must go.
     pub fn fields<'b>(&self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
+        if self.sieve.passes(fields.as_str()) {
+            return Redacted::Clean;
+        }
+        self.sifted_fields(fields, out)
+    }
+
+    fn sifted_fields<'b>(&self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
         let hit = |field| self.field_is_secret(field);
         if !fields.iter().any(|field| hit(field) || self.value_is_secret(field.0)) {
             return Redacted::Clean;
@@ -160,6 +172,13 @@ impl Redactor {
 
     /// Looks at a message and writes it anew to `out` if parts of it must go.
     pub fn message<'b>(&self, message: &str, out: &'b mut [u8]) -> Redacted<&'b str> {
+        if self.sieve.passes(message) {
+            return Redacted::Clean;
+        }
+        self.sifted_message(message, out)
+    }
+
+    fn sifted_message<'b>(&self, message: &str, out: &'b mut [u8]) -> Redacted<&'b str> {
         let Some(first) = self.next_secret(message, 0) else { return Redacted::Clean };
         if self.on_secret == OnSecret::Refuse {
             return Redacted::Refused;
@@ -263,11 +282,7 @@ impl Redactor {
 
     /// The next run that looks like hexadecimal or base64 of something long.
     fn next_shaped(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
-        let min = match (self.hex_run, self.base64_run) {
-            (0, 0) => return None,
-            (0, run) | (run, 0) => run,
-            (hex, base64) => hex.min(base64),
-        };
+        let min = shortest_run(self.hex_run, self.base64_run)?;
         let mut at = from;
         loop {
             let (start, end) = next_run(text, at, min)?;
@@ -291,6 +306,11 @@ impl Redactor {
             && run.iter().any(u8::is_ascii_lowercase)
             && run.iter().any(u8::is_ascii_digit)
     }
+}
+
+/// The shortest run that may be secret by its shape.
+fn shortest_run(hex_run: usize, base64_run: usize) -> Option<usize> {
+    [hex_run, base64_run].into_iter().filter(|run| *run > 0).min()
 }
 
 /// What ends a bare value.

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::string::ToString;
 use std::vec::Vec;
 
@@ -139,4 +140,34 @@ fn under_an_allowed_key_the_shape_of_a_value_says_nothing_and_its_beginning_stil
     assert_eq!(fields("track", long), "replaced");
     assert_eq!(fields("trace", "Bearer x"), "replaced");
     assert_eq!(fields("trace", "password=x"), "replaced");
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_passes_the_sieve_has_nothing_secret(
+        parts in proptest::collection::vec(
+            proptest::prop_oneof![
+                "[ -~]{0,3}",
+                "[ =:_.,\"'-]{1,2}",
+                proptest::sample::select(vec![
+                    "password", "Token", "api_key", "authorization", "Bearer ", "eyJ", "AKIA",
+                    "-----BEGIN", "ghp_", "deadbeef", "Abc123", "\u{e4}",
+                ]).prop_map(str::to_owned),
+            ],
+            0..12,
+        ),
+    ) {
+        let text = parts.concat();
+        let redactor = Redactor::new(&rules(OnSecret::Replace));
+        if redactor.sieve.passes(&text) {
+            proptest::prop_assert_eq!(redactor.next_secret(&text, 0), None);
+            let fields = text.replace('\n', " ");
+            let fields = std::format!("{}={}\n", fields.to_lowercase().replace('=', ""), fields);
+            if let Ok(fields) = Fields::parse(fields.as_bytes())
+                && redactor.sieve.passes(fields.as_str())
+            {
+                proptest::prop_assert!(!fields.iter().any(|field| redactor.field_is_secret(field)));
+            }
+        }
+    }
 }

@@ -1,0 +1,162 @@
+//! A quick look that lets nearly all texts pass: what passes has surely nothing secret in it.
+//!
+//! Everything that the rules know by how it begins (prefixes of values, words of keys) begins
+//! behind a byte that is no letter, or with the text. So only the three bytes at such places are
+//! looked at, and compared by hash with how the rules' own words begin; long runs are left to the
+//! rules about shape.
+
+use alloc::string::String;
+
+use crate::words::next_run;
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = ONES << 7;
+/// Set in small letters; setting it makes capitals small.
+const SMALL: u64 = ONES << 5;
+/// Bytes of a word's beginning that are looked at.
+const START: usize = 3;
+/// Bytes looked at in one step: of eight loaded bytes the last two only complete beginnings.
+const STEP: usize = 8 - START + 1;
+const STEP_MASK: u64 = u64::MAX >> (64 - 8 * STEP);
+const PLACES: usize = 4096;
+
+/// See the module.
+pub(crate) struct Sieve {
+    /// By hash of their folded beginnings: whether a word of the rules begins so.
+    starts: [bool; PLACES],
+    /// Runs of word bytes as long as this may be secret by their shape, if any.
+    run_min: Option<usize>,
+    /// Whether some rule is beyond the sieve, so that nothing passes.
+    blocked: bool,
+}
+
+impl Sieve {
+    /// Lets no text pass with a word that begins as one of `words`, or with a run of `run_min`.
+    pub(crate) fn new<'a>(words: impl Iterator<Item = &'a String>, run_min: Option<usize>) -> Self {
+        let mut sieve = Self { starts: [false; PLACES], run_min, blocked: false };
+        for word in words {
+            sieve.blocked |= word.len() < START;
+            if let Some(place) = sieve.starts.get_mut(place(short(word.as_bytes()))) {
+                *place = true;
+            }
+        }
+        sieve
+    }
+
+    /// Whether `text` has surely nothing secret in it.
+    #[inline]
+    pub(crate) fn passes(&self, text: &str) -> bool {
+        let mut rest = text.as_bytes();
+        let mut gap_before = 0x80;
+        while let Some(word) = rest.first_chunk::<8>() {
+            let word = u64::from_ne_bytes(*word).to_le();
+            let gaps = not_letters(word);
+            if self.may_begin(word, ((gaps << 8) | gap_before) & STEP_MASK) {
+                return false;
+            }
+            gap_before = (gaps >> (8 * (STEP - 1))) & 0x80;
+            rest = rest.get(STEP..).unwrap_or_default();
+        }
+        let word = short(rest);
+        let inside = !(u64::MAX << (8 * rest.len()));
+        let begins = ((not_letters(word) << 8) | gap_before) & inside;
+        !self.may_begin(word, begins) && self.has_no_run(text)
+    }
+
+    /// Whether a word of the rules may begin at one of the bytes of `word` that `begins` has the
+    /// top bits of.
+    #[inline]
+    fn may_begin(&self, word: u64, mut begins: u64) -> bool {
+        while begins != 0 {
+            let at = begins.trailing_zeros() & !7;
+            if self.starts.get(place(word.wrapping_shr(at))).copied().unwrap_or(true) {
+                return true;
+            }
+            begins &= begins.wrapping_sub(1);
+        }
+        false
+    }
+
+    #[inline]
+    fn has_no_run(&self, text: &str) -> bool {
+        let run = self.run_min.and_then(|min| next_run(text.as_bytes(), 0, min));
+        run.is_none() && !self.blocked
+    }
+}
+
+/// Where the beginning in the lowest three bytes of `word` has its place, in whatever case.
+#[inline]
+const fn place(word: u64) -> usize {
+    let folded = ((word | SMALL) & 0x00ff_ffff) as u32;
+    (folded.wrapping_mul(0x9e37_79b1) >> (u32::BITS - PLACES.trailing_zeros())) as usize
+}
+
+/// The top bit of each byte that is no ASCII letter.
+#[inline]
+const fn not_letters(word: u64) -> u64 {
+    let small = (word | SMALL) & !TOPS;
+    // No byte is above 127, so that nothing carries from one to the next.
+    let from_a = small.wrapping_add(ONES * (0x80 - b'a' as u64));
+    let beyond_z = small.wrapping_add(ONES * (0x7f - b'z' as u64));
+    (!from_a | beyond_z | word) & TOPS
+}
+
+/// The first eight bytes as a word, the very first one lowest, zeros behind the end.
+#[inline]
+fn short(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_told_from_all_other_bytes_at_every_place() {
+        for (byte, beside) in
+            (0..=255_u8).flat_map(|byte| (0..=255_u8).map(move |beside| (byte, beside)))
+        {
+            let mut bytes = [beside; 8];
+            bytes[usize::from(byte) % 8] = byte;
+            let expected = bytes.map(|byte| u8::from(!byte.is_ascii_alphabetic()) << 7);
+            assert_eq!(not_letters(u64::from_ne_bytes(bytes)).to_ne_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn a_word_of_the_rules_is_seen_at_every_place() {
+        let words = ["token".to_owned(), "sk-".to_owned()];
+        let sieve = Sieve::new(words.iter(), Some(20));
+        for before in 0..30 {
+            for behind in 0..10 {
+                let text =
+                    |word: &str| format!("{}{word}{}", "x ".repeat(before), "y".repeat(behind));
+                assert!(!sieve.passes(&text("ToKen")), "{before} {behind}");
+                assert!(!sieve.passes(&text("SK-")), "{before} {behind}");
+                assert!(sieve.passes(&text("tako")), "{before} {behind}");
+                assert!(sieve.passes(&text("ztoken")), "{before} {behind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_run_is_seen_at_every_place_and_a_shorter_one_is_not() {
+        let sieve = Sieve::new([].iter(), Some(20));
+        for before in 0..20 {
+            for behind in 0..20 {
+                let text = |run| {
+                    let run = "aB3_-/+".chars().cycle().take(run).collect::<String>();
+                    format!("{}{run}{}", ". ".repeat(before), " .".repeat(behind))
+                };
+                assert!(!sieve.passes(&text(20)), "{before} {behind}");
+                assert!(sieve.passes(&text(19)), "{before} {behind}");
+            }
+        }
+    }
+
+    #[test]
+    fn rules_beyond_the_sieve_let_nothing_pass() {
+        assert!(!Sieve::new(["pw".to_owned()].iter(), Some(20)).passes("x"));
+        assert!(Sieve::new([].iter(), None).passes(&"x".repeat(99)));
+    }
+}
