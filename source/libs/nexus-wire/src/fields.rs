@@ -30,6 +30,19 @@ pub enum FieldError {
     Duplicate,
     /// A key that claims an identity.
     ClaimsIdentity,
+    /// Beyond one of the bounds that were given.
+    OverBound,
+}
+
+/// How much fields may be, beyond what frames bound anyway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FieldBounds {
+    /// Fields.
+    pub count: usize,
+    /// Bytes of a key.
+    pub key_bytes: usize,
+    /// Bytes of a value.
+    pub value_bytes: usize,
 }
 
 /// Fields known to be canonical.
@@ -46,7 +59,7 @@ impl<'a> Fields<'a> {
     /// [`FieldError`], the first one met.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FieldError> {
         let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
-        check_pairs(bytes, |_| Ok(()))?;
+        check_pairs(bytes, |_, _| Ok(()))?;
         Ok(Self(text))
     }
 
@@ -56,11 +69,25 @@ impl<'a> Fields<'a> {
     /// [`FieldError`], the first one met.
     pub fn parse_claimless(bytes: &'a [u8]) -> Result<Self, FieldError> {
         let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
-        check_pairs(bytes, |key| {
-            // Most keys begin otherwise.
-            let suspect = matches!(key, [b'r' | b's', ..]);
-            let claims = suspect && IDENTITY_KEYS.iter().any(|claim| claim.as_bytes() == key);
-            if claims { Err(FieldError::ClaimsIdentity) } else { Ok(()) }
+        check_pairs(bytes, |key, _| check_claim(key))?;
+        Ok(Self(text))
+    }
+
+    /// The fields in `bytes`, none of which claims an identity, within `bounds`.
+    ///
+    /// # Errors
+    /// [`FieldError`], the first one met.
+    pub fn parse_bounded(bytes: &'a [u8], bounds: &FieldBounds) -> Result<Self, FieldError> {
+        let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
+        let mut count = 0;
+        check_pairs(bytes, |key, value_len| {
+            count += 1;
+            let within = key.len() <= bounds.key_bytes && value_len <= bounds.value_bytes;
+            if within && count <= bounds.count {
+                check_claim(key)
+            } else {
+                Err(FieldError::OverBound)
+            }
         })?;
         Ok(Self(text))
     }
@@ -91,11 +118,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Checks that `rest` is pairs whose keys are in order and accepted by `accept`.
+/// Checks that `rest` is pairs whose keys are in order; `accept` judges each by its key and the
+/// length of its value.
 #[inline]
 fn check_pairs(
     mut rest: &[u8],
-    accept: impl Fn(&[u8]) -> Result<(), FieldError>,
+    mut accept: impl FnMut(&[u8], usize) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
     let (mut before, mut before_front): (&[u8], u64) = (&[], 0);
     while !rest.is_empty() {
@@ -104,11 +132,19 @@ fn check_pairs(
         if lens.key_front <= before_front {
             check_order(key, before)?;
         }
-        accept(key)?;
+        accept(key, lens.value)?;
         (before, before_front) = (key, lens.key_front);
         rest = behind.get(lens.value + 2..).ok_or(FieldError::NotAPair)?;
     }
     Ok(())
+}
+
+#[inline]
+fn check_claim(key: &[u8]) -> Result<(), FieldError> {
+    // Most keys begin otherwise.
+    let suspect = matches!(key, [b'r' | b's', ..]);
+    let claims = suspect && IDENTITY_KEYS.iter().any(|claim| claim.as_bytes() == key);
+    if claims { Err(FieldError::ClaimsIdentity) } else { Ok(()) }
 }
 
 /// Whether `key` may stand behind `before`; asked only where their fronts do not say so.

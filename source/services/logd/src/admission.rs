@@ -4,7 +4,7 @@ use alloc::vec;
 use nexus_gate::{Redacted, Redactor};
 use nexus_recipe::{LogdLimits, Recipe};
 use nexus_wire::logs::NewRecord;
-use nexus_wire::{FIELDS_BYTES_MAX, FieldError, Fields, MESSAGE_BYTES_MAX, Reason};
+use nexus_wire::{FIELDS_BYTES_MAX, FieldBounds, FieldError, Fields, MESSAGE_BYTES_MAX, Reason};
 
 /// What a record must be like to be stored. Everything is checked before anything is stored: sizes
 /// against the recipe, the form of the fields, claims of identity, secrets.
@@ -12,13 +12,11 @@ pub(crate) struct Admission {
     scope_bytes: usize,
     message_bytes: usize,
     fields_bytes: usize,
-    fields_count: usize,
-    key_bytes: usize,
-    value_bytes: usize,
+    fields: FieldBounds,
     redactor: Redactor,
     /// Where texts are written anew whose secrets are replaced.
-    message: Box<[u8]>,
-    fields: Box<[u8]>,
+    clean_message: Box<[u8]>,
+    clean_fields: Box<[u8]>,
 }
 
 /// A record as it may be stored.
@@ -36,12 +34,14 @@ impl Admission {
             scope_bytes: limits.scope_bytes as usize,
             message_bytes: limits.message_bytes as usize,
             fields_bytes: limits.fields_bytes as usize,
-            fields_count: limits.fields_count as usize,
-            key_bytes: limits.key_bytes as usize,
-            value_bytes: limits.value_bytes as usize,
+            fields: FieldBounds {
+                count: limits.fields_count as usize,
+                key_bytes: limits.key_bytes as usize,
+                value_bytes: limits.value_bytes as usize,
+            },
             redactor: Redactor::new(&recipe.redaction),
-            message: vec![0; Self::message_room(limits)].into_boxed_slice(),
-            fields: vec![0; Self::fields_room(limits)].into_boxed_slice(),
+            clean_message: vec![0; Self::message_room(limits)].into_boxed_slice(),
+            clean_fields: vec![0; Self::fields_room(limits)].into_boxed_slice(),
         }
     }
 
@@ -65,14 +65,14 @@ impl Admission {
     /// `Secret` where the recipe refuses secrets, else `Invalid`.
     pub(crate) fn check<'a>(&'a mut self, record: &NewRecord<'a>) -> Result<Admitted<'a>, Reason> {
         self.check_sizes(record)?;
-        let fields = Fields::parse_claimless(record.fields).map_err(reason_of)?;
-        self.check_fields(fields)?;
+        let fields = Fields::parse_bounded(record.fields, &self.fields).map_err(reason_of)?;
         if self.redactor.name_is_secret(record.scope) {
             return Err(Reason::Secret);
         }
         let (message, in_message) =
-            settle(self.redactor.message(record.message, &mut self.message), record.message)?;
-        let (fields, in_fields) = settle(self.redactor.fields(fields, &mut self.fields), fields)?;
+            settle(self.redactor.message(record.message, &mut self.clean_message), record.message)?;
+        let (fields, in_fields) =
+            settle(self.redactor.fields(fields, &mut self.clean_fields), fields)?;
         let fields = fields.as_str().as_bytes();
         let record = NewRecord { level: record.level, scope: record.scope, message, fields };
         Ok(Admitted { record, redacted: in_message + in_fields })
@@ -83,17 +83,6 @@ impl Admission {
             && record.message.len() <= self.message_bytes
             && record.fields.len() <= self.fields_bytes;
         if within { Ok(()) } else { Err(Reason::OverLimit) }
-    }
-
-    fn check_fields(&self, fields: Fields<'_>) -> Result<(), Reason> {
-        let mut count = 0;
-        for (key, value) in fields.iter() {
-            count += 1;
-            if key.len() > self.key_bytes || value.len() > self.value_bytes {
-                return Err(Reason::OverLimit);
-            }
-        }
-        if count > self.fields_count { Err(Reason::OverLimit) } else { Ok(()) }
     }
 }
 
@@ -109,6 +98,7 @@ fn settle<T>(redacted: Redacted<T>, clean: T) -> Result<(T, u32), Reason> {
 const fn reason_of(error: FieldError) -> Reason {
     match error {
         FieldError::ClaimsIdentity => Reason::Identity,
+        FieldError::OverBound => Reason::OverLimit,
         FieldError::NotText
         | FieldError::NotAPair
         | FieldError::BadKey

@@ -1,4 +1,6 @@
-use nexus_wire::{FieldError, Fields, FieldsWriter, LabelBytes, Labels, is_identity_key};
+use nexus_wire::{
+    FieldBounds, FieldError, Fields, FieldsWriter, LabelBytes, Labels, is_identity_key,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -142,4 +144,18 @@ fn a_key_may_come_in_pieces() {
     assert!(!writer.joined(&["label", ".", "cpu"], 4));
     assert!(writer.joined(&["label.", "cpu", "0"], format_args!("{}%", 5)));
     assert_eq!(writer.finish().unwrap().as_str(), "label.cpu=3\nlabel.cpu0=5%\n");
+}
+
+#[test]
+fn each_bound_holds_at_its_value_and_not_beyond() {
+    let bounds = FieldBounds { count: 2, key_bytes: 3, value_bytes: 4 };
+    let parsed = |text: &'static str| Fields::parse_bounded(text.as_bytes(), &bounds).err();
+    assert_eq!(parsed("abc=1234\nb=\n"), None);
+    for beyond in ["a=\nb=\nc=\n", "abcd=\n", "a=12345\n"] {
+        assert_eq!(parsed(beyond), Some(FieldError::OverBound), "{beyond}");
+    }
+    assert_eq!(parsed("b=\na=\n"), Some(FieldError::Unsorted));
+    let bounds = FieldBounds { count: 2, key_bytes: 9, value_bytes: 4 };
+    let claim = Fields::parse_bounded(b"service=1\n", &bounds);
+    assert_eq!(claim, Err(FieldError::ClaimsIdentity));
 }

@@ -49,6 +49,17 @@ impl MinTree {
         self.nodes[1]
     }
 
+    /// The smallest key of all other places.
+    pub(crate) fn min_of_others(&self, place: usize) -> u64 {
+        let mut node = self.nodes.len() / 2 + place;
+        let mut min = Self::NEVER;
+        while node > 1 {
+            min = min.min(self.nodes[node ^ 1]);
+            node /= 2;
+        }
+        min
+    }
+
     /// The first place whose key is the smallest one.
     pub(crate) fn place_of_min(&self) -> usize {
         let leaves = self.nodes.len() / 2;
@@ -82,6 +93,9 @@ mod tests {
                 tree.set(place, key);
                 let min = *keys.iter().min().unwrap();
                 prop_assert_eq!(tree.min(), min);
+                let others = keys.iter().enumerate().filter(|(other, _)| *other != place);
+                let min_of_others = others.map(|(_, key)| *key).min().unwrap_or(MinTree::NEVER);
+                prop_assert_eq!(tree.min_of_others(place), min_of_others);
                 prop_assert_eq!(tree.place_of_min(), keys.iter().position(|k| *k == min).unwrap());
             }
         }

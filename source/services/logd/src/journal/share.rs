@@ -67,10 +67,10 @@ impl Share {
             _ => MinTree::NEVER,
         };
         loop {
-            let first = self.candidates.min();
-            if own < first {
+            if own < self.candidates.min_of_others(asking) {
                 return asking;
             }
+            let first = self.candidates.min();
             assert!(first != MinTree::NEVER, "guarantees are within the capacity");
             let seat = self.candidates.place_of_min();
             let key = match oldest(seat) {
