@@ -215,7 +215,7 @@ impl Series {
         let labels = view.labels.lines().filter_map(|line| line.split_once('='));
         Self {
             service: view.service,
-            unit: view.unit,
+            unit: unit_of(view),
             overflow: view.overflow,
             catchup: view.catchup,
             created_ns: view.created_ns,
@@ -242,6 +242,16 @@ impl Series {
         let labels: Vec<_> = self.labels.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
         format!("{}{{{}}}", self.name, labels.join(","))
     }
+}
+
+/// The registered unit; updates by name register none, and there the name's ending tells it.
+fn unit_of(view: &SeriesView<'_>) -> Unit {
+    if view.unit != Unit::None {
+        return view.unit;
+    }
+    let name = view.name.strip_suffix("_total").unwrap_or(view.name);
+    let ending = name.rsplit('_').next().filter(|ending| *ending != "none");
+    ending.and_then(Unit::from_name).unwrap_or(Unit::None)
 }
 
 /// A span that goes on.

@@ -1,0 +1,236 @@
+//! obsctl as people and scripts run it.
+
+mod support;
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Folder, programs};
+
+fn obsctl(folder: &Folder, args: &[&str]) -> Output {
+    Command::new(programs().join("obsctl"))
+        .args(args)
+        .env("NEXUS_RUN_DIR", &folder.0)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A demo whose temporary folders lie in `folder`.
+fn demo(folder: &Folder, args: &[&str]) -> Child {
+    Command::new(programs().join("obsctl"))
+        .arg("demo")
+        .args(args)
+        .env("TMPDIR", &folder.0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Names of what lies in the folder.
+fn entries(folder: &Folder) -> Vec<String> {
+    let entries = std::fs::read_dir(&folder.0).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Command lines of all processes that mention the folder.
+fn processes(folder: &Folder) -> Vec<String> {
+    let needle = folder.0.to_str().unwrap();
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(needle)).collect()
+}
+
+/// Two daemons, ended with this value.
+struct Daemons(Vec<Child>);
+
+impl Daemons {
+    fn start(folder: &Folder) -> Self {
+        let mut daemons = Self(Vec::new());
+        for (name, serve) in [("logd", "metricsd"), ("metricsd", "bench")] {
+            let child = Command::new(programs().join(name))
+                .arg("--run-dir")
+                .arg(&folder.0)
+                .args(["--serve", serve])
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            daemons.0.push(child);
+            let end = Instant::now() + Duration::from_secs(20);
+            while !folder.0.join(format!("{name}.sock")).exists() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        daemons
+    }
+}
+
+impl Drop for Daemons {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn assert_demo_is_sound(output: &Output, folder: &Folder) {
+    let (said, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{errors}");
+    assert!(said.contains("read back from the journal"), "{said}");
+    assert!(!said.contains("BROKEN"), "{said}");
+    assert!(said.contains("hostprobe"), "{said}");
+    assert_eq!(entries(folder), [""; 0], "something is left behind");
+    assert_eq!(processes(folder), [""; 0], "somebody is left behind");
+}
+
+#[test]
+fn the_demo_shows_the_way_to_the_journal_and_back_and_leaves_nothing_behind() {
+    let folder = Folder::new("demo");
+    let output = demo(&folder, &["--seconds", "4"]).wait_with_output().unwrap();
+    assert_demo_is_sound(&output, &folder);
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let folder = Folder::new("interrupted");
+    let child = demo(&folder, &[]);
+    std::thread::sleep(Duration::from_secs(4));
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert_demo_is_sound(&child.wait_with_output().unwrap(), &folder);
+}
+
+#[test]
+fn a_demo_whose_recipe_is_wrong_says_so_and_leaves_nothing_behind() {
+    let folder = Folder::new("wrong");
+    let recipe = Folder::new("recipe");
+    let file = recipe.0.join("bad.toml");
+    std::fs::write(&file, "colour = 3\n").unwrap();
+    let output = demo(&folder, &["--recipe", file.to_str().unwrap()]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("colour"), "{}", text(&output.stderr));
+    assert_eq!(entries(&folder), [""; 0]);
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let folder = Folder::new("json");
+    let _daemons = Daemons::start(&folder);
+    for args in [
+        &["log", "a message", "k=v"][..],
+        &["count", "n_total", "2", "k=v"],
+        &["count", "--observe", "d_ns", "5000"],
+        &["run", "--", "true"],
+    ] {
+        assert!(obsctl(&folder, args).status.success(), "{args:?}");
+    }
+    for (command, keys) in [
+        ("logs", &["id", "mono_ns", "service", "level", "scope", "message", "fields"][..]),
+        ("metrics", &["name", "labels", "kind", "unit"]),
+        ("spans", &["trace", "span", "name", "duration_ns", "status"]),
+        ("audit", &["kind"]),
+        ("status", &["daemon", "reachable"]),
+    ] {
+        let output = obsctl(&folder, &[command, "-o", "json"]);
+        let said = text(&output.stdout);
+        assert!(!said.is_empty(), "{command}: {}", text(&output.stderr));
+        for line in said.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            for key in keys {
+                assert!(object.get(key).is_some(), "{command} has no {key}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cursor_goes_on_where_it_was() {
+    let folder = Folder::new("cursor");
+    let _daemons = Daemons::start(&folder);
+    let log = |message| assert!(obsctl(&folder, &["log", message]).status.success());
+    log("before");
+    let output = text(&obsctl(&folder, &["logs", "--show-cursor"]).stdout);
+    let cursor = output.lines().last().and_then(|line| line.strip_prefix("-- cursor: ")).unwrap();
+    log("behind");
+    let args = ["logs", "--scope", "obsctl", "--after-cursor", cursor];
+    let output = text(&obsctl(&folder, &args).stdout);
+    assert!(output.contains("behind") && !output.contains("before"), "{output}");
+}
+
+#[test]
+fn the_newest_records_are_the_last_ones_in_order() {
+    let folder = Folder::new("newest");
+    let _daemons = Daemons::start(&folder);
+    for message in ["one", "two", "three"] {
+        obsctl(&folder, &["log", message]);
+    }
+    let said = |args: &[&str]| text(&obsctl(&folder, args).stdout);
+    let newest = said(&["logs", "-n", "2", "--scope", "obsctl"]);
+    let messages: Vec<_> = newest.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(messages, ["two", "three"]);
+    let reverse = said(&["logs", "-n", "2", "-r", "--scope", "obsctl"]);
+    let messages: Vec<_> = reverse.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(messages, ["three", "two"]);
+    assert_eq!(said(&["logs", "--scope", "obsctl", "--since", "-1h"]).lines().count(), 3);
+    assert_eq!(said(&["logs", "--scope", "obsctl", "--until", "-1h"]).lines().count(), 0);
+}
+
+#[test]
+fn a_command_keeps_its_exit_status_and_needs_no_daemon() {
+    let folder = Folder::new("run");
+    let output = obsctl(&folder, &["run", "--", "sh", "-c", "exit 7"]);
+    assert_eq!(output.status.code(), Some(7));
+    assert!(text(&output.stderr).contains("no span"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn daemons_that_are_away_are_named() {
+    let folder = Folder::new("away");
+    for args in [&["logs"][..], &["metrics"], &["spans"], &["audit"], &["log", "x"], &["count", "x"]] {
+        let output = obsctl(&folder, args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("cannot be reached"), "{}", text(&output.stderr));
+    }
+    let status = obsctl(&folder, &["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(text(&status.stdout).contains("away"));
+}
+
+#[test]
+fn bad_words_are_refused_with_what_is_right() {
+    let folder = Folder::new("words");
+    let _daemons = Daemons::start(&folder);
+    for (args, hint) in [
+        (&["logs", "--since", "soon"][..], "10 min ago"),
+        (&["logs", "-p", "loud"], "error, warn"),
+        (&["logs", "--field", "UPPER"], "key=value"),
+        (&["logs", "--after-cursor", "x"], "BOOT:ID"),
+        (&["count", "n_total", "-5"], "gauge"),
+        (&["log", "x", "novalue"], "key=value"),
+        (&["log", "x", "service=logd"], "invalid_args"),
+    ] {
+        let output = obsctl(&folder, args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(hint), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn shells_get_their_completions() {
+    let folder = Folder::new("shells");
+    for shell in ["bash", "zsh", "fish", "elvish"] {
+        let output = obsctl(&folder, &["completions", shell]);
+        assert!(output.status.success() && text(&output.stdout).contains("audit"), "{shell}");
+    }
+}
