@@ -1,8 +1,12 @@
-use alloc::string::String;
+//! Attributes of spans: lines of text, written straight into the words of a span's slot.
 
-use crate::limits::ATTRS_MAX;
-use crate::names::StaticKey;
-use crate::record::AttrText;
+use alloc::string::String;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use nexus_wire::LABELS_BYTES_MAX;
+
+use crate::limits::{ATTRS_MAX, VALUE_BYTES_MAX};
+use crate::record::{ATTR_WORDS, AttrText};
 
 /// What may be an attribute's value: text, numbers and truth. A [`crate::Secret`] may not.
 ///
@@ -17,21 +21,97 @@ pub trait AttrValue {
     fn write(&self, out: &mut AttrWriter<'_>);
 }
 
-/// Takes the text of one value.
+/// How far a span's attributes are written.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Written {
+    pub(crate) bytes: u16,
+    lines: u16,
+}
+
+/// Writes one line: `key=value\n`. Bytes gather in a word, and whole words are stored: reading
+/// them back word by word right after is then as fast as it can be.
 #[doc(hidden)]
 pub struct AttrWriter<'a> {
-    text: &'a mut AttrText,
+    words: &'a [AtomicU64; ATTR_WORDS],
+    len: usize,
+    /// The bytes behind the last whole word.
+    word: u64,
     fits: bool,
 }
 
-impl AttrWriter<'_> {
+/// Appends a line behind what is `written`, or nothing and `false` if it does not fit.
+#[inline]
+pub(crate) fn append(
+    words: &[AtomicU64; ATTR_WORDS],
+    written: &mut Written,
+    key: &str,
+    value: &(impl AttrValue + ?Sized),
+) -> bool {
+    let mut writer = AttrWriter::after(words, usize::from(written.bytes));
+    writer.bytes(key.as_bytes());
+    writer.byte(b'=');
+    let value_at = writer.len;
+    value.write(&mut writer);
+    writer.fits &= writer.len - value_at <= VALUE_BYTES_MAX;
+    writer.byte(b'\n');
+    let fits = writer.fits && usize::from(written.lines) < ATTRS_MAX;
+    if fits {
+        writer.store_rest();
+        *written = Written { bytes: writer.len as u16, lines: written.lines + 1 };
+    }
+    fits
+}
+
+impl<'a> AttrWriter<'a> {
     #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.fits &= self.text.push(bytes);
+    fn after(words: &'a [AtomicU64; ATTR_WORDS], len: usize) -> Self {
+        let kept = (1 << (len % 8 * 8)) - 1;
+        let word = words.get(len / 8).map_or(0, |word| word.load(Relaxed)) & kept;
+        Self { words, len, word, fits: true }
+    }
+
+    /// Appends the `count` low bytes of `bytes`, 1 to 8; the others are 0.
+    #[inline]
+    fn put(&mut self, bytes: u64, count: usize) {
+        let used = self.len % 8;
+        if self.len + count > LABELS_BYTES_MAX {
+            self.fits = false;
+            return;
+        }
+        self.word |= bytes << (used * 8);
+        if used + count >= 8 {
+            self.words[self.len / 8 % ATTR_WORDS].store(self.word, Relaxed);
+            self.word = if used == 0 { 0 } else { bytes >> (64 - used * 8) };
+        }
+        self.len += count;
     }
 
     #[inline]
-    fn escaped(&mut self, text: &str) {
+    fn store_rest(&self) {
+        if let Some(word) = self.words.get(self.len / 8) {
+            word.store(self.word, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.put(u64::from(byte), 1);
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (chunks, rest) = bytes.as_chunks::<8>();
+        for chunk in chunks {
+            self.put(u64::from_ne_bytes(*chunk).to_le(), 8);
+        }
+        if !rest.is_empty() {
+            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.put(word, rest.len());
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, text: &str) {
         if !text.as_bytes().contains(&b'\n') {
             return self.bytes(text.as_bytes());
         }
@@ -43,43 +123,38 @@ impl AttrWriter<'_> {
         }
     }
 
-    fn decimal(&mut self, negative: bool, mut value: u64) {
-        let mut digits = [0; 20];
-        let mut first = digits.len();
-        loop {
-            first -= 1;
-            digits[first] = b'0' + (value % 10) as u8;
+    /// The digits of a number, without zeros in front but the last eight of a longer one.
+    #[inline]
+    fn decimal(&mut self, value: u64) {
+        const EIGHT_DIGITS: u64 = 100_000_000;
+        if value >= EIGHT_DIGITS {
+            self.long_decimal(value / EIGHT_DIGITS);
+            return self.digits(value % EIGHT_DIGITS, 8);
+        }
+        self.digits(value, 1);
+    }
+
+    #[inline(never)]
+    fn long_decimal(&mut self, value: u64) {
+        self.decimal(value);
+    }
+
+    /// At least `least` digits of a number below 10^8.
+    #[inline]
+    fn digits(&mut self, mut value: u64, least: usize) {
+        let (mut word, mut count) = (0, 0);
+        while value > 0 || count < least {
+            word = word << 8 | (u64::from(b'0') + value % 10);
             value /= 10;
-            if value == 0 {
-                break;
-            }
+            count += 1;
         }
-        if negative {
-            self.bytes(b"-");
-        }
-        self.bytes(&digits[first..]);
+        self.put(word, count);
     }
 }
 
-/// Appends the line `key=value\n`, or nothing and `false` if it does not fit.
-#[inline]
-pub(crate) fn append(text: &mut AttrText, key: &str, value: &(impl AttrValue + ?Sized)) -> bool {
-    let before = text.len();
-    let mut writer = AttrWriter { text, fits: true };
-    writer.bytes(key.as_bytes());
-    writer.bytes(b"=");
-    value.write(&mut writer);
-    writer.bytes(b"\n");
-    let fits = writer.fits && text.count_line();
-    if !fits {
-        text.truncate(before);
-    }
-    fits
-}
-
-/// Whether a line of this key is there.
-pub(crate) fn has(text: &AttrText, key: StaticKey) -> bool {
-    lines(text.as_str()).any(|line| line.split_once('=').is_some_and(|(k, _)| k == key.as_str()))
+/// Whether a line of this key is in the text.
+pub(crate) fn has(text: &str, key: &str) -> bool {
+    lines(text).any(|line| line.split_once('=').is_some_and(|(name, _)| name == key))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -107,18 +182,19 @@ pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> &'b [u8] {
 impl AttrValue for str {
     #[inline]
     fn write(&self, out: &mut AttrWriter<'_>) {
-        out.escaped(self);
+        out.text(self);
     }
 }
 
 impl AttrValue for String {
     #[inline]
     fn write(&self, out: &mut AttrWriter<'_>) {
-        out.escaped(self);
+        out.text(self);
     }
 }
 
 impl AttrValue for bool {
+    #[inline]
     fn write(&self, out: &mut AttrWriter<'_>) {
         out.bytes(if *self { b"true" } else { b"false" });
     }
@@ -136,14 +212,17 @@ macro_rules! integers {
         impl AttrValue for $unsigned {
             #[inline]
             fn write(&self, out: &mut AttrWriter<'_>) {
-                out.decimal(false, *self as u64);
+                out.decimal(*self as u64);
             }
         }
 
         impl AttrValue for $signed {
             #[inline]
             fn write(&self, out: &mut AttrWriter<'_>) {
-                out.decimal(*self < 0, self.unsigned_abs() as u64);
+                if *self < 0 {
+                    out.byte(b'-');
+                }
+                out.decimal(self.unsigned_abs() as u64);
             }
         }
     )*};
@@ -160,35 +239,75 @@ integers! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
-    fn text(lines: &[(&str, &dyn AttrValue)]) -> AttrText {
-        let mut text = AttrText::EMPTY;
-        for (key, value) in lines {
-            assert!(append(&mut text, key, *value));
+    struct Lines {
+        words: [AtomicU64; ATTR_WORDS],
+        written: Written,
+    }
+
+    impl Lines {
+        fn new() -> Self {
+            let words = [const { AtomicU64::new(u64::MAX) }; ATTR_WORDS];
+            Self { words, written: Written::default() }
         }
-        text
+
+        fn append(&mut self, key: &str, value: &(impl AttrValue + ?Sized)) -> bool {
+            append(&self.words, &mut self.written, key, value)
+        }
+
+        fn text(&self) -> AttrText {
+            AttrText::from_words(self.written.bytes, |at| self.words[at].load(Relaxed))
+        }
     }
 
     #[test]
     fn values_are_written_as_one_line_each() {
-        let text = text(&[
-            ("s", &"a\nb"),
-            ("min", &i64::MIN),
-            ("max", &u64::MAX),
-            ("zero", &0u8),
-            ("yes", &true),
-        ]);
+        let mut lines = Lines::new();
+        assert!(lines.append("s", "a\nb"));
+        assert!(lines.append("min", &i64::MIN));
+        assert!(lines.append("max", &u64::MAX));
+        assert!(lines.append("zero", &0u8));
+        assert!(lines.append("yes", &true));
         let expected =
             "s=a\\nb\nmin=-9223372036854775808\nmax=18446744073709551615\nzero=0\nyes=true\n";
-        assert_eq!(text.as_str(), expected);
+        assert_eq!(lines.text().as_str(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_fit_are_there_and_others_leave_nothing(
+            values in prop::collection::vec(
+                prop_oneof!["[a-zäß]{0,40}", any::<u64>().prop_map(|n| n.to_string())],
+                0..9,
+            )
+        ) {
+            let mut lines = Lines::new();
+            let mut expected = String::new();
+            for (at, value) in values.iter().enumerate() {
+                let line = alloc::format!("k{at}={value}\n");
+                let fits = expected.len() + line.len() <= LABELS_BYTES_MAX;
+                let number = value.parse::<u64>().ok().filter(|n| n.to_string() == *value);
+                let key = alloc::format!("k{at}");
+                let appended = match number {
+                    Some(number) => lines.append(&key, &number),
+                    None => lines.append(&key, value),
+                };
+                prop_assert_eq!(appended, fits);
+                expected.push_str(if fits { &line } else { "" });
+                let text = lines.text();
+                prop_assert_eq!(text.as_str(), &*expected);
+            }
+        }
     }
 
     #[test]
-    fn a_line_that_does_not_fit_leaves_nothing_behind() {
-        let mut text = text(&[("a", &"x".repeat(180))]);
-        assert!(!append(&mut text, "b", "0123456789"));
-        assert!(append(&mut text, "b", "012345"));
-        assert_eq!(text.len(), 192);
+    fn a_value_that_is_too_long_is_left_out() {
+        let mut lines = Lines::new();
+        assert!(!lines.append("a", &*"x".repeat(VALUE_BYTES_MAX + 1)));
+        assert!(lines.append("a", &*"x".repeat(VALUE_BYTES_MAX)));
     }
 
     #[test]
@@ -200,12 +319,9 @@ mod tests {
 
     #[test]
     fn a_span_has_no_seventeenth_attribute() {
-        let mut text = AttrText::EMPTY;
-        for at in 0..ATTRS_MAX {
-            assert!(append(&mut text, &alloc::format!("k{at}"), &at));
-        }
-        let before = text.len();
-        assert!(!append(&mut text, "more", &1));
-        assert_eq!(text.len(), before);
+        let mut lines = Lines::new();
+        let keys: Vec<_> = (0..ATTRS_MAX).map(|at| alloc::format!("k{at}")).collect();
+        assert!(keys.iter().all(|key| lines.append(key, &1)));
+        assert!(!lines.append("more", &1));
     }
 }

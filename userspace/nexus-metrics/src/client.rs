@@ -3,14 +3,15 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use nexus_bounded::Mono;
 use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
 
-use crate::attrs::{self, AttrValue};
+use crate::attrs::AttrValue;
 use crate::bounds::Bounds;
 use crate::cells::Pages;
 use crate::gauges::Gauges;
 use crate::handles::{Counter, Gauge, Handle, Histogram};
-use crate::lane::{Lane, LaneLease, Lanes};
+use crate::lane::{Lane, LaneLease, Lanes, Open};
 use crate::loss::Losses;
-use crate::record::{AttrText, Record};
+use crate::names::StaticKey;
+use crate::record::Head;
 use crate::registry::{Place, Refused, Registry, Request, Series};
 use crate::span::SpanContext;
 use crate::span_names::SpanNames;
@@ -39,13 +40,13 @@ pub struct Client {
 
 /// A span begun by [`Client::begin_span`]; it goes on until [`Client::end_span`].
 #[must_use = "a span that is never ended is closed as abandoned"]
-pub struct OpenSpan(Record);
+pub struct OpenSpan(Open);
 
 impl OpenSpan {
     /// This span as a parent of others.
     #[must_use]
     pub const fn context(&self) -> SpanContext {
-        SpanContext::local(self.0.span, self.0.trace)
+        self.0.context()
     }
 }
 
@@ -147,40 +148,40 @@ impl Client {
     ) -> Option<OpenSpan> {
         let span = self.next_local();
         let begun = self.span_names.intern(name.as_str()).and_then(|name| {
-            let mut record = Record {
-                name,
-                trace: parent.map_or(span, SpanContext::trace),
-                span,
-                parent: parent.map_or(0, SpanContext::span),
-                start: now.0,
-                end: 0,
-                status: SpanStatus::Ok,
-                slot: 0,
-                attrs: AttrText::EMPTY,
-                start_attrs: 0,
-            };
-            let begun = self.own_lane_turn.with(|()| self.own_lane.begin(&mut record));
-            begun.then_some(OpenSpan(record))
+            let trace = parent.map_or(span, SpanContext::trace);
+            let parent = parent.map_or(0, SpanContext::span);
+            let head = Head { name, trace, span, parent, start: now.0 };
+            self.on_own_lane(|lane| {
+                let mut open = lane.begin(&head)?;
+                lane.publish(&mut open);
+                Some(open)
+            })
         });
         if begun.is_none() {
             self.losses.add(LossReason::SpanRingFull, 1);
         }
-        begun
+        begun.map(OpenSpan)
     }
 
-    /// Adds an attribute to a span of [`Self::begin_span`], for when it ends.
-    pub fn span_attr(&self, span: &mut OpenSpan, key: &str, value: impl AttrValue) {
-        if !attrs::append(&mut span.0.attrs, key, &value) {
+    /// Adds an attribute to a span of [`Self::begin_span`], for when it ends. One that does not
+    /// fit is left out and counted.
+    pub fn span_attr(&self, span: &mut OpenSpan, key: StaticKey, value: impl AttrValue) {
+        if !self.on_own_lane(|lane| {
+            !lane.has_attr(&span.0, key.as_str()) && lane.attr(&mut span.0, key.as_str(), &value)
+        }) {
             self.losses.add(LossReason::TooLarge, 1);
         }
     }
 
     /// Ends a span of [`Self::begin_span`] at `now`.
     pub fn end_span(&self, span: OpenSpan, now: Mono, status: SpanStatus) {
-        let record = Record { end: now.0, status, ..span.0 };
-        if !self.own_lane_turn.with(|()| self.own_lane.end(&record)) {
+        if !self.on_own_lane(|lane| lane.end(&span.0, now.0, status)) {
             self.losses.add(LossReason::SpanRingFull, 1);
         }
+    }
+
+    fn on_own_lane<R>(&self, body: impl FnOnce(&Lane) -> R) -> R {
+        self.own_lane_turn.with(|()| body(&self.own_lane))
     }
 
     /// Notes that something was lost outside of this crate, so that metricsd hears of it.

@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed};
 use core::sync::atomic::{Ordering::Release, fence};
 
-use nexus_wire::LossReason;
+use nexus_wire::{LossReason, SpanStatus};
 
+use crate::attrs::{self, AttrValue, Written};
 use crate::limits::{LANES_MAX, OPEN_SPANS_MAX};
 use crate::loss::Losses;
-use crate::record::{Record, WORDS_MAX};
+use crate::record::{ATTR_WORDS, AttrText, Head, Record, Shape, WORDS_MAX};
 use crate::ring::Ring;
 use crate::span::SpanContext;
 use crate::threads::Lock;
@@ -32,39 +33,73 @@ struct Slot {
     words: [AtomicU64; WORDS_MAX],
 }
 
-/// The word with span and parent; a span is never 0.
-const IDS_WORD: usize = 2;
 /// The word with name and trace.
 const NAMES_WORD: usize = 1;
+/// The word with span and parent; a span is never 0.
+const IDS_WORD: usize = 2;
+const START_WORD: usize = 3;
+
+/// An open span in the hands of whoever will end it.
+#[derive(Debug)]
+pub(crate) struct Open {
+    slot: u8,
+    written: Written,
+    /// Bytes of attributes that were there when it was published.
+    start_attrs: u16,
+    context: SpanContext,
+}
+
+impl Open {
+    #[inline]
+    pub(crate) const fn context(&self) -> SpanContext {
+        self.context
+    }
+
+    fn shape(&self, status: SpanStatus) -> Shape {
+        let (attrs, start_attrs) = (self.written.bytes, self.start_attrs);
+        Shape { attrs, start_attrs, slot: self.slot, status }
+    }
+}
 
 impl Slot {
     const fn new() -> Self {
         Self { sequence: AtomicU64::new(0), words: [const { AtomicU64::new(0) }; WORDS_MAX] }
     }
 
-    fn write(&self, body: impl FnOnce(&Self)) {
+    #[inline]
+    fn begin_write(&self) {
         let sequence = self.sequence.load(Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Relaxed);
+        self.sequence.store(sequence | 1, Relaxed);
         fence(Release);
-        body(self);
-        self.sequence.store(sequence.wrapping_add(2), Release);
+    }
+
+    #[inline]
+    fn end_write(&self) {
+        let sequence = self.sequence.load(Relaxed);
+        self.sequence.store((sequence | 1).wrapping_add(1), Release);
+    }
+
+    fn clear(&self) {
+        self.begin_write();
+        self.words[IDS_WORD].store(0, Relaxed);
+        self.end_write();
     }
 
     /// The open span here; `None` also while it changes.
     fn read(&self) -> Option<Record> {
         let sequence = self.sequence.load(Acquire);
-        let record = Record::from_words(|at| self.word(at));
+        let record = Record::from_words(|at| self.words.get(at).map_or(0, |it| it.load(Relaxed)));
         fence(Acquire);
         let unchanged = self.sequence.load(Relaxed) == sequence && sequence.is_multiple_of(2);
-        (unchanged && record.span != 0).then_some(record)
-    }
-
-    fn word(&self, at: usize) -> u64 {
-        self.words.get(at).map_or(0, |word| word.load(Relaxed))
+        (unchanged && record.head.span != 0).then_some(record)
     }
 
     fn is_open(&self) -> bool {
         self.words[IDS_WORD].load(Relaxed) != 0
+    }
+
+    fn attrs(&self) -> Option<&[AtomicU64; ATTR_WORDS]> {
+        self.words.last_chunk()
     }
 }
 
@@ -78,44 +113,80 @@ impl Lane {
     }
 
     /// The innermost open span. By the owner alone.
+    #[inline]
     pub(crate) fn current(&self) -> Option<SpanContext> {
-        let top = self.open.get(self.depth.load(Relaxed).checked_sub(1)?)?;
+        let top = self.open.get(self.depth.load(Relaxed).wrapping_sub(1))?;
         let (ids, names) = (top.words[IDS_WORD].load(Relaxed), top.words[NAMES_WORD].load(Relaxed));
         Some(SpanContext::local(ids as u32, (names >> 32) as u32))
     }
 
-    /// Puts a span on the stack and notes its slot in it; `false` if the stack is full. By the
-    /// owner alone.
-    pub(crate) fn begin(&self, record: &mut Record) -> bool {
+    /// Puts a span on the stack, where the reader does not see it before [`Self::publish`]. `None`
+    /// if the stack is full. By the owner alone.
+    #[inline]
+    pub(crate) fn begin(&self, head: &Head) -> Option<Open> {
         let depth = self.depth.load(Relaxed);
-        let Some(slot) = self.open.get(depth) else { return false };
-        record.slot = depth as u8;
-        slot.write(|slot| {
-            let mut words = slot.words.iter();
-            record.each_word(|word| {
-                if let Some(place) = words.next() {
-                    place.store(word, Relaxed);
-                }
-            });
-        });
+        let slot = self.open.get(depth)?;
+        slot.begin_write();
+        let [names, ids, start] = head.words();
+        slot.words[NAMES_WORD].store(names, Relaxed);
+        slot.words[IDS_WORD].store(ids, Relaxed);
+        slot.words[START_WORD].store(start, Relaxed);
         self.depth.store(depth + 1, Relaxed);
-        true
+        let context = SpanContext::local(head.span, head.trace);
+        Some(Open { slot: depth as u8, written: Written::default(), start_attrs: 0, context })
     }
 
-    /// Ends a span that [`Self::begin`] took: off the stack, into the ring. `false` if the ring
-    /// is full. By the owner alone.
-    pub(crate) fn end(&self, record: &Record) -> bool {
-        if let Some(slot) = self.open.get(usize::from(record.slot)) {
-            slot.write(|slot| slot.words[IDS_WORD].store(0, Relaxed));
-        }
+    /// Adds an attribute; `false` and nothing if it does not fit. By the owner alone.
+    #[inline]
+    pub(crate) fn attr(
+        &self,
+        open: &mut Open,
+        key: &str,
+        value: &(impl AttrValue + ?Sized),
+    ) -> bool {
+        let attrs = self.slot(open).attrs();
+        attrs.is_some_and(|words| attrs::append(words, &mut open.written, key, value))
+    }
+
+    /// Whether the span has an attribute of this key. By the owner alone.
+    pub(crate) fn has_attr(&self, open: &Open, key: &str) -> bool {
+        let Some(words) = self.slot(open).attrs() else { return false };
+        let word = |at: usize| words.get(at).map_or(0, |word| word.load(Relaxed));
+        attrs::has(AttrText::from_words(open.written.bytes, word).as_str(), key)
+    }
+
+    /// Lets the reader see the span with the attributes it has. By the owner alone.
+    #[inline]
+    pub(crate) fn publish(&self, open: &mut Open) {
+        open.start_attrs = open.written.bytes;
+        let slot = self.slot(open);
+        slot.words[0].store(open.shape(SpanStatus::Ok).word(), Relaxed);
+        slot.end_write();
+    }
+
+    /// Ends a span: off the stack, into the ring. `false` if the ring is full. By the owner alone.
+    #[inline]
+    pub(crate) fn end(&self, open: &Open, end: u64, status: SpanStatus) -> bool {
+        let slot = self.slot(open);
+        // Once the reader can have it from the ring, it must not find it open.
+        slot.begin_write();
+        let kept = self.ring.push(&slot.words, open.shape(status), end);
+        slot.words[IDS_WORD].store(0, Relaxed);
+        slot.end_write();
         self.forget_ended();
-        self.ring.push(record)
+        kept
+    }
+
+    #[inline]
+    fn slot(&self, open: &Open) -> &Slot {
+        &self.open[usize::from(open.slot) % OPEN_SPANS_MAX]
     }
 
     /// Takes ended spans off the top: a span may end before those inside it.
+    #[inline]
     fn forget_ended(&self) {
         let mut depth = self.depth.load(Relaxed);
-        while depth > 0 && !self.open[depth - 1].is_open() {
+        while depth > 0 && !self.open[(depth - 1) % OPEN_SPANS_MAX].is_open() {
             depth -= 1;
         }
         self.depth.store(depth, Relaxed);
@@ -124,10 +195,9 @@ impl Lane {
     /// Drops what is still open; how many that were. By the owner, at its end.
     fn abandon(&self) -> u64 {
         let left = self.open.iter().filter(|slot| slot.is_open());
-        let count = left.map(|slot| slot.write(|slot| slot.words[IDS_WORD].store(0, Relaxed)));
-        let count = count.count() as u64;
+        let count = left.map(Slot::clear).count();
         self.depth.store(0, Relaxed);
-        count
+        count as u64
     }
 
     /// The open spans with their slots. By the reader alone.

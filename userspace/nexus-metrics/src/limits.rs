@@ -24,3 +24,7 @@ pub const RING_WORDS: usize = 4096;
 pub const LANES_MAX: usize = 64;
 /// Attributes of a span.
 pub const ATTRS_MAX: usize = 16;
+/// Bytes of a label's or an attribute's value.
+pub const VALUE_BYTES_MAX: usize = 128;
+/// Bytes of a label's or an attribute's key.
+pub const KEY_BYTES_MAX: usize = 32;

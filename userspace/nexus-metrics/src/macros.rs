@@ -154,7 +154,7 @@ macro_rules! __span {
         const _: () = $crate::distinct(&[$($crate::StaticKey::literal($crate::__key!($key))),*]);
         let mut span = SITE.prepare($parent);
         $(span.with($crate::key!($key), &$value);)*
-        span.open();
+        span.publish();
         span
     }};
 }

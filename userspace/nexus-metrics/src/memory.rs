@@ -177,14 +177,14 @@ fn finished(record: &Record) -> Finished {
     let mut sorted = AttrText::EMPTY;
     let attrs = Fields::parse(attrs::sorted(record.attrs.as_str(), &mut sorted));
     let attrs = attrs.iter().flat_map(|attrs| attrs.iter());
-    let name = global().span_names().get(record.name);
+    let name = global().span_names().get(record.head.name);
     Finished {
         name: name.map(|name| String::from(&*name)).unwrap_or_default(),
-        status: record.status,
-        span: record.span,
-        parent: record.parent,
-        trace: record.trace,
-        duration_ns: record.end.saturating_sub(record.start),
+        status: record.shape.status,
+        span: record.head.span,
+        parent: record.head.parent,
+        trace: record.head.trace,
+        duration_ns: record.end.saturating_sub(record.head.start),
         attrs: attrs.map(|(key, value)| (key.into(), value.into())).collect(),
     }
 }

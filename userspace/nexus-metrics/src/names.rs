@@ -2,6 +2,8 @@
 
 use nexus_wire::{LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+
 /// Name of a metric or of a span, written in the source: a lower-case letter, then lower-case
 /// letters, digits, `_`, `.` and `-`, 48 bytes at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +30,8 @@ impl StaticName {
     }
 }
 
-/// Key of a label or of an attribute, written in the source.
+/// Key of a label or of an attribute, written in the source: 1 to 32 of `a-z`, `0-9`, `_`, `.` and
+/// `-`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct StaticKey(&'static str);
 
@@ -70,6 +73,7 @@ impl StaticLabels {
             let (key, value) = pairs[at];
             check_key(key);
             assert!(is_one_line(value), "a label's value has no control characters");
+            assert!(value.len() <= VALUE_BYTES_MAX, "a label's value has at most 128 bytes");
             assert!(!has_key(pairs, at, key), "a label comes once");
             bytes += key.len() + value.len() + 2;
             at += 1;
@@ -87,7 +91,7 @@ impl StaticLabels {
 
 #[track_caller]
 const fn check_key(text: &str) {
-    assert!(!text.is_empty() && text.len() <= NAME_BYTES_MAX, "a key has 1 to 48 bytes");
+    assert!(!text.is_empty() && text.len() <= KEY_BYTES_MAX, "a key has 1 to 32 bytes");
     assert!(has_key_characters(text), "a key has only a-z, 0-9, `_`, `.` and `-`");
     assert!(!claims_identity(text), "who records is stamped by the system, not said in a key");
 }

@@ -9,7 +9,7 @@ use nexus_wire::{FieldsWriter, Help, Kind, LABELS_BYTES_MAX, MetricName, Unit};
 
 use crate::bounds::Bounds;
 use crate::cells::CellId;
-use crate::limits::{CELLS, CELLS_PER_PAGE, GAUGES, SERIES_MAX};
+use crate::limits::{CELLS, CELLS_PER_PAGE, GAUGES, KEY_BYTES_MAX, SERIES_MAX, VALUE_BYTES_MAX};
 use crate::names::{StaticLabels, StaticName};
 use crate::threads::Lock;
 
@@ -260,7 +260,10 @@ fn canonical<'b>(labels: &[(&str, &str)], out: &'b mut [u8]) -> Result<&'b str, 
     sorted.sort_unstable();
     let mut writer = FieldsWriter::new(out);
     for (key, value) in sorted {
-        let legal = !nexus_wire::is_identity_key(key) && !value.contains(char::is_control);
+        let legal = key.len() <= KEY_BYTES_MAX
+            && value.len() <= VALUE_BYTES_MAX
+            && !nexus_wire::is_identity_key(key)
+            && !value.contains(char::is_control);
         if !legal || !writer.field(key, value) {
             return Err(Refused::Illegal);
         }

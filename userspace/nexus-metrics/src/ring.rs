@@ -1,14 +1,12 @@
 //! A thread's ring of finished spans: words, one writer, one reader, no locks.
 //!
 //! The writer owns `head`, the reader owns `tail`; both only rise. Words between them belong to
-//! the reader, all others to the writer. A record is five words and its attributes:
-//! `len:16 attrs:16 start_attrs:16 slot:8 status:8`, `name:32 trace:32`, `span:32 parent:32`,
-//! `start`, `end`, then the attributes' text, eight bytes a word.
+//! the reader, all others to the writer. What stands there are records, one behind the other.
 
 use core::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use crate::limits::RING_WORDS;
-use crate::record::{Record, WORDS_MAX};
+use crate::record::{Record, Shape, WORDS_MAX};
 
 /// See the module.
 pub(crate) struct Ring {
@@ -16,6 +14,9 @@ pub(crate) struct Ring {
     tail: Line,
     words: [AtomicU64; RING_WORDS],
 }
+
+/// Where a record has its end.
+const END_WORD: u64 = 4;
 
 /// Keeps what two threads write apart in the caches.
 #[repr(align(128))]
@@ -32,20 +33,22 @@ impl Ring {
         }
     }
 
-    /// Appends a record; `false` and nothing if there is no room. By the writer alone.
-    pub(crate) fn push(&self, record: &Record) -> bool {
+    /// Appends the record of a span in its slot, which ended at `end`; `false` and nothing if there
+    /// is no room. By the writer alone.
+    #[inline]
+    pub(crate) fn push(&self, slot: &[AtomicU64; WORDS_MAX], shape: Shape, end: u64) -> bool {
         let head = self.head.0.load(Relaxed);
         let used = head.wrapping_sub(self.tail.0.load(Acquire));
-        let count = record.words();
+        let count = shape.words();
         if used as usize + count > RING_WORDS {
             return false;
         }
-        let mut at = head;
-        record.each_word(|word| {
-            self.word(at).store(word, Relaxed);
-            at = at.wrapping_add(1);
-        });
-        self.head.0.store(at, Release);
+        self.word(head).store(shape.word(), Relaxed);
+        for (at, word) in slot.iter().enumerate().take(count).skip(1) {
+            self.word(head.wrapping_add(at as u64)).store(word.load(Relaxed), Relaxed);
+        }
+        self.word(head.wrapping_add(END_WORD)).store(end, Relaxed);
+        self.head.0.store(head.wrapping_add(count as u64), Release);
         true
     }
 
@@ -61,7 +64,7 @@ impl Ring {
     /// Removes the record that [`Self::peek`] returned. By the reader alone.
     pub(crate) fn pop(&self, record: &Record) {
         let tail = self.tail.0.load(Relaxed);
-        self.tail.0.store(tail.wrapping_add(record.words() as u64), Release);
+        self.tail.0.store(tail.wrapping_add(record.shape.words() as u64), Release);
     }
 
     #[inline]

@@ -3,11 +3,11 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use nexus_wire::{LossReason, SpanStatus};
 
-use crate::attrs::{self, AttrValue};
+use crate::attrs::AttrValue;
 use crate::global;
-use crate::lane::Lane;
+use crate::lane::{Lane, Open};
 use crate::names::{StaticKey, StaticName};
-use crate::record::{AttrText, NameId, Record};
+use crate::record::{Head, NameId};
 use crate::threads;
 
 /// Which span something belongs to: to be handed to another thread, as the parent of its spans.
@@ -60,7 +60,7 @@ impl SpanSite {
         Self { name, id: AtomicU32::new(0) }
     }
 
-    /// A span that begins now, not yet on the stack; [`SpanGuard::open`] puts it there.
+    /// A span that begins now, to be given its attributes and then published.
     #[doc(hidden)]
     #[inline]
     pub fn prepare(&self, parent: Option<SpanContext>) -> SpanGuard {
@@ -91,57 +91,57 @@ impl SpanSite {
 /// [`SpanGuard::context`].
 #[must_use = "a span ends when its guard is dropped; bind it to a name such as `_span`"]
 pub struct SpanGuard {
-    record: Record,
     /// `None`: there was no room for the span, and its loss is counted.
-    lane: Option<&'static Lane>,
+    open: Option<(&'static Lane, Open)>,
+    context: SpanContext,
+    status: SpanStatus,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
 impl SpanGuard {
     #[inline]
     pub(crate) fn prepare(name: Option<NameId>, parent: Option<SpanContext>) -> Self {
-        let lane = name.and_then(|_| threads::on_lane(|lane| lane));
+        let lane = threads::on_lane(|lane| lane);
         let parent = parent.or_else(|| lane.and_then(Lane::current));
         let span = global().next_local();
-        Self {
-            record: Record {
-                name: name.unwrap_or(NameId(0)),
-                trace: parent.map_or(span, SpanContext::trace),
-                span,
-                parent: parent.map_or(0, SpanContext::span),
-                start: threads::local_now(),
-                end: 0,
-                status: SpanStatus::Ok,
-                slot: 0,
-                attrs: AttrText::EMPTY,
-                start_attrs: 0,
-            },
-            lane,
-            stays_on_its_thread: PhantomData,
+        let trace = parent.map_or(span, SpanContext::trace);
+        let open = lane.zip(name).and_then(|(lane, name)| {
+            let parent = parent.map_or(0, SpanContext::span);
+            let start = threads::local_now();
+            Some((lane, lane.begin(&Head { name, trace, span, parent, start })?))
+        });
+        if open.is_none() {
+            global().losses().add(LossReason::SpanRingFull, 1);
         }
+        let context = SpanContext::local(span, trace);
+        Self { open, context, status: SpanStatus::Ok, stays_on_its_thread: PhantomData }
     }
 
     /// Adds an attribute to a span whose keys are known to differ.
     #[doc(hidden)]
     #[inline]
     pub fn with(&mut self, key: StaticKey, value: &(impl AttrValue + ?Sized)) {
-        if !attrs::append(&mut self.record.attrs, key.as_str(), value) {
+        if let Some((lane, open)) = &mut self.open
+            && !lane.attr(open, key.as_str(), value)
+        {
             global().losses().add(LossReason::TooLarge, 1);
         }
     }
 
-    /// Puts a prepared span on the stack of its thread.
+    /// Makes a prepared span known.
     #[doc(hidden)]
     #[inline]
-    pub fn open(&mut self) {
-        self.record.start_attrs = self.record.attrs.len();
-        self.lane = self.lane.filter(|lane| lane.begin(&mut self.record));
+    pub fn publish(&mut self) {
+        if let Some((lane, open)) = &mut self.open {
+            lane.publish(open);
+        }
     }
 
     /// Adds an attribute: `span.attr(key!("code"), 3)`. One that does not fit into the 192 bytes
     /// that a span has, or whose key it has already, is left out and counted.
     pub fn attr(&mut self, key: StaticKey, value: impl AttrValue) {
-        if attrs::has(&self.record.attrs, key) {
+        let has = |(lane, open): &(&Lane, Open)| lane.has_attr(open, key.as_str());
+        if self.open.as_ref().is_some_and(has) {
             global().losses().add(LossReason::TooLarge, 1);
         } else {
             self.with(key, &value);
@@ -150,24 +150,22 @@ impl SpanGuard {
 
     /// The span will end as an error.
     pub const fn fail(&mut self) {
-        self.record.status = SpanStatus::Error;
+        self.status = SpanStatus::Error;
     }
 
     /// This span as a parent of others, on whatever thread.
     #[must_use]
     pub const fn context(&self) -> SpanContext {
-        SpanContext::local(self.record.span, self.record.trace)
+        self.context
     }
 }
 
 impl Drop for SpanGuard {
     #[inline]
     fn drop(&mut self) {
-        if threads::panicking() {
-            self.fail();
-        }
-        self.record.end = threads::local_now();
-        if !self.lane.is_some_and(|lane| lane.end(&self.record)) {
+        let Some((lane, open)) = &self.open else { return };
+        let status = if threads::panicking() { SpanStatus::Error } else { self.status };
+        if !lane.end(open, threads::local_now(), status) {
             global().losses().add(LossReason::SpanRingFull, 1);
         }
     }

@@ -9,7 +9,7 @@ use model::{Fault, Metricsd, Wire};
 use nexus_bounded::{Mono, Nanos};
 use nexus_metrics::{
     Bounds, Client, Counter, Flusher, Gauge, Histogram, LossReason, MetricName, OpenSpan, Pace,
-    SpanName, SpanStatus,
+    SpanName, SpanStatus, key,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl Process {
             }
             Act::End => {
                 if let Some(mut span) = self.open.pop() {
-                    self.client.span_attr(&mut span, "code", 7);
+                    self.client.span_attr(&mut span, key!("code"), 7);
                     self.client.end_span(span, self.now, SpanStatus::Ok);
                 }
             }

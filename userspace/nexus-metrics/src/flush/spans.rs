@@ -71,12 +71,12 @@ impl Spans {
             lane.ring.pop(&record);
         }
         let told = lane.open_spans().all(|(slot, record)| match announced.get_mut(slot) {
-            Some(known) if *known != record.span && frame.is_old(&record) => {
-                let told = with_start(&record, record.start_attrs, client, frame, |start| {
+            Some(known) if *known != record.head.span && frame.is_old(&record) => {
+                let told = with_start(&record, record.shape.start_attrs, client, frame, |start| {
                     draft.item(&Item::Open(start))
                 });
                 if told {
-                    *known = record.span;
+                    *known = record.head.span;
                 }
                 told
             }
@@ -92,7 +92,7 @@ impl Frame {
     }
 
     fn is_old(&self, record: &Record) -> bool {
-        self.now.since(Mono(self.absolute(record.start))) >= self.open_after
+        self.now.since(Mono(self.absolute(record.head.start))) >= self.open_after
     }
 }
 
@@ -105,17 +105,21 @@ fn tell_finished(
     draft: &mut Draft<'_>,
 ) -> bool {
     let end_ns = frame.absolute(record.end);
-    let known = announced.get_mut(usize::from(record.slot)).filter(|known| **known == record.span);
+    let known = announced
+        .get_mut(usize::from(record.shape.slot))
+        .filter(|known| **known == record.head.span);
     let Some(known) = known else {
-        return with_start(record, record.attrs.len(), client, frame, |start| {
-            draft.item(&Item::Span(WholeSpan { start, end_ns, status: record.status }))
+        return with_start(record, record.shape.attrs, client, frame, |start| {
+            draft.item(&Item::Span(WholeSpan { start, end_ns, status: record.shape.status }))
         });
     };
     let mut sorted = AttrText::EMPTY;
-    let later = record.attrs.as_str().get(usize::from(record.start_attrs)..).unwrap_or_default();
+    let later =
+        record.attrs.as_str().get(usize::from(record.shape.start_attrs)..).unwrap_or_default();
     let Some(attrs) = AttrBytes::new(attrs::sorted(later, &mut sorted)) else { return true };
-    let span = SpanId::new(frame.service, record.span);
-    let told = draft.item(&Item::Close(SpanEnd { span, end_ns, status: record.status, attrs }));
+    let span = SpanId::new(frame.service, record.head.span);
+    let told =
+        draft.item(&Item::Close(SpanEnd { span, end_ns, status: record.shape.status, attrs }));
     if told {
         *known = 0;
     }
@@ -131,20 +135,20 @@ fn with_start(
     frame: Frame,
     tell: impl FnOnce(SpanStart<'_>) -> bool,
 ) -> bool {
-    let Some(name) = client.span_names().get(record.name) else { return true };
+    let Some(name) = client.span_names().get(record.head.name) else { return true };
     let Some(name) = NameBytes::new(name.as_bytes()) else { return true };
     let mut sorted = AttrText::EMPTY;
     let lines = record.attrs.as_str().get(..usize::from(attrs)).unwrap_or_default();
     let Some(attrs) = AttrBytes::new(attrs::sorted(lines, &mut sorted)) else { return true };
-    let parent = match record.parent {
+    let parent = match record.head.parent {
         0 => SpanId::NONE,
         parent => SpanId::new(frame.service, parent),
     };
     tell(SpanStart {
-        span: SpanId::new(frame.service, record.span),
-        trace: TraceId::new(frame.service, record.trace),
+        span: SpanId::new(frame.service, record.head.span),
+        trace: TraceId::new(frame.service, record.head.trace),
         parent,
-        start_ns: frame.absolute(record.start),
+        start_ns: frame.absolute(record.head.start),
         name,
         attrs,
     })
