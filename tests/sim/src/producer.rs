@@ -166,6 +166,11 @@ impl Tap {
         Self { link, connected: false, open: 0, items: 0, frames: 0, kept: None }
     }
 
+    /// Sends a frame past the client library, which must not be asked to go on afterwards.
+    pub fn say_again(&mut self, frame: &[u8]) -> bool {
+        self.link.send(frame).is_ok()
+    }
+
     fn has_news(&self) -> bool {
         self.connected && self.link.has_news()
     }

@@ -1,4 +1,6 @@
 //! Proofs of the whole system in the simulated world. Each has a twin that must fail.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod hostile;
+mod outage;
 mod scale;
