@@ -92,10 +92,10 @@ pub(crate) struct Selection {
     #[arg(short, long, value_name = "SERVICE")]
     pub(crate) unit: Option<String>,
     /// Not older: "10 min ago", "-5m", "today", "2026-01-31 12:00", RFC 3339
-    #[arg(short = 'S', long, value_name = "TIME")]
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Not newer
-    #[arg(short = 'U', long, value_name = "TIME")]
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

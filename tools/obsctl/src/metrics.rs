@@ -98,12 +98,14 @@ pub(crate) fn value_text(series: &Series) -> String {
     }
 }
 
-/// Increments (or observations) a second in the last closed short window.
+/// Increments (or observations) a second in the last closed short window; of a series in its first
+/// window there is none yet.
 pub(crate) fn rate(series: &Series, window: f64) -> Option<f64> {
+    let closed = series.short.count > 0 || series.long.count > 0;
     match series.value {
-        Value::Gauge(_) => None,
-        Value::Counter(_) => Some(series.short.sum as f64 / window),
-        Value::Histogram { .. } => Some(f64::from(series.short.count) / window),
+        Value::Counter(_) if closed => Some(series.short.sum as f64 / window),
+        Value::Histogram { .. } if closed => Some(f64::from(series.short.count) / window),
+        Value::Gauge(_) | Value::Counter(_) | Value::Histogram { .. } => None,
     }
 }
 

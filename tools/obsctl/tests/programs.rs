@@ -197,7 +197,9 @@ fn a_command_keeps_its_exit_status_and_needs_no_daemon() {
 #[test]
 fn daemons_that_are_away_are_named() {
     let folder = Folder::new("away");
-    for args in [&["logs"][..], &["metrics"], &["spans"], &["audit"], &["log", "x"], &["count", "x"]] {
+    for args in
+        [&["logs"][..], &["metrics"], &["spans"], &["audit"], &["log", "x"], &["count", "x"]]
+    {
         let output = obsctl(&folder, args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(text(&output.stderr).contains("cannot be reached"), "{}", text(&output.stderr));

@@ -74,7 +74,7 @@ fn run(steps: &[Step]) -> Vec<String> {
     let folders = [support::programs()].into_iter().chain(std::env::split_paths(&search_path));
     let search_path = std::env::join_paths(folders).unwrap();
     let shell = Command::new("bash")
-        .args(["-c", &format!("set -m; exec 2>&1; trap 'kill $(jobs -p)' EXIT\n{script}")])
+        .args(["-c", &format!("exec 2>&1; trap 'kill $(jobs -p)' EXIT\n{script}")])
         .current_dir(&folder.0)
         .env("PATH", search_path)
         .stdin(Stdio::null())
