@@ -1,11 +1,13 @@
 //! logd as people run it: the program, its options, its socket.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nexus_rt::linux::client::Connection;
+use nexus_rt::linux::telemetry::{self, Telemetry};
 
 const STATS: [u8; 4] = [b'L', b'O', 1, 3];
 
@@ -17,14 +19,24 @@ fn said(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A running logd; it is killed with its handle.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// Waits until a daemon in `dir` answers.
-fn connected(dir: &Path, daemon: &mut Child) -> Connection {
+fn connected(dir: &Path, daemon: &mut Daemon) -> Connection {
     let begin = Instant::now();
     loop {
         if let Ok(connection) = Connection::open(dir, "logd") {
             return connection;
         }
-        assert!(daemon.try_wait().unwrap().is_none(), "logd has ended");
+        assert!(daemon.0.try_wait().unwrap().is_none(), "logd has ended");
         assert!(begin.elapsed() < Duration::from_secs(60), "logd does not answer");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -66,17 +78,17 @@ fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
         eprintln!("SKIPPED in part: strace is not there; `cargo xtask setup` installs it");
         Command::new(env!("CARGO_BIN_EXE_logd"))
     };
-    let mut logd = command.arg("--run-dir").arg(dir.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let said_to = dir.path().join("said");
+    command.arg("--run-dir").arg(dir.path()).stderr(File::create(&said_to).unwrap());
+    let mut logd = Daemon(command.spawn().unwrap());
     let mut connection = connected(dir.path(), &mut logd);
     let mut reply = [0; 64];
     let len = connection.call(&STATS, &mut reply).unwrap();
     assert_eq!((len, &reply[..5]), (37, [b'L', b'O', 1, 0x83, 0].as_slice()));
 
-    let pid = logd.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    let ended = logd.wait_with_output().unwrap();
-    assert!(ended.status.success());
-    assert!(said(&ended.stderr).contains("logd: ready\n"), "{}", said(&ended.stderr));
+    stop(&mut logd);
+    let said = std::fs::read_to_string(said_to).unwrap();
+    assert!(said.contains("logd: ready\n"), "{said}");
     assert!(!dir.path().join("logd.sock").exists());
     if strace {
         let calls = std::fs::read_to_string(&trace).unwrap();
@@ -84,4 +96,64 @@ fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
         assert!(!made.is_empty());
         assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
     }
+}
+
+/// What the journal holds, as bytes of its records.
+fn journal(dir: &Path) -> String {
+    let mut connection = Connection::open(dir, "logd").unwrap();
+    let query = [b"LO\x01\x02".as_slice(), &0_u64.to_le_bytes(), &16_u16.to_le_bytes()].concat();
+    let mut reply = [0; 4096];
+    let len = connection.call(&query, &mut reply).unwrap();
+    said(&reply[..len])
+}
+
+fn stop(logd: &mut Daemon) {
+    let pid = logd.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(logd.0.wait().unwrap().success());
+}
+
+#[test]
+fn what_a_program_logs_arrives_whether_logd_is_there_or_not() {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let dir = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut logd = Command::new(env!("CARGO_BIN_EXE_logd"));
+        Daemon(logd.arg("--run-dir").arg(dir.path()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let until_flushed = |telemetry: &Telemetry, said: &str| {
+        let begin = Instant::now();
+        while !journal(dir.path()).contains(said) {
+            telemetry.flush(PATIENCE);
+            assert!(begin.elapsed() < Duration::from_secs(60), "{said} never arrives");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+
+    let telemetry = telemetry::install(dir.path()).unwrap();
+    nexus_log::info!("test", "while nobody listens"; answer = 42);
+    let mut logd = start();
+    connected(dir.path(), &mut logd);
+    until_flushed(&telemetry, "while nobody listens");
+    assert!(journal(dir.path()).contains("answer=42\n"));
+
+    stop(&mut logd);
+    nexus_log::warn!("test", "between two lives");
+    let mut logd = start();
+    connected(dir.path(), &mut logd);
+    until_flushed(&telemetry, "between two lives");
+
+    // Within a span, and by a panic that nobody has caught yet.
+    let panicking = std::thread::spawn(|| {
+        let _span = nexus_metrics::span!("doomed");
+        panic!("a planted panic");
+    });
+    assert!(panicking.join().is_err());
+    let records = journal(dir.path());
+    assert!(records.contains("a planted panic") && records.contains("span_id="), "{records}");
+
+    nexus_log::error!("test", "the last word");
+    drop(telemetry);
+    assert!(journal(dir.path()).contains("the last word"));
+    stop(&mut logd);
 }

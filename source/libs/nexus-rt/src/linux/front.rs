@@ -134,7 +134,7 @@ fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failu
     };
     let failed = |why: &dyn fmt::Display| Failure::usage(format_args!("{}: {why}", file.display()));
     let text = fs::read_to_string(&file).map_err(|error| failed(&error))?;
-    Recipe::parse(&text).map_err(|errors| failed(&errors))
+    Recipe::parse(&text).map_err(|errors| Failure::usage(errors.in_file(file.display())))
 }
 
 fn parse(program: &Program, args: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {

@@ -9,32 +9,31 @@
 //! ```
 //!
 //! Recording never waits for this thread, and this thread never waits for a daemon: while one is
-//! away the program goes on, and totals are told when it is back. A panic flushes too. What ends a
+//! away the program goes on, and totals are told when it is back. Log records go at once, by the
+//! thread that logs, if logd takes them. A panic is logged and flushed. What ends a
 //! process without its destructors (`std::process::exit`, a signal) leaves unsaid what was recorded
 //! since the last flush, a second at most.
 //!
 //! A forked child has no such thread and is inert until it calls [`install`] itself; then it tells
 //! what it recorded since, and nothing of its parent's.
 
-use std::io::{self, Read as _, Write as _};
+mod logs;
+mod worker;
+
+use std::io::{self, Write as _};
 use std::mem;
-use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::panic;
 use std::path::PathBuf;
 use std::process;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nexus_bounded::Mono;
-use nexus_metrics::{Client, Flusher, Pace};
-use rustix::event::{PollFd, PollFlags, poll};
+use nexus_metrics::{Flusher, Pace};
 
-use super::clock::monotonic;
-use super::link::Link;
-use super::socket::timespec;
+use super::link::{Link, Watch};
+use worker::Worker;
 
 /// How long a process that ends may wait for a daemon that is there but slow.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -43,7 +42,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 static OWNER: AtomicU32 = AtomicU32::new(0);
 /// What a panic flushes.
 static CURRENT: Mutex<Option<Arc<Shared>>> = Mutex::new(None);
-static HOOKED: AtomicBool = AtomicBool::new(false);
+static HOOKED: Once = Once::new();
 
 /// Keeps the background thread; when it is dropped what was recorded is flushed, for a second at
 /// most, and the thread ends.
@@ -73,6 +72,8 @@ fn begin(run_dir: PathBuf, forked: bool) -> io::Result<Telemetry> {
     let (asks, asked) = UnixStream::pair()?;
     asks.set_nonblocking(true)?;
     asked.set_nonblocking(true)?;
+    let watch = Arc::new(Watch::new()?);
+    watch.add(&asked)?;
     let shared = Arc::new(Shared {
         wishes: Mutex::new(Wishes { asked: 0, over: 0, done: 0, end: None }),
         over: Condvar::new(),
@@ -82,13 +83,15 @@ fn begin(run_dir: PathBuf, forked: bool) -> io::Result<Telemetry> {
     let make = if forked { Flusher::for_forked_child } else { Flusher::new };
     let worker = Worker {
         metrics: make(nexus_metrics::global(), Pace::DEFAULT),
-        metricsd: Link::new(run_dir, "metricsd"),
+        metricsd: Link::watched(run_dir.clone(), "metricsd", Arc::clone(&watch)),
+        logs: logs::install(Link::watched(run_dir, "logd", Arc::clone(&watch))),
         shared: Arc::clone(&shared),
         asked,
+        watch,
     };
     let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(|| worker.run())?;
     *lock(&CURRENT) = Some(Arc::clone(&shared));
-    hook_panics();
+    HOOKED.call_once(|| nexus_log::install_panic_hook(flush_in_panic));
     Ok(Telemetry { shared, thread: Some(thread) })
 }
 
@@ -159,86 +162,31 @@ impl Shared {
         // A full pipe wakes as well.
         drop((&self.asks).write(&[0]));
     }
-}
 
-struct Worker {
-    metrics: Flusher<&'static Client>,
-    metricsd: Link,
-    shared: Arc<Shared>,
-    asked: UnixStream,
-}
-
-impl Worker {
-    fn run(mut self) {
-        // The flush that is under way, by its number.
-        let mut under_way = 0;
-        let mut ending = false;
-        loop {
-            let now = monotonic();
-            let (asked, end) = self.wishes();
-            if asked > under_way || (end.is_some() && !ending) {
-                under_way = asked;
-                ending = end.is_some();
-                self.metrics.request_flush(now);
-            }
-            let next = self.metrics.poll(now, &mut self.metricsd);
-            let settled = self.metrics.is_settled(now);
-            // One that is not there now is not waited for.
-            let is_over = settled || self.metricsd.fd().is_none();
-            if is_over {
-                self.report(under_way, settled);
-            }
-            if end.is_some_and(|end| is_over || Instant::now() >= end) {
-                return;
-            }
-            self.wait(next);
-        }
-    }
-
+    /// Flushes asked for, and when the thread ends at the latest.
     fn wishes(&self) -> (u64, Option<Instant>) {
-        let wishes = lock(&self.shared.wishes);
+        let wishes = lock(&self.wishes);
         (wishes.asked, wishes.end)
     }
 
-    fn report(&self, flush: u64, settled: bool) {
-        let mut wishes = lock(&self.shared.wishes);
-        if settled {
+    /// Says that the flush of this number is over, and whether it went well.
+    fn report(&self, flush: u64, well: bool) {
+        let mut wishes = lock(&self.wishes);
+        if well {
             wishes.done = flush;
         }
         if wishes.over < flush {
             wishes.over = flush;
-            self.shared.over.notify_all();
-        }
-    }
-
-    /// Sleeps until `next`, a reply, a wish, or the end of our patience.
-    fn wait(&self, next: Mono) {
-        let mut left = next.since(monotonic());
-        if let (_, Some(end)) = self.wishes() {
-            let until_end = end.saturating_duration_since(Instant::now());
-            left = left.min(nexus_bounded::Nanos(u64::try_from(until_end.as_nanos()).unwrap_or(0)));
-        }
-        let asked = self.asked.as_fd();
-        let mut ready = [asked, self.metricsd.fd().unwrap_or(asked)]
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        if poll(&mut ready, Some(&timespec(left))).is_ok() {
-            drop((&self.asked).read(&mut [0; 64]));
+            self.over.notify_all();
         }
     }
 }
 
-/// Lets a panic flush what was recorded, after it was reported.
-fn hook_panics() {
-    if HOOKED.swap(true, Ordering::Relaxed) {
-        return;
+/// Brings to the daemons what a thread recorded before it panicked.
+fn flush_in_panic() {
+    // Whoever holds the lock is about to flush, or is the one that panics.
+    let current = CURRENT.try_lock().ok().and_then(|current| current.clone());
+    if let Some(current) = current {
+        current.flush(LAST_PATIENCE);
     }
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        // Whoever holds the lock is about to flush, or is the one that panics.
-        let current = CURRENT.try_lock().ok().and_then(|current| current.clone());
-        if let Some(current) = current {
-            current.flush(LAST_PATIENCE);
-        }
-    }));
 }
