@@ -1,0 +1,86 @@
+//! Tables of the page against the code's lists.
+
+use nexus_wire::logs::{self, ClockAnchor};
+use nexus_wire::{AuditReply, Kind, Level, LogStatus, LossReason, MetricStatus, REASONS};
+use nexus_wire::{SpanStatus, Unit, metrics};
+
+use crate::page::{Page, same};
+
+/// Names and numbers of the code.
+type List = Vec<(String, usize)>;
+
+macro_rules! named {
+    ($list:expr) => {
+        $list.iter().map(|it| (it.name().to_owned(), usize::from(it.raw()))).collect()
+    };
+}
+
+macro_rules! limits {
+    ($($constant:ident = $value:expr,)*) => {
+        vec![$((stringify!($constant).to_owned(), $value)),*]
+    };
+}
+
+fn limits() -> List {
+    limits! {
+        FRAME_BYTES_MAX = nexus_abi::FRAME_BYTES_MAX,
+        REQUEST_HEAD_BYTES = metrics::REQUEST_HEAD_BYTES,
+        REPLY_HEAD_BYTES = metrics::REPLY_HEAD_BYTES,
+        NAME_BYTES_MAX = nexus_wire::NAME_BYTES_MAX,
+        LABELS_BYTES_MAX = nexus_wire::LABELS_BYTES_MAX,
+        HELP_BYTES_MAX = nexus_wire::HELP_BYTES_MAX,
+        BOUNDS_MAX = nexus_wire::BOUNDS_MAX,
+        SCOPE_BYTES_MAX = nexus_wire::SCOPE_BYTES_MAX,
+        MESSAGE_BYTES_MAX = nexus_wire::MESSAGE_BYTES_MAX,
+        FIELDS_BYTES_MAX = nexus_wire::FIELDS_BYTES_MAX,
+        QUERY_REPLY_BYTES_MAX = nexus_wire::QUERY_REPLY_BYTES_MAX,
+        QUERY_RECORDS_MAX = nexus_wire::QUERY_RECORDS_MAX,
+        ROWS_MAX = AuditReply::ROWS_MAX,
+        ROW_BYTES = AuditReply::ROW_BYTES,
+        REPLY_MAX = ClockAnchor::REPLY_MAX,
+        INCARNATION_MAX = nexus_abi::Incarnation::MAX.raw() as usize,
+    }
+}
+
+pub(crate) fn mistakes(page: &Page) -> Vec<String> {
+    let metricsd = metrics::Op::ALL.map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let logd = logs::Op::ALL.map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
+    let lists: [(&str, List); 10] = [
+        ("metricsd operations", metricsd.to_vec()),
+        ("logd operations", logd.to_vec()),
+        ("metricsd statuses", named!(MetricStatus::ALL)),
+        ("logd statuses", named!(LogStatus::ALL)),
+        ("kinds", named!(Kind::ALL)),
+        ("units", named!(Unit::ALL)),
+        ("levels", named!(Level::ALL)),
+        ("span statuses", named!(SpanStatus::ALL)),
+        ("loss reasons", named!(LossReason::ALL)),
+        ("ledger reasons", reasons.to_vec()),
+    ];
+    let mut mistakes: Vec<String> =
+        lists.iter().flat_map(|(table, list)| compare(page, table, list, 1, 0)).collect();
+    mistakes.extend(compare(page, "limits", &limits(), 2, 1));
+    let known = lists.len() + 1;
+    if page.tables.len() != known {
+        mistakes.push(format!("{} tables on the page, {known} known", page.tables.len()));
+    }
+    mistakes
+}
+
+/// Row by row, in order: cell `name` is the name, cell `number` the number.
+fn compare(page: &Page, table: &str, list: &List, name: usize, number: usize) -> Vec<String> {
+    let Some(rows) = page.tables.get(table) else { return vec![format!("no table {table}")] };
+    let mut mistakes = Vec::new();
+    if rows.len() != list.len() {
+        mistakes.push(format!("{table}: {} rows for {} entries", rows.len(), list.len()));
+    }
+    for (row, (in_code, value)) in rows.iter().zip(list) {
+        let agrees = row.get(name).is_some_and(|cell| same(cell, &in_code.replace('_', "")))
+            && row.get(number).and_then(|cell| cell.parse().ok()) == Some(*value);
+        if !agrees {
+            mistakes.push(format!("{table}: {row:?} for {in_code} = {value}"));
+        }
+    }
+    mistakes
+}
