@@ -86,10 +86,12 @@ impl EntryLog {
     pub(crate) fn compact(&mut self, mut moved: impl FnMut(&mut [Entry], u32)) {
         let mut kept = 0;
         for from in 0..self.len {
-            let entry = self.places[from];
-            if entry.live {
-                self.places[kept] = Entry { next: NONE, ..entry };
-                moved(&mut self.places[..=kept], kept as u32);
+            if self.places[from].live {
+                if from != kept {
+                    self.places[kept] = self.places[from];
+                }
+                self.places[kept].next = NONE;
+                moved(&mut self.places, kept as u32);
                 kept += 1;
             }
         }

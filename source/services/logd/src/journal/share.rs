@@ -17,13 +17,16 @@ pub(crate) struct Share {
     /// Of each candidate the id of its oldest record, or of an older one that is gone: keys are
     /// corrected when they come to the top, so that a resource that is not short costs nothing.
     candidates: MinTree,
+    /// Whose record went last, and an id below which no other candidate has one: whoever floods
+    /// loses one record after the other, and need not be compared with all others each time.
+    last: (usize, u64),
 }
 
 impl Share {
     /// Nothing used yet by `seats` seats.
     pub(crate) fn new(guaranteed: u32, seats: usize) -> Self {
         let used = vec![0; seats].into_boxed_slice();
-        Self { guaranteed, used, candidates: MinTree::new(seats) }
+        Self { guaranteed, used, candidates: MinTree::new(seats), last: (0, 0) }
     }
 
     /// Bytes of memory that a share of `seats` seats takes.
@@ -46,6 +49,7 @@ impl Share {
         let is_candidate = self.used[seat] > self.guaranteed(seat);
         if is_candidate && oldest.0 < self.candidates.key(seat) {
             self.candidates.set(seat, oldest.0);
+            self.last.1 = self.last.1.min(oldest.0);
         }
     }
 
@@ -66,8 +70,12 @@ impl Share {
             Some(own) if self.used[asking] + more > self.guaranteed(asking) => own.0,
             _ => MinTree::NEVER,
         };
+        if asking == self.last.0 && own < self.last.1 {
+            return asking;
+        }
         loop {
-            if own < self.candidates.min_of_others(asking) {
+            self.last = (asking, self.candidates.min_of_others(asking));
+            if own < self.last.1 {
                 return asking;
             }
             let first = self.candidates.min();
