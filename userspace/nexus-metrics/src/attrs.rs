@@ -16,9 +16,9 @@ use crate::record::{ATTR_WORDS, AttrText};
     note = "attributes are text, integers and `bool`; format other values yourself, secrets never"
 )]
 pub trait AttrValue {
-    /// Writes the value.
+    /// Writes the value and the end of its line.
     #[doc(hidden)]
-    fn write(&self, out: &mut AttrWriter<'_>);
+    fn write_line(&self, out: &mut AttrWriter<'_>);
 }
 
 /// How far a span's attributes are written.
@@ -48,12 +48,10 @@ pub(crate) fn append(
     value: &(impl AttrValue + ?Sized),
 ) -> bool {
     let mut writer = AttrWriter::after(words, usize::from(written.bytes));
-    writer.bytes(key.as_bytes());
-    writer.byte(b'=');
+    writer.bytes_and(key.as_bytes(), b'=');
     let value_at = writer.len;
-    value.write(&mut writer);
-    writer.fits &= writer.len - value_at <= VALUE_BYTES_MAX;
-    writer.byte(b'\n');
+    value.write_line(&mut writer);
+    writer.fits &= writer.len - value_at <= VALUE_BYTES_MAX + 1;
     let fits = writer.fits && usize::from(written.lines) < ATTRS_MAX;
     if fits {
         writer.store_rest();
@@ -93,63 +91,73 @@ impl<'a> AttrWriter<'a> {
         }
     }
 
+    /// Appends bytes and one more.
     #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.put(u64::from(byte), 1);
-    }
-
-    #[inline]
-    fn bytes(&mut self, bytes: &[u8]) {
+    fn bytes_and(&mut self, bytes: &[u8], last: u8) {
         let (chunks, rest) = bytes.as_chunks::<8>();
         for chunk in chunks {
             self.put(u64::from_ne_bytes(*chunk).to_le(), 8);
         }
-        if !rest.is_empty() {
-            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-            self.put(word, rest.len());
-        }
+        let last = u64::from(last);
+        let word = rest.iter().rev().fold(last, |word, byte| word << 8 | u64::from(*byte));
+        self.put(word, rest.len() + 1);
     }
 
     #[inline]
-    fn text(&mut self, text: &str) {
-        if !text.as_bytes().contains(&b'\n') {
-            return self.bytes(text.as_bytes());
+    fn text_line(&mut self, text: &str) {
+        if text.as_bytes().contains(&b'\n') {
+            return self.escaped_line(text);
         }
-        for (at, line) in text.split('\n').enumerate() {
-            if at > 0 {
-                self.bytes(b"\\n");
+        self.bytes_and(text.as_bytes(), b'\n');
+    }
+
+    #[cold]
+    fn escaped_line(&mut self, text: &str) {
+        for byte in text.bytes() {
+            if byte == b'\n' {
+                self.put(u64::from(b'\\') | u64::from(b'n') << 8, 2);
+            } else {
+                self.put(u64::from(byte), 1);
             }
-            self.bytes(line.as_bytes());
         }
+        self.put(u64::from(b'\n'), 1);
     }
 
-    /// The digits of a number, without zeros in front but the last eight of a longer one.
     #[inline]
-    fn decimal(&mut self, value: u64) {
-        const EIGHT_DIGITS: u64 = 100_000_000;
-        if value >= EIGHT_DIGITS {
-            self.long_decimal(value / EIGHT_DIGITS);
-            return self.digits(value % EIGHT_DIGITS, 8);
+    fn decimal_line(&mut self, value: u64) {
+        if value < TEN_MILLION {
+            let (word, count) = digits(value, 1);
+            return self.put(word | u64::from(b'\n') << (count * 8), count + 1);
         }
-        self.digits(value, 1);
+        self.long_decimal(value / TEN_MILLION);
+        let (word, count) = digits(value % TEN_MILLION, 7);
+        self.put(word | u64::from(b'\n') << (count * 8), count + 1);
     }
 
-    #[inline(never)]
+    #[cold]
     fn long_decimal(&mut self, value: u64) {
-        self.decimal(value);
-    }
-
-    /// At least `least` digits of a number below 10^8.
-    #[inline]
-    fn digits(&mut self, mut value: u64, least: usize) {
-        let (mut word, mut count) = (0, 0);
-        while value > 0 || count < least {
-            word = word << 8 | (u64::from(b'0') + value % 10);
-            value /= 10;
-            count += 1;
+        if value >= TEN_MILLION {
+            self.long_decimal(value / TEN_MILLION);
         }
+        let least = if value >= TEN_MILLION { 7 } else { 1 };
+        let (word, count) = digits(value % TEN_MILLION, least);
         self.put(word, count);
     }
+}
+
+/// Seven digits and a newline fill a word.
+const TEN_MILLION: u64 = 10_000_000;
+
+/// At least `least` digits of a number below ten million, and how many they are.
+#[inline]
+fn digits(mut value: u64, least: usize) -> (u64, usize) {
+    let (mut word, mut count) = (0, 0);
+    while value > 0 || count < least {
+        word = word << 8 | (u64::from(b'0') + value % 10);
+        value /= 10;
+        count += 1;
+    }
+    (word, count)
 }
 
 /// Whether a line of this key is in the text.
@@ -181,29 +189,29 @@ pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> &'b [u8] {
 
 impl AttrValue for str {
     #[inline]
-    fn write(&self, out: &mut AttrWriter<'_>) {
-        out.text(self);
+    fn write_line(&self, out: &mut AttrWriter<'_>) {
+        out.text_line(self);
     }
 }
 
 impl AttrValue for String {
     #[inline]
-    fn write(&self, out: &mut AttrWriter<'_>) {
-        out.text(self);
+    fn write_line(&self, out: &mut AttrWriter<'_>) {
+        out.text_line(self);
     }
 }
 
 impl AttrValue for bool {
     #[inline]
-    fn write(&self, out: &mut AttrWriter<'_>) {
-        out.bytes(if *self { b"true" } else { b"false" });
+    fn write_line(&self, out: &mut AttrWriter<'_>) {
+        out.text_line(if *self { "true" } else { "false" });
     }
 }
 
 impl<T: AttrValue + ?Sized> AttrValue for &T {
     #[inline]
-    fn write(&self, out: &mut AttrWriter<'_>) {
-        (**self).write(out);
+    fn write_line(&self, out: &mut AttrWriter<'_>) {
+        (**self).write_line(out);
     }
 }
 
@@ -211,18 +219,18 @@ macro_rules! integers {
     ($($unsigned:ty, $signed:ty;)*) => {$(
         impl AttrValue for $unsigned {
             #[inline]
-            fn write(&self, out: &mut AttrWriter<'_>) {
-                out.decimal(*self as u64);
+            fn write_line(&self, out: &mut AttrWriter<'_>) {
+                out.decimal_line(*self as u64);
             }
         }
 
         impl AttrValue for $signed {
             #[inline]
-            fn write(&self, out: &mut AttrWriter<'_>) {
+            fn write_line(&self, out: &mut AttrWriter<'_>) {
                 if *self < 0 {
-                    out.byte(b'-');
+                    out.put(u64::from(b'-'), 1);
                 }
-                out.decimal(self.unsigned_abs() as u64);
+                out.decimal_line(self.unsigned_abs() as u64);
             }
         }
     )*};

@@ -69,7 +69,7 @@ impl Bounds {
     }
 
     /// The bucket of `value`: the first whose bound is not below it, or the one above all.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bucket(&self, value: u64) -> usize {
         match self.0 {
             Layout::PowersOfTwo { first, count } => {
@@ -77,7 +77,9 @@ impl Bounds {
                 exponent.saturating_sub(first).min(count) as usize
             }
             // Counting instead of searching: no branch to mispredict among so few.
-            Layout::Listed(bounds) => bounds.iter().map(|bound| usize::from(value > *bound)).sum(),
+            Layout::Listed(bounds) => bounds
+                .iter()
+                .fold(0, |below, bound| usize::from(value > *bound).wrapping_add(below)),
         }
     }
 }

@@ -52,7 +52,7 @@ impl<H: Handle, const K: usize> Family<H, K> {
     pub fn with(&self, values: [&str; K]) -> H {
         let start = hash(&values);
         for probe in 0..FAMILY_SLOTS {
-            let slot = &self.slots[(start + probe) % FAMILY_SLOTS];
+            let slot = &self.slots[start.wrapping_add(probe) % FAMILY_SLOTS];
             let Some(slot) = slot.get().or_else(|| self.fill(slot, &values)) else { break };
             if slot.values.iter().zip(values).all(|(known, value)| **known == *value) {
                 return slot.handle;
@@ -89,10 +89,14 @@ impl<H: Handle, const K: usize> Family<H, K> {
 }
 
 /// Spreads label sets over slots; nothing but speed depends on it.
+#[inline]
 fn hash(values: &[&str]) -> usize {
-    let bytes = values.iter().flat_map(|value| value.bytes().chain([0]));
-    let mixed = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = values.iter().fold(0, |hash, value| {
+        let (chunks, rest) = value.as_bytes().as_chunks::<8>();
+        let words = chunks.iter().map(|chunk| u64::from_ne_bytes(*chunk));
+        let rest = rest.iter().fold(value.len() as u64, |word, byte| word << 8 | u64::from(*byte));
+        mix(words.fold(hash, mix), rest)
     });
     (mixed >> 32) as usize
 }
