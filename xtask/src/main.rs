@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod counts;
 mod demo;
 mod setup;
@@ -28,6 +29,8 @@ enum Command {
     Setup(setup::Args),
     /// Run every check and test; the last line is `N passed, N failed`.
     Test(test::Args),
+    /// Print the figures that docs/benchmarks.md explains.
+    Bench(bench::Args),
     /// Build and run the demo: both daemons and a producer on this machine.
     Demo(demo::Args),
     /// Check the laws of the tree.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),

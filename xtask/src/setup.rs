@@ -55,7 +55,7 @@ pub(crate) const FOR_TESTS: &[Need] = &[
 ];
 
 /// What benchmarks cannot do without.
-const FOR_BENCHMARKS: &[Need] = &[Need {
+pub(crate) const FOR_BENCHMARKS: &[Need] = &[Need {
     name: "valgrind",
     probe: &["valgrind", "--version"],
     why: "counting instructions in benchmarks",

@@ -17,10 +17,10 @@ const WIDE: [(&str, &str); 11] = [
     ("metrics_per_sender", "8192"),
     ("registrations", "8192"),
     ("text_bytes", "\"8 MiB\""),
-    ("events_per_s", "2000000000"),
-    ("events_burst", "2000000000"),
-    ("bytes_per_s", "\"2 GiB\""),
-    ("bytes_burst", "\"2 GiB\""),
+    ("events_per_s", "10000000"),
+    ("events_burst", "10000000"),
+    ("bytes_per_s", "\"1 GiB\""),
+    ("bytes_burst", "\"1 GiB\""),
     ("connections", "512"),
 ];
 

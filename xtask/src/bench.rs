@@ -1,0 +1,187 @@
+//! `cargo xtask bench`: prints the figures that `docs/benchmarks.md` explains.
+//!
+//! Instructions are counted by callgrind: the same program runs with two counts, and the difference
+//! of the totals, divided by that of the counts, is the cost of one. So start and end of a program
+//! do not count, and the figures do not depend on what else the machine does. What must be timed is
+//! timed as a ratio within one run. Targets are beside the figures; the exit status is 1 when one
+//! is missed.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{setup, shell};
+
+/// Arguments of `bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only what counts instructions and bytes: figures that repeat to the digit
+    #[arg(long)]
+    exact: bool,
+}
+
+/// A figure in instructions.
+struct Cost {
+    what: &'static str,
+    program: Program,
+    /// Arguments before the count.
+    case: &'static str,
+    /// Arguments behind the count.
+    rest: &'static [&'static str],
+    counts: [u64; 2],
+    target: Option<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Program {
+    Logd,
+    Metricsd,
+}
+
+const FEW: [u64; 2] = [20_000, 60_000];
+const BATCHES: [u64; 2] = [2_000, 6_000];
+
+const fn frame(what: &'static str, case: &'static str, rest: &'static [&'static str]) -> Cost {
+    Cost { what, program: Program::Metricsd, case, rest, counts: FEW, target: Some(500.0) }
+}
+
+const COSTS: [Cost; 9] = [
+    frame("counter frame by name, 1 series", "name", &["1"]),
+    frame("counter frame by name, 64 series", "name", &["64"]),
+    frame("counter frame by name, 4096 series", "name", &["4096"]),
+    Cost { target: Some(400.0), ..frame("update by SeriesId, 64 series", "id", &["64"]) },
+    Cost { target: Some(400.0), ..frame("update by SeriesId, 4096 series", "id", &["4096"]) },
+    Cost { target: None, counts: BATCHES, ..frame("BATCH of 32 counters", "batch", &["64"]) },
+    Cost { target: None, counts: BATCHES, ..frame("BATCH of 64 counters", "batch64", &["64"]) },
+    Cost {
+        what: "APPEND, 4 fields",
+        program: Program::Logd,
+        case: "four",
+        rest: &[],
+        counts: FEW,
+        target: Some(1000.0),
+    },
+    Cost {
+        what: "APPEND, 8 fields and 150 bytes of message",
+        program: Program::Logd,
+        case: "eight",
+        rest: &[],
+        counts: FEW,
+        target: Some(2000.0),
+    },
+];
+
+/// Instructions that an item of a BATCH may cost.
+const ITEM_TARGET: f64 = 50.0;
+const BATCH_ITEMS: f64 = 32.0;
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    setup::ensure(setup::FOR_BENCHMARKS)?;
+    let build = ["build", "--release", "--quiet", "--example", "cost", "-p"];
+    let examples = [Program::Logd, Program::Metricsd].map(build_example(build));
+    let [logd, metricsd] = examples;
+    let (logd, metricsd) = (logd?, metricsd?);
+    let program = |cost: &Cost| match cost.program {
+        Program::Logd => logd.as_path(),
+        Program::Metricsd => metricsd.as_path(),
+    };
+    let mut missed = 0;
+    println!("instructions (callgrind)");
+    for cost in &COSTS {
+        let figure = cost.measure(program(cost))?;
+        missed += report(cost.what, figure, cost.target);
+    }
+    let item = item_cost(&metricsd)?;
+    missed += report("an item of a BATCH of 32", item, Some(ITEM_TARGET));
+    println!("bytes");
+    shell::succeeds(shell::command(&metricsd.to_string_lossy(), &["memory"])?.arg("0"))?;
+    if !args.exact {
+        missed += timed()?;
+    }
+    println!("{missed} targets missed");
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the example of a service and keeps it under a name of its own: both are called `cost`.
+fn build_example(build: [&'static str; 6]) -> impl Fn(Program) -> Result<std::path::PathBuf> {
+    move |program| {
+        let package = match program {
+            Program::Logd => "logd",
+            Program::Metricsd => "metricsd",
+        };
+        let mut args = build.to_vec();
+        args.push(package);
+        if !shell::succeeds(&mut shell::cargo(&args)?)? {
+            bail!("the example of {package} does not build");
+        }
+        let folder = shell::target_dir()?.join("release/examples");
+        let own = folder.join(format!("cost-{package}"));
+        std::fs::copy(folder.join("cost"), &own).with_context(|| own.display().to_string())?;
+        Ok(own)
+    }
+}
+
+impl Cost {
+    fn measure(&self, program: &Path) -> Result<f64> {
+        let [few, many] = self.counts;
+        let total = |count: u64| instructions(program, self.case, count, self.rest);
+        Ok((total(many)? - total(few)?) / (many - few) as f64)
+    }
+}
+
+/// What each further value adds to a BATCH: of 64 against of 32, less what writing the frames cost.
+fn item_cost(metricsd: &Path) -> Result<f64> {
+    let batch = |case| {
+        Cost { case, counts: BATCHES, target: None, ..frame("", "", &["64"]) }.measure(metricsd)
+    };
+    let served = batch("batch64")? - batch("batch")?;
+    let written = batch("batch64-dry")? - batch("batch-dry")?;
+    Ok((served - written) / BATCH_ITEMS)
+}
+
+/// Instructions of one whole run.
+fn instructions(program: &Path, case: &str, count: u64, rest: &[&str]) -> Result<f64> {
+    let count = count.to_string();
+    let program = program.to_string_lossy();
+    let mut args = vec!["--tool=callgrind", "--callgrind-out-file=/dev/null", &*program, case];
+    args.push(&count);
+    args.extend(rest);
+    let mut command = shell::command("valgrind", &args)?;
+    let output = command.output().context("valgrind cannot be run")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let total = said.lines().find_map(|line| line.split_once("Collected :"));
+    let total = total.and_then(|(_, total)| total.trim().parse().ok());
+    total.with_context(|| format!("callgrind counted nothing:\n{said}"))
+}
+
+/// Prints a figure beside its target; 1 if it misses it.
+fn report(what: &str, figure: f64, target: Option<f64>) -> u32 {
+    let missed = target.is_some_and(|target| figure >= target);
+    let target = target.map_or_else(String::new, |target| {
+        format!("  target < {target}{}", if missed { "  MISSED" } else { "" })
+    });
+    println!("  {what:44} {figure:8.1}{target}");
+    u32::from(missed)
+}
+
+/// What is timed, as ratios within one run.
+fn timed() -> Result<u32> {
+    let mut missed = 0;
+    println!("recording, in ratios to yardsticks of the same run");
+    if !shell::succeeds(&mut shell::cargo(&["bench", "--quiet", "-p", "nexus-metrics"])?)? {
+        missed += 1;
+    }
+    println!("metricsd's processor time, against a receiver that does nothing");
+    let build = ["build", "--release", "--quiet", "-p", "metricsd", "-p", "load"];
+    if !shell::succeeds(&mut shell::cargo(&build)?)? {
+        bail!("metricsd and its load do not build");
+    }
+    let folder = shell::target_dir()?.join("release");
+    let (load, metricsd) = (folder.join("load"), folder.join("metricsd"));
+    let mut run = shell::command(&load.to_string_lossy(), &[&metricsd.to_string_lossy()])?;
+    if !shell::succeeds(&mut run)? {
+        missed += 1;
+    }
+    Ok(missed)
+}
