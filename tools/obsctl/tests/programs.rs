@@ -3,24 +3,11 @@
 mod support;
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Folder, programs};
-
-fn obsctl(folder: &Folder, args: &[&str]) -> Output {
-    Command::new(programs().join("obsctl"))
-        .args(args)
-        .env("NEXUS_RUN_DIR", &folder.0)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use crate::support::{Folder, daemons, obsctl, programs, text};
 
 /// A demo whose temporary folders lie in `folder`.
 fn demo(folder: &Folder, args: &[&str]) -> Child {
@@ -48,40 +35,6 @@ fn processes(folder: &Folder) -> Vec<String> {
     let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines.filter(|line| line.contains(needle)).collect()
-}
-
-/// Two daemons, ended with this value.
-struct Daemons(Vec<Child>);
-
-impl Daemons {
-    fn start(folder: &Folder) -> Self {
-        let mut daemons = Self(Vec::new());
-        for (name, serve) in [("logd", "metricsd"), ("metricsd", "bench")] {
-            let child = Command::new(programs().join(name))
-                .arg("--run-dir")
-                .arg(&folder.0)
-                .args(["--serve", serve])
-                .stdin(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            daemons.0.push(child);
-            let end = Instant::now() + Duration::from_secs(20);
-            while !folder.0.join(format!("{name}.sock")).exists() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        daemons
-    }
-}
-
-impl Drop for Daemons {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
 }
 
 fn assert_demo_is_sound(output: &Output, folder: &Folder) {
@@ -126,7 +79,7 @@ fn a_demo_whose_recipe_is_wrong_says_so_and_leaves_nothing_behind() {
 #[test]
 fn json_is_one_object_a_line() {
     let folder = Folder::new("json");
-    let _daemons = Daemons::start(&folder);
+    let _daemons = daemons(&folder);
     for args in [
         &["log", "a message", "k=v"][..],
         &["count", "n_total", "2", "k=v"],
@@ -157,7 +110,7 @@ fn json_is_one_object_a_line() {
 #[test]
 fn a_cursor_goes_on_where_it_was() {
     let folder = Folder::new("cursor");
-    let _daemons = Daemons::start(&folder);
+    let _daemons = daemons(&folder);
     let log = |message| assert!(obsctl(&folder, &["log", message]).status.success());
     log("before");
     let output = text(&obsctl(&folder, &["logs", "--show-cursor"]).stdout);
@@ -171,7 +124,7 @@ fn a_cursor_goes_on_where_it_was() {
 #[test]
 fn the_newest_records_are_the_last_ones_in_order() {
     let folder = Folder::new("newest");
-    let _daemons = Daemons::start(&folder);
+    let _daemons = daemons(&folder);
     for message in ["one", "two", "three"] {
         obsctl(&folder, &["log", message]);
     }
@@ -212,7 +165,7 @@ fn daemons_that_are_away_are_named() {
 #[test]
 fn bad_words_are_refused_with_what_is_right() {
     let folder = Folder::new("words");
-    let _daemons = Daemons::start(&folder);
+    let _daemons = daemons(&folder);
     for (args, hint) in [
         (&["logs", "--since", "soon"][..], "10 min ago"),
         (&["logs", "-p", "loud"], "error, warn"),

@@ -1,9 +1,13 @@
-//! What the tests of obsctl share: the programs, and folders that go.
+//! What the tests of obsctl share: the programs, folders that go, and a pair of daemons.
+#![expect(dead_code, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The folder with obsctl, logd, metricsd and hostprobe, built if need be.
 pub(crate) fn programs() -> PathBuf {
@@ -34,5 +38,81 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Runs obsctl on the daemons in `folder`.
+pub(crate) fn obsctl(folder: &Folder, args: &[&str]) -> Output {
+    Command::new(programs().join("obsctl"))
+        .args(args)
+        .env("NEXUS_RUN_DIR", &folder.0)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A daemon, killed with this value.
+pub(crate) struct Daemon(Child);
+
+impl Daemon {
+    /// Starts `name` in `folder` and waits for its socket.
+    pub(crate) fn start(folder: &Folder, name: &str, options: &[&str]) -> Self {
+        let socket = folder.0.join(format!("{name}.sock"));
+        drop(std::fs::remove_file(&socket));
+        let child = Command::new(programs().join(name))
+            .arg("--run-dir")
+            .arg(&folder.0)
+            .args(options)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually(&format!("{name} serves"), || socket.exists());
+        Self(child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// logd with a socket for metricsd, and metricsd, which has proven itself.
+pub(crate) fn daemons(folder: &Folder) -> (Daemon, Daemon) {
+    let logd = Daemon::start(folder, "logd", &["--serve", "metricsd"]);
+    let metricsd = Daemon::start(folder, "metricsd", &[]);
+    eventually("metricsd is ready", || status(folder, "export_ready").as_deref() == Some("true"));
+    (logd, metricsd)
+}
+
+/// A value of the daemons' state.
+pub(crate) fn status(folder: &Folder, key: &str) -> Option<String> {
+    let said = text(&obsctl(folder, &["status"]).stdout);
+    let line = said.lines().find_map(|line| line.trim().strip_prefix(&format!("{key} ")));
+    line.map(|value| value.trim().to_owned())
+}
+
+/// Waits until it holds; the test fails if it does not in a long time.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < end, "not in half a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
