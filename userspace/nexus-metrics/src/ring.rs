@@ -44,8 +44,10 @@ impl Ring {
             return false;
         }
         self.word(head).store(shape.word(), Relaxed);
-        for (at, word) in slot.iter().enumerate().take(count).skip(1) {
-            self.word(head.wrapping_add(at as u64)).store(word.load(Relaxed), Relaxed);
+        let mut at = head;
+        for word in slot.get(1..count).unwrap_or_default() {
+            at = at.wrapping_add(1);
+            self.word(at).store(word.load(Relaxed), Relaxed);
         }
         self.word(head.wrapping_add(END_WORD)).store(end, Relaxed);
         self.head.0.store(head.wrapping_add(count as u64), Release);
