@@ -1,4 +1,5 @@
 //! The daemons when logd stops, dies, comes back: nobody waits, and everything adds up.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod support;
 

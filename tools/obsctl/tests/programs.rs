@@ -1,4 +1,5 @@
 //! obsctl as people and scripts run it.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The tutorial runs as written.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod support;
 
