@@ -38,16 +38,18 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
     if args.show_cursor {
         view.screen.line(&format!("-- cursor: {}:{}", cursor.0, cursor.1))?;
     }
-    while args.select.follow {
+    if !args.select.follow {
+        return Ok(Verdict::Fine);
+    }
+    loop {
         std::thread::sleep(FOLLOW_PAUSE);
         cursor = reader.forward_if_there(&search, cursor, &mut view)?;
         view.screen.flush()?;
     }
-    Ok(Verdict::Fine)
 }
 
 /// A place in the journal: boot and record.
-type Cursor = (u32, RecordId);
+pub(crate) type Cursor = (u32, RecordId);
 
 fn parse_cursor(text: &str) -> anyhow::Result<Cursor> {
     let (boot, id) =

@@ -37,7 +37,9 @@ pub(crate) fn run(place: &Place, args: &RunArgs) -> anyhow::Result<Verdict> {
 fn default_name(program: &Path) -> String {
     let name = program.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut name = name.unwrap_or_else(|| "run".to_owned());
-    name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+    while name.len() > NAME_BYTES_MAX {
+        name.pop();
+    }
     name
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use nexus_wire::logs::Search;
-use nexus_wire::{TraceId, WideTraceId};
+use nexus_wire::{RecordId, TraceId, WideTraceId};
 use serde_json::json;
 
 use crate::Verdict;
 use crate::cli::{Output, Place, SpansArgs};
 use crate::clock::{self, Calendar};
 use crate::daemons::{Entry, LiveSpan, Metrics, SteadyJournal};
-use crate::logs::Reader;
+use crate::logs::{Cursor, Reader};
 use crate::names::Names;
 use crate::render::{self, BAD, DIM, GOOD, Screen, WARN};
 
@@ -36,23 +36,17 @@ struct Span {
 
 pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
     let mut reader = Reader::open(place, &args.select)?;
+    let mut view = View::new(place, args.select.output.output)?;
     // The records are metricsd's; whose span it is stands in the field `origin`.
     let unit = args.select.unit.as_deref().map(Names::service);
-    let search = Search { scope: SCOPE, service: None, ..reader.search };
-    let mut view = View::new(place, args.select.output.output)?;
     let wanted = |span: &Span| {
         span.name.starts_with(&args.name) && unit.is_none_or(|unit| span.origin == unit.raw())
     };
-    let mut merger = Merger::default();
-    let mut keep = |page: &crate::daemons::Page| {
-        page.entries.iter().for_each(|entry| merger.add(entry));
-        Ok(())
-    };
-    let mut cursor = reader.forward(&search, (0, nexus_wire::RecordId(0)), &mut keep)?;
-    let mut spans: Vec<_> = merger.take().into_iter().filter(&wanted).collect();
+    let (mut cursor, mut spans) = ended(&mut reader, (0, RecordId(0)))?;
     if !args.select.follow && args.select.until.is_none() {
-        spans.extend(live(place)?.into_iter().filter(&wanted));
+        spans.extend(live(place)?);
     }
+    spans.retain(&wanted);
     spans.sort_by_key(|span| (span.start_ns, span.id));
     let newest = args.select.lines.map_or(spans.len(), |lines| lines as usize);
     let spans = spans.split_off(spans.len().saturating_sub(newest));
@@ -61,21 +55,29 @@ pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
     } else {
         view.list(&spans)?
     }
-    while args.select.follow {
-        std::thread::sleep(FOLLOW_PAUSE);
-        let mut merger = Merger::default();
-        let mut keep = |page: &crate::daemons::Page| {
-            page.entries.iter().for_each(|entry| merger.add(entry));
-            Ok(())
-        };
-        if let Ok(next) = reader.forward(&search, cursor, &mut keep) {
-            cursor = next;
-            let spans: Vec<_> = merger.take().into_iter().filter(&wanted).collect();
-            view.list(&spans)?;
-            view.screen.flush()?;
-        }
+    if !args.select.follow {
+        return Ok(Verdict::Fine);
     }
-    Ok(Verdict::Fine)
+    loop {
+        std::thread::sleep(FOLLOW_PAUSE);
+        // While logd is away there is nothing.
+        let Ok((next, mut spans)) = ended(&mut reader, cursor) else { continue };
+        cursor = next;
+        spans.retain(&wanted);
+        view.list(&spans)?;
+        view.screen.flush()?;
+    }
+}
+
+/// Spans whose ends came behind a cursor, and the cursor behind them.
+fn ended(reader: &mut Reader, cursor: Cursor) -> anyhow::Result<(Cursor, Vec<Span>)> {
+    let search = Search { scope: SCOPE, service: None, ..reader.search };
+    let mut merger = Merger::default();
+    let cursor = reader.forward(&search, cursor, &mut |page| {
+        page.entries.iter().for_each(|entry| merger.add(entry));
+        Ok(())
+    })?;
+    Ok((cursor, merger.take()))
 }
 
 /// Puts the parts of split records together.

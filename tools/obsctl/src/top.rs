@@ -1,7 +1,7 @@
 //! `obsctl top`: what is busiest, again and again.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
 
 /// Shows pictures until `stop`, `length` or a key ends it. `check` is asked before each one.
 pub(crate) fn watch(
-    dir: &PathBuf,
+    dir: &Path,
     names: &Names,
     plain_lines: usize,
     length: Option<Duration>,
@@ -167,7 +167,7 @@ struct Said {
 }
 
 impl Picture {
-    fn take(dir: &PathBuf) -> Self {
+    fn take(dir: &Path) -> Self {
         let both = Both::open(dir);
         let logd = both
             .journal

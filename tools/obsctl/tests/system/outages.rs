@@ -1,7 +1,4 @@
 //! The daemons when logd stops, dies, comes back: nobody waits, and everything adds up.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
-
-mod support;
 
 use rustix::process::Signal;
 

@@ -1,7 +1,4 @@
 //! obsctl as people and scripts run it.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
-
-mod support;
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;

@@ -1,9 +1,8 @@
 //! The tutorial runs as written.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
-
-mod support;
 
 use std::process::{Command, Stdio};
+
+use crate::support;
 
 /// A command and the output that follows it.
 struct Step {
@@ -87,7 +86,7 @@ fn run(steps: &[Step]) -> Vec<String> {
 
 #[test]
 fn the_tutorial_runs_as_written() {
-    let text = include_str!("../../../docs/observability/tutorial.md");
+    let text = include_str!("../../../../docs/observability/tutorial.md");
     let steps = steps(text);
     assert!(steps.len() > 20, "the tutorial has lost its commands");
     let outputs = run(&steps);

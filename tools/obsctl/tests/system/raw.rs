@@ -1,7 +1,4 @@
 //! Frames written by hand, over the sockets: the field's own vectors get the field's own answers.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
-
-mod support;
 
 use nexus_rt::linux::client::Connection;
 
@@ -60,12 +57,12 @@ fn assert_answers(daemon: &str, vectors: &str, at_least: usize) {
 
 #[test]
 fn metricsd_answers_the_vectors_of_the_field() {
-    let vectors = include_str!("../../../source/libs/nexus-wire/tests/vectors/metricsd.jsonl");
+    let vectors = include_str!("../../../../source/libs/nexus-wire/tests/vectors/metricsd.jsonl");
     assert_answers("metricsd", vectors, 30);
 }
 
 #[test]
 fn logd_answers_the_vectors_of_the_field() {
-    let vectors = include_str!("../../../source/libs/nexus-wire/tests/vectors/logd.jsonl");
+    let vectors = include_str!("../../../../source/libs/nexus-wire/tests/vectors/logd.jsonl");
     assert_answers("logd", vectors, 15);
 }

@@ -1,5 +1,4 @@
 //! What the tests of obsctl share: the programs, folders that go, and a pair of daemons.
-#![expect(dead_code, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

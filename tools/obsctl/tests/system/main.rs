@@ -1,0 +1,8 @@
+//! obsctl and the daemons, as people run them.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
+mod outages;
+mod programs;
+mod raw;
+mod support;
+mod tutorial;
