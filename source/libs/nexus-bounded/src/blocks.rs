@@ -139,6 +139,9 @@ impl BlockStore {
     /// Whether the stored string is the bytes of `parts` one after another.
     #[must_use]
     pub fn equals(&self, chain: BlockChain, parts: &[&[u8]]) -> bool {
+        if let [part] = parts {
+            return self.equals_one(chain, part);
+        }
         let mut parts = parts.iter().copied();
         let mut part: &[u8] = &[];
         for mut piece in self.pieces(chain) {
@@ -159,6 +162,23 @@ impl BlockStore {
             }
         }
         part.is_empty() && parts.all(<[u8]>::is_empty)
+    }
+
+    /// As [`Self::equals`] for one part: whole blocks are compared at a known length.
+    #[inline]
+    fn equals_one(&self, chain: BlockChain, part: &[u8]) -> bool {
+        if chain.len() != part.len() {
+            return false;
+        }
+        let (whole, rest) = part.as_chunks::<BLOCK>();
+        let mut block = chain.first;
+        for piece in whole {
+            if self.data[block as usize] != *piece {
+                return false;
+            }
+            block = self.next[block as usize];
+        }
+        rest.is_empty() || self.data[block as usize][..rest.len()] == *rest
     }
 
     /// Copies a stored string to the front of `out`; `None` if `out` is too short.
