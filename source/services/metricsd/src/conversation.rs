@@ -4,9 +4,9 @@ use nexus_abi::FRAME_BYTES_MAX;
 use nexus_port::World;
 use nexus_wire::metrics::{
     Batch, BatchAck, HelloReply, HistogramItem, Item, Lookup, Op, Register, Registered, Resume,
-    bounds_to_bytes,
+    ValueItem, bounds_to_bytes,
 };
-use nexus_wire::{BOUNDS_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, Reason};
+use nexus_wire::{BOUNDS_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, Reason, SeriesId};
 
 use crate::registry::{Bounds, Key, Traits};
 use crate::service::{Asked, Metricsd, Taken, status_of};
@@ -161,14 +161,22 @@ impl Metricsd {
         life.applied_seq = batch.seq;
         life.last_batch = asked.now;
         let catchup = core::mem::take(&mut life.catchup);
-        let mut tally = Tally::default();
-        for value in batch.values() {
-            let taken = match value.series {
-                Some(id) => self.value(asked, session, id, value.value, catchup),
-                None => Err(Reason::NotFound),
-            };
-            self.tally(&mut tally, asked, taken, world);
+        let (mut tally, mut rare) = (Tally::default(), 0);
+        for item in batch.values() {
+            let heard = item
+                .series
+                .and_then(|id| self.sessions.registrations.hear_total(id, session, item.value));
+            if let Some((series, delta)) = heard {
+                if delta > 0 {
+                    self.registry.count(series, delta, catchup);
+                }
+            } else {
+                rare += 1;
+                let taken = self.value(asked, session, &item, catchup);
+                self.tally(&mut tally, asked, taken, world);
+            }
         }
+        tally.accepted += batch.values().len() as u64 - rare;
         let mut items = batch.items().peekable();
         if items.peek().is_some() {
             self.hurry();
@@ -185,7 +193,6 @@ impl Metricsd {
         life.refused_items = life.refused_items.saturating_add(tally.refused);
     }
 
-    #[inline]
     fn tally(
         &mut self,
         tally: &mut Tally,
@@ -203,29 +210,28 @@ impl Metricsd {
         }
     }
 
-    /// A counter's total or a gauge's value.
-    #[inline]
+    /// A gauge's value, a counter's total beyond a cap, or something wrong.
     fn value(
         &mut self,
         asked: &Asked,
         session: u32,
-        id: nexus_wire::SeriesId,
-        value: u64,
+        item: &ValueItem,
         catchup: bool,
     ) -> Result<Taken, Reason> {
+        let id = item.series.ok_or(Reason::NotFound)?;
         let Some(found) = self.sessions.registrations.find_own(id, session) else {
             return Err(self.why_not_own(asked, id));
         };
         let folded = found.folded;
         match found.kind {
             Kind::Counter => {
-                let delta = value.wrapping_sub(found.heard);
-                found.heard = value;
+                let delta = item.value.wrapping_sub(found.heard);
+                found.heard = item.value;
                 if delta > 0 {
                     self.registry.count(found.series, delta, catchup);
                 }
             }
-            Kind::Gauge => self.registry.set(found.series, value.cast_signed(), catchup),
+            Kind::Gauge => self.registry.set(found.series, item.value.cast_signed(), catchup),
             Kind::Histogram => return Err(Reason::Invalid),
         }
         Ok(if folded { Taken::Folded } else { Taken::Accepted })
@@ -233,7 +239,7 @@ impl Metricsd {
 
     /// Whose number it is decides how its use is counted.
     #[cold]
-    fn why_not_own(&self, asked: &Asked, id: nexus_wire::SeriesId) -> Reason {
+    fn why_not_own(&self, asked: &Asked, id: SeriesId) -> Reason {
         let found = self.sessions.registrations.find(id);
         let owner = found.map(|found| self.sessions.at(found.session).owner);
         if owner.is_some_and(|owner| owner != asked.slot) {

@@ -27,4 +27,5 @@ mod status;
 mod updates;
 mod windows;
 
+pub use limits::{counter_series_bytes, memory_budget};
 pub use service::Metricsd;

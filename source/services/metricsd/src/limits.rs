@@ -1,9 +1,15 @@
 //! What of the recipe has to be divided before it is used, and the memory that follows from it.
 
+use alloc::string::String;
+
 use nexus_bounded::BlockStore;
-use nexus_recipe::MetricsdLimits;
+use nexus_gate::Senders;
+use nexus_recipe::{MemoryBudget, MemoryLine, MetricsdLimits, Recipe};
 use nexus_wire::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
+use crate::export::Exporter;
+use crate::registry::Registry;
+use crate::sessions::Sessions;
 use crate::spans::SpanTable;
 
 /// Blocks of text that a series takes at most: its metric's name and help, and its labels.
@@ -15,4 +21,46 @@ pub(crate) const SERIES_BLOCKS_MAX: u32 = (BlockStore::blocks_for(NAME_BYTES_MAX
 pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
     let blocks = limits.text_bytes / BlockStore::bytes(1) as u32;
     blocks - SpanTable::text_blocks(limits)
+}
+
+/// What metricsd takes memory for when it is made; it takes none later. The daemon's own stack and
+/// its port come on top.
+#[must_use]
+pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
+    let limits = &recipe.metricsd;
+    let mut lines = Registry::memory(limits).to_vec();
+    lines.extend(Sessions::memory(limits));
+    lines.push(memory_line(
+        "senders' budgets and ledger",
+        1,
+        Senders::bytes(limits.senders) as u64,
+    ));
+    lines.extend(SpanTable::memory(limits));
+    lines.extend(Exporter::memory(recipe));
+    lines.push(memory_line("rules of the recipe", 1, rules_bytes(recipe)));
+    MemoryBudget { daemon: "metricsd", lines }
+}
+
+/// Bytes that one counter series takes: its row, its places in tables, and its labels; and what
+/// its metric takes once for all series of that name.
+#[must_use]
+pub fn counter_series_bytes(name_bytes: usize, labels_bytes: usize) -> (u64, u64) {
+    let (series, metric) = Registry::row_bytes();
+    let text = |bytes| BlockStore::bytes(BlockStore::blocks_for(bytes) as u32) as u64;
+    (series + text(labels_bytes), metric + text(name_bytes))
+}
+
+pub(crate) const fn memory_line(what: &'static str, count: u32, bytes_each: u64) -> MemoryLine {
+    MemoryLine { what, count: count as u64, bytes_each }
+}
+
+/// Copies of the recipe's lists: texts, their handles, and tables made of them.
+fn rules_bytes(recipe: &Recipe) -> u64 {
+    const HANDLE: usize = 64;
+    let redaction = &recipe.redaction;
+    let texts = [&redaction.deny_keys, &redaction.allow_keys, &redaction.deny_prefixes];
+    let texts = texts.into_iter().flatten().map(String::len);
+    let prefixes = recipe.metricsd.buckets.iter().map(|rule| rule.prefix.len());
+    let senders = recipe.senders.iter().map(|_| 0);
+    texts.chain(prefixes).chain(senders).map(|bytes| (bytes + HANDLE) as u64).sum()
 }

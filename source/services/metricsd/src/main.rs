@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use metricsd::Metricsd;
-use nexus_recipe::MemoryBudget;
 use nexus_rt::linux::front::{self, Program};
 
 const PROGRAM: Program = Program {
@@ -20,6 +18,5 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    let memory = |_: &_| MemoryBudget { daemon: PROGRAM.name, lines: Vec::new() };
-    front::main(&PROGRAM, memory, Metricsd::new)
+    front::main(&PROGRAM, metricsd::memory_budget, metricsd::Metricsd::new)
 }

@@ -27,6 +27,12 @@ impl<T> Rows<T> {
         self.0.get(row as usize)
     }
 
+    /// As [`Self::get`], to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, row: u32) -> Option<&mut T> {
+        self.0.get_mut(row as usize)
+    }
+
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(NONE)
     }
@@ -99,6 +105,11 @@ impl<T> Pool<T> {
     #[inline]
     pub(crate) fn get(&self, row: u32) -> Option<&T> {
         self.rows.get(row)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, row: u32) -> Option<&mut T> {
+        self.rows.get_mut(row)
     }
 
     /// Number of rows, free and taken.

@@ -134,11 +134,20 @@ impl Metricsd {
     #[inline]
     fn answer(&mut self, asked: &Asked, frame: &Frame<'_>, world: &mut impl World) {
         match &frame.request {
-            Request::CounterInc(_)
-            | Request::GaugeSet(_)
-            | Request::HistObserve(_)
-            | Request::Update { .. } => {
-                let taken = self.update(asked, &frame.request);
+            Request::CounterInc(update) => {
+                let taken = self.counter_inc(asked, update);
+                self.conclude(asked, taken, world);
+            }
+            Request::Update { series, value } => {
+                let taken = self.by_id(asked, *series, *value);
+                self.conclude(asked, taken, world);
+            }
+            Request::GaugeSet(update) => {
+                let taken = self.gauge_set(asked, update);
+                self.conclude(asked, taken, world);
+            }
+            Request::HistObserve(update) => {
+                let taken = self.hist_observe(asked, update);
                 self.conclude(asked, taken, world);
             }
             Request::SpanStart(start) => {

@@ -1,6 +1,6 @@
 //! Single updates, by name and by number, and starts and ends of spans.
 
-use nexus_wire::metrics::{Request, SpanEnd, SpanStart};
+use nexus_wire::metrics::{SpanEnd, SpanStart, Update};
 use nexus_wire::{Kind, LABELS_BYTES_MAX, LabelBytes, NameBytes, Reason, SeriesId};
 
 use crate::registry::{Key, Placed, Traits, Wanted};
@@ -8,29 +8,35 @@ use crate::service::{Asked, Metricsd, Taken};
 use crate::sessions::GRACE_OVER;
 
 impl Metricsd {
-    /// # Errors
-    /// Why the update was refused; nothing has changed then.
     #[inline]
-    pub(crate) fn update(&mut self, asked: &Asked, request: &Request<'_>) -> Result<Taken, Reason> {
-        match request {
-            Request::CounterInc(update) => {
-                let placed = self.by_name(asked, Kind::Counter, update.name, update.labels)?;
-                self.registry.count(placed.row, update.value, false);
-                Ok(placed.taken())
-            }
-            Request::GaugeSet(update) => {
-                let placed = self.by_name(asked, Kind::Gauge, update.name, update.labels)?;
-                self.registry.set(placed.row, update.value, false);
-                Ok(placed.taken())
-            }
-            Request::HistObserve(update) => {
-                let placed = self.by_name(asked, Kind::Histogram, update.name, update.labels)?;
-                self.registry.observe(placed.row, update.value);
-                Ok(placed.taken())
-            }
-            Request::Update { series, value } => self.by_id(asked, *series, *value),
-            _ => Err(Reason::Invalid),
-        }
+    pub(crate) fn counter_inc(
+        &mut self,
+        asked: &Asked,
+        update: &Update<'_, u64>,
+    ) -> Result<Taken, Reason> {
+        let placed = self.by_name(asked, Kind::Counter, update.name, update.labels)?;
+        self.registry.count(placed.row, update.value, false);
+        Ok(placed.taken())
+    }
+
+    pub(crate) fn gauge_set(
+        &mut self,
+        asked: &Asked,
+        update: &Update<'_, i64>,
+    ) -> Result<Taken, Reason> {
+        let placed = self.by_name(asked, Kind::Gauge, update.name, update.labels)?;
+        self.registry.set(placed.row, update.value, false);
+        Ok(placed.taken())
+    }
+
+    pub(crate) fn hist_observe(
+        &mut self,
+        asked: &Asked,
+        update: &Update<'_, u64>,
+    ) -> Result<Taken, Reason> {
+        let placed = self.by_name(asked, Kind::Histogram, update.name, update.labels)?;
+        self.registry.observe(placed.row, update.value);
+        Ok(placed.taken())
     }
 
     /// Where updates of a key go; a key that is first seen is looked at first.
@@ -73,8 +79,15 @@ impl Metricsd {
         Ok(placed)
     }
 
-    fn by_id(&mut self, asked: &Asked, id: SeriesId, value: u64) -> Result<Taken, Reason> {
-        let found = *self.sessions.registrations.find(id).ok_or(Reason::NotFound)?;
+    /// An update by number.
+    #[inline]
+    pub(crate) fn by_id(
+        &mut self,
+        asked: &Asked,
+        id: SeriesId,
+        value: u64,
+    ) -> Result<Taken, Reason> {
+        let found = self.sessions.registrations.find(id).ok_or(Reason::NotFound)?;
         let session = self.sessions.at(found.session);
         if session.owner != asked.slot {
             return Err(Reason::Identity);
@@ -82,15 +95,16 @@ impl Metricsd {
         if session.incarnation != asked.sender.incarnation {
             return Err(Reason::NotFound);
         }
+        let (series, folded) = (found.series, found.folded);
         match found.kind {
-            Kind::Counter => self.registry.count(found.series, value, false),
-            Kind::Gauge => self.registry.set(found.series, value.cast_signed(), false),
+            Kind::Counter => self.registry.count(series, value, false),
+            Kind::Gauge => self.registry.set(series, value.cast_signed(), false),
             Kind::Histogram if i64::try_from(value).is_ok() => {
-                self.registry.observe(found.series, value);
+                self.registry.observe(series, value);
             }
             Kind::Histogram => return Err(Reason::Invalid),
         }
-        Ok(if found.folded { Taken::Folded } else { Taken::Accepted })
+        Ok(if folded { Taken::Folded } else { Taken::Accepted })
     }
 
     /// The life that is speaking, made if need be.

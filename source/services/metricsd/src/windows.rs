@@ -60,10 +60,6 @@ impl Clock {
         (self.short_len, Nanos(self.short_len.0 * self.ratio as u64))
     }
 
-    pub(crate) const fn ratio(&self) -> u32 {
-        self.ratio
-    }
-
     /// Whether a whole short window has passed since `earlier`.
     pub(crate) fn window_passed_since(&self, earlier: Mono) -> bool {
         self.now.since(earlier) > self.short_len
@@ -81,7 +77,7 @@ impl Clock {
     }
 }
 
-/// One window of a series.
+/// One window of a series. Of counters the smallest and largest are [`biased`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Window {
     sum: u64,
@@ -153,9 +149,13 @@ impl Windows {
         *count = count.saturating_add(1);
         // The sum of what was added to a u64 that saturates is a u64.
         open.sum = open.sum.wrapping_add(delta);
-        let value = delta.min(i64::MAX.cast_unsigned()).cast_signed();
-        open.min = open.min.min(value);
-        open.max = open.max.max(value);
+        let value = biased(delta);
+        if value < open.min {
+            open.min = value;
+        }
+        if value > open.max {
+            open.max = value;
+        }
         *caught |= catchup;
     }
 
@@ -232,6 +232,10 @@ impl Windows {
         let at_long = at_short.saturating_sub(long_open.sum);
         let last = |total: u64| i64::try_from(total).unwrap_or(i64::MAX);
         let wide = Wide { last_short: last(at_short), last_long: last(at_long), ..Wide::default() };
+        for window in &mut self.windows {
+            window.min = last(unbiased(window.min));
+            window.max = last(unbiased(window.max));
+        }
         self.closed(clock, &wide)
     }
 
@@ -272,6 +276,17 @@ impl Windows {
             catchup: short_caught || long_caught,
         }
     }
+}
+
+/// An increment in an i64 that keeps its place among others: so counters share the comparisons of
+/// gauges.
+#[inline]
+const fn biased(increment: u64) -> i64 {
+    (increment ^ (1 << 63)).cast_signed()
+}
+
+const fn unbiased(value: i64) -> u64 {
+    value.cast_unsigned() ^ (1 << 63)
 }
 
 /// Values put into a gauge or histogram at once.

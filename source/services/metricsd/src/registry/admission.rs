@@ -201,7 +201,6 @@ impl Registry {
             value: u64::from(wide),
             created: self.clock.now(),
             windows: Windows::new(self.clock.short()),
-            generation: self.series[row].generation,
             flags: series.flags.with(Flags::LIVE),
             ..series
         };

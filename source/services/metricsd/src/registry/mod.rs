@@ -14,6 +14,7 @@
 mod admission;
 mod histogram;
 mod index;
+mod memory;
 mod reclaim;
 mod rows;
 mod update;
@@ -22,7 +23,7 @@ mod view;
 pub(crate) use admission::{Placed, Traits, Wanted};
 pub(crate) use histogram::{BUCKETS_MAX, Bounds};
 pub(crate) use update::Increase;
-pub(crate) use view::{Quarantined, ViewScratch};
+pub(crate) use view::ViewScratch;
 
 use core::hash::{BuildHasher, Hasher};
 
@@ -83,7 +84,8 @@ struct Caps {
 /// The registry.
 pub(crate) struct Registry {
     clock: Clock,
-    hasher: FixedState,
+    /// Of the hashes: what orders chains, and nothing that anybody can see.
+    seed: u64,
     caps: Caps,
     text: BlockStore,
     series: Pool<Series>,
@@ -102,15 +104,14 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// An empty registry, all memory taken now. `seed` decides the order of chains and nothing
-    /// that anybody can see.
+    /// An empty registry, all memory taken now.
     pub(crate) fn new(limits: &MetricsdLimits, seed: u64) -> Self {
         let (series, histograms) = (limits.series, limits.histograms);
         let senders = limits.senders;
         let blocks = text_blocks(limits);
         Self {
             clock: Clock::new(limits.window_short, limits.window_long),
-            hasher: FixedState::with_seed(seed),
+            seed,
             caps: Caps {
                 per_metric: limits.series_per_metric,
                 metrics_per_sender: limits.metrics_per_sender,
@@ -195,8 +196,8 @@ impl Registry {
 
     #[inline]
     fn hash(&self, owner: SenderSlot, kind: Kind, name: &[u8], labels: Option<&[u8]>) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32((shares::row(owner) << 8) | u32::from(kind.raw()));
+        let whose = (u64::from(shares::row(owner)) << 8) | u64::from(kind.raw());
+        let mut hasher = FixedState::with_seed(self.seed ^ whose).build_hasher();
         hasher.write(name);
         if let Some(labels) = labels {
             hasher.write(labels);
@@ -205,7 +206,7 @@ impl Registry {
         (hash ^ (hash >> 32)) as u32
     }
 
-    /// The sender that has the series in `row`.
+    /// The kind of the series in a row.
     pub(crate) fn kind(&self, row: u32) -> Kind {
         self.series[row].kind
     }

@@ -120,8 +120,7 @@ impl Registry {
             }
         }
         self.series_shares.give(series.owner, 1);
-        let generation = series.generation.wrapping_add(1);
-        self.series[at] = Series { generation, ..Series::FREE };
+        self.series[at] = Series::FREE;
         self.series.give(at);
         if self.metrics.get(series.metric).is_some() {
             self.leave_metric(series.metric, series.flags.has(Flags::OVERFLOW));

@@ -23,8 +23,6 @@ pub(crate) struct Series {
     pub(super) value: u64,
     pub(super) created: Mono,
     pub(super) windows: Windows,
-    /// Life of this row, so that nobody takes a newer series for an older one.
-    pub(super) generation: u32,
     pub(super) owner: SenderSlot,
     pub(super) kind: Kind,
     pub(super) flags: Flags,
@@ -66,7 +64,6 @@ impl Series {
         value: 0,
         created: Mono(0),
         windows: Windows::new(0),
-        generation: 0,
         owner: SenderSlot::EVICTED,
         kind: Kind::Counter,
         flags: Flags::FREE,

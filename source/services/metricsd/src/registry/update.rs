@@ -19,15 +19,19 @@ impl Registry {
     #[inline]
     pub(crate) fn count(&mut self, row: u32, delta: u64, catchup: bool) {
         let series = &mut self.series[row];
-        let total = series.value.saturating_add(delta);
-        let added = total - series.value;
-        series.value = total;
+        let mut added = delta;
+        match series.value.checked_add(delta) {
+            Some(total) => series.value = total,
+            None => {
+                added = u64::MAX - series.value;
+                series.value = u64::MAX;
+                self.totals.saturations += 1;
+            }
+        }
         series.flags = series.flags.with(Flags::CHANGED);
         series.windows.add(&self.clock, added, catchup);
+        // What the counters of the registry must add up to: `obsctl audit` compares.
         self.totals.counted += u128::from(added);
-        if added != delta {
-            self.totals.saturations += 1;
-        }
     }
 
     /// Sets a gauge.
@@ -120,11 +124,6 @@ impl Registry {
     pub(crate) fn mark_exported(&mut self, row: u32) {
         let series = &mut self.series[row];
         series.flags = series.flags.without(Flags::CHANGED);
-    }
-
-    /// Which series a row holds: another number, another series.
-    pub(crate) fn generation(&self, row: u32) -> u32 {
-        self.series.get(row).map_or(0, |series| series.generation)
     }
 
     /// Buckets of a histogram series; 0 for other kinds.

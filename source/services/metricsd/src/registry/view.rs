@@ -119,12 +119,6 @@ impl Registry {
         core::str::from_utf8(self.text.copy_to(text, out)?).ok()
     }
 
-    /// The sender of the series in a row, if there is one.
-    pub(crate) fn owner(&self, row: u32) -> Option<SenderSlot> {
-        let series = self.series.get(row).filter(|series| series.flags.has(Flags::LIVE))?;
-        Some(series.owner)
-    }
-
     /// Series of each kind.
     pub(crate) fn used_by_kind(&self) -> [(Kind, u32); 3] {
         let gauges = self.gauges.used();

@@ -15,9 +15,10 @@ mod registrations;
 use nexus_abi::{ExitReason, Incarnation};
 use nexus_bounded::{Mono, Nanos};
 use nexus_gate::SenderSlot;
-use nexus_recipe::MetricsdLimits;
+use nexus_recipe::{MemoryLine, MetricsdLimits};
 use nexus_wire::{LossReason, Reason};
 
+use crate::limits::memory_line;
 use crate::registry::Registry;
 use crate::rows::{NONE, Pool, Rows};
 use crate::shares::{Shares, row};
@@ -100,6 +101,19 @@ impl Sessions {
             next_end: None,
             registrations: Registrations::new(limits),
         }
+    }
+
+    /// What they take memory for.
+    pub(crate) fn memory(limits: &MetricsdLimits) -> [MemoryLine; 4] {
+        let (senders, shares) = (limits.senders, Shares::bytes(limits.senders));
+        let (registration, heard) = Registrations::bytes_each();
+        let per_sender = Rows::<u32>::bytes(senders + 1) + 3 * shares;
+        [
+            memory_line("lives of senders", limits.sessions, Pool::<Session>::bytes_each()),
+            memory_line("registrations", limits.registrations, registration),
+            memory_line("histograms' registrations", limits.histograms, heard),
+            memory_line("what senders have of them", 1, per_sender),
+        ]
     }
 
     /// The life of a sender.

@@ -30,6 +30,8 @@ pub(crate) struct Registration {
     pub(crate) kind: Kind,
     /// The series is an overflow series.
     pub(crate) folded: bool,
+    /// A counter that is not folded: most are.
+    is_plain_counter: bool,
 }
 
 const FREE: Registration = Registration {
@@ -43,6 +45,7 @@ const FREE: Registration = Registration {
     buckets: NONE,
     kind: Kind::Counter,
     folded: false,
+    is_plain_counter: false,
 };
 
 /// Buckets of a histogram as last heard.
@@ -98,9 +101,23 @@ impl Registrations {
     /// As [`Self::find`], if it is of this life.
     #[inline]
     pub(crate) fn find_own(&mut self, id: SeriesId, session: u32) -> Option<&mut Registration> {
-        self.rows.get(id.slot())?;
-        let found = &mut self.rows[id.slot()];
+        let found = self.rows.get_mut(id.slot())?;
         (found.generation == id.generation() && found.session == session).then_some(found)
+    }
+
+    /// Hears a counter's total: the series and what is new. `None`: it is no counter of this
+    /// life's that is stored as it is, and nothing has been heard.
+    #[inline]
+    pub(crate) fn hear_total(
+        &mut self,
+        id: SeriesId,
+        session: u32,
+        total: u64,
+    ) -> Option<(u32, u64)> {
+        let found = self.find_own(id, session).filter(|found| found.is_plain_counter)?;
+        let delta = total.wrapping_sub(found.heard);
+        found.heard = total;
+        Some((found.series, delta))
     }
 
     /// The life's registration of a series: the one it has, or a new one. What a cap has folded
@@ -161,6 +178,7 @@ impl Registrations {
             buckets: heard.unwrap_or(NONE),
             kind,
             folded,
+            is_plain_counter: kind == Kind::Counter && !folded,
             ..FREE
         };
         if *head != NONE {

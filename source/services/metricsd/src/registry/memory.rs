@@ -1,0 +1,42 @@
+//! The memory that a registry takes.
+
+use nexus_bounded::BlockStore;
+use nexus_recipe::{MemoryLine, MetricsdLimits};
+
+use super::histogram::{Bounds, Histogram, Layouts};
+use super::index::Chains;
+use super::rows::{Gauge, Metric, Owner, Series};
+use super::{EVICTED_SERIES, Registry};
+use crate::limits::{memory_line, text_blocks};
+use crate::rows::{Pool, Rows};
+use crate::shares::Shares;
+
+impl Registry {
+    /// What a registry takes memory for.
+    pub(crate) fn memory(limits: &MetricsdLimits) -> [MemoryLine; 8] {
+        let (series, senders) = (limits.series, limits.senders);
+        let layouts = Layouts::rows(&limits.buckets, limits.histograms);
+        let per_sender = Rows::<Owner>::bytes(senders + 1) + 3 * Shares::bytes(senders);
+        [
+            memory_line("series", series + EVICTED_SERIES, Pool::<Series>::bytes_each()),
+            memory_line("metrics", series, Pool::<Metric>::bytes_each()),
+            memory_line("their index", 2, Chains::bytes(series)),
+            memory_line("gauges", series, Pool::<Gauge>::bytes_each()),
+            memory_line("histograms", limits.histograms + 1, Pool::<Histogram>::bytes_each()),
+            memory_line("histograms' bounds", layouts, Pool::<Bounds>::bytes_each()),
+            memory_line(
+                "blocks of names and labels",
+                text_blocks(limits),
+                BlockStore::bytes(1) as u64,
+            ),
+            memory_line("what senders have of them", 1, per_sender),
+        ]
+    }
+
+    /// Bytes of a counter series' row and of a metric's row, with their places in tables; texts
+    /// come on top.
+    pub(crate) const fn row_bytes() -> (u64, u64) {
+        let chain = size_of::<u32>() as u64;
+        (Pool::<Series>::bytes_each() + chain, Pool::<Metric>::bytes_each() + chain)
+    }
+}

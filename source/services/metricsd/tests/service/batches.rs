@@ -1,0 +1,177 @@
+//! BATCH: cumulative, in order, safe to be said again.
+
+use crate::common::{Bench, recipe, roomy, secs, sender};
+use nexus_wire::metrics::{HistogramItem, Item, SparseBuckets};
+use nexus_wire::{Kind, LossReason, MetricStatus, NameBytes, Reason, SeriesId, SpanId, TraceId};
+use proptest::prelude::*;
+
+fn histogram(bench: &mut Bench, seq: u32, series: SeriesId, sum: u64, totals: &[(u8, u64)]) -> u32 {
+    let mut buffer = [0; 300];
+    let buckets = SparseBuckets::encode(totals.iter().copied(), &mut buffer).unwrap();
+    let item = Item::Histogram(HistogramItem { series, sum, buckets });
+    let (status, ack) = bench.batch(sender("execd"), seq, |batch| assert!(batch.item(&item)));
+    assert_eq!((status, ack.applied_seq), (MetricStatus::Ok, seq));
+    ack.refused_items
+}
+
+#[test]
+fn differences_of_totals_are_applied_and_a_repeat_changes_nothing() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    let gauge = bench.register(who, Kind::Gauge, "level", "");
+    let first = [(counter, 10), (gauge, (-3i64).cast_unsigned())];
+    let second = [(counter, 25), (gauge, 4)];
+    assert_eq!(bench.values(who, 1, &first).1.applied_seq, 1);
+    assert_eq!(bench.values(who, 2, &second).1.applied_seq, 2);
+    assert_eq!(bench.one(who, "n", "").value, 25);
+    for (seq, values) in [(1, &first), (2, &second), (2, &first)] {
+        let (status, ack) = bench.values(who, seq, values);
+        assert_eq!((status, ack.applied_seq), (MetricStatus::Ok, 2));
+    }
+    assert_eq!((bench.one(who, "n", "").value, bench.one(who, "level", "").value), (25, 4));
+    let row = bench.ledger(who);
+    assert_eq!((row.accepted, row.repeated, row.offered), (4, 6, 4));
+}
+
+#[test]
+fn a_batch_that_comes_too_early_is_out_of_order_and_changes_nothing() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    for seq in [2, 3, u32::MAX] {
+        let (status, ack) = bench.values(who, seq, &[(counter, 7)]);
+        assert_eq!((status, ack.applied_seq), (MetricStatus::OutOfOrder, 0));
+    }
+    assert_eq!(bench.one(who, "n", "").value, 0);
+    assert_eq!(bench.refusals(who, Reason::NotReady), 3);
+    assert_eq!(bench.values(who, 1, &[(counter, 7)]).0, MetricStatus::Ok);
+    assert_eq!(bench.one(who, "n", "").value, 7);
+}
+
+#[test]
+fn a_total_that_wraps_counts_on() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    bench.values(who, 1, &[(counter, 3)]);
+    bench.values(who, 2, &[(counter, 1)]);
+    assert_eq!(bench.one(who, "n", "").value, i128::from(u64::MAX), "3, then all the way round");
+}
+
+#[test]
+fn refused_items_are_counted_one_by_one_and_the_others_applied() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    let histogram = bench.register(who, Kind::Histogram, "h", "");
+    let stale = SeriesId::from_raw(counter.raw() + (5 << 32)).unwrap();
+    let (status, ack) =
+        bench.values(who, 1, &[(stale, 1), (counter, 2), (histogram, 3), (counter, 4)]);
+    assert_eq!((status, ack.applied_seq, ack.refused_items), (MetricStatus::Ok, 1, 2));
+    assert_eq!(bench.one(who, "n", "").value, 4);
+    let row = bench.ledger(who);
+    assert_eq!((row.offered, row.accepted), (4, 2));
+    assert_eq!(bench.refusals(who, Reason::NotFound), 1);
+    assert_eq!(bench.refusals(who, Reason::Invalid), 1);
+    assert_eq!(bench.values(who, 2, &[(stale, 1)]).1.refused_items, 3);
+}
+
+#[test]
+fn buckets_come_as_totals_too() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let series = bench.register(who, Kind::Histogram, "timed_coalesce_ns", "");
+    assert_eq!(histogram(&mut bench, 1, series, 500, &[(0, 1), (1, 2)]), 0);
+    assert_eq!(histogram(&mut bench, 2, series, 900_500, &[(1, 3), (7, 1)]), 0);
+    assert_eq!(histogram(&mut bench, 3, series, 900_500, &[(1, 3), (7, 1)]), 0);
+    let seen = bench.one(who, "timed_coalesce_ns", "");
+    let counts: Vec<u64> = seen.buckets.iter().map(|(_, count)| *count).collect();
+    assert_eq!((counts, seen.value), (vec![1, 3, 0, 0, 0, 0, 0, 1], 900_500));
+    // Bucket 8 is beyond this histogram's last: refused, and nothing of the item is applied.
+    assert_eq!(histogram(&mut bench, 4, series, 1_000_000, &[(1, 9), (8, 1)]), 1);
+    assert_eq!(bench.one(who, "timed_coalesce_ns", ""), seen);
+    bench.pause(secs(10));
+    let window = bench.one(who, "timed_coalesce_ns", "").short;
+    assert_eq!((window.count, window.sum, window.min), (5, 900_500, 0));
+    assert_eq!(window.max, 8_000_001, "what the last bucket holds at least");
+}
+
+#[test]
+fn what_a_client_lost_itself_is_on_the_ledger() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let lost = |count| Item::Lost { reason: LossReason::SpanRingFull, count };
+    for (seq, count) in [(1, 5), (2, 5), (3, 9)] {
+        bench.batch(who, seq, |batch| assert!(batch.item(&lost(count))));
+    }
+    assert_eq!(bench.ledger(who).lost_by_client, 9);
+}
+
+#[test]
+fn spans_come_whole_or_in_two_parts() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let (service, name) = (who.service(), NameBytes::new(b"load").unwrap());
+    let span = |local| (SpanId::new(service, local), TraceId::new(service, 1));
+    let (a, trace) = span(2);
+    let whole = Item::plain_span(a, trace, name, 5, 9).unwrap();
+    let foreign = SpanId::new(sender("timed").service(), 2);
+    let stolen = Item::plain_span(foreign, trace, name, 5, 9).unwrap();
+    let (_, ack) = bench.batch(who, 1, |batch| {
+        assert!(batch.item(&whole) && batch.item(&stolen));
+    });
+    assert_eq!(ack.refused_items, 1);
+    assert_eq!((bench.ledger(who).accepted, bench.refusals(who, Reason::Identity)), (1, 1));
+}
+
+#[test]
+fn what_a_cap_keeps_out_is_counted_through_its_number() {
+    let mut bench = Bench::new(&roomy(&[("series_per_metric", "1")]));
+    let who = sender("execd");
+    let inside = bench.register(who, Kind::Counter, "n", "k=0\n");
+    let (status, outside) = bench.try_register(who, Kind::Counter, "n", "k=1\n");
+    assert_eq!(status, MetricStatus::Folded);
+    let (_, further) = bench.try_register(who, Kind::Counter, "n", "k=2\n");
+    let (outside, further) = (outside.unwrap(), further.unwrap());
+    assert_ne!(outside, further, "each has its own total");
+    bench.values(who, 1, &[(inside, 1), (outside, 10), (further, 100)]);
+    bench.values(who, 2, &[(inside, 2), (outside, 11), (further, 107)]);
+    assert_eq!(bench.update(who, further, 1000), MetricStatus::Folded);
+    let overflow = bench.scrape(who).into_iter().find(|series| series.overflow).unwrap();
+    assert_eq!((overflow.value, bench.one(who, "n", "k=0\n").value), (1118, 2));
+    let row = bench.ledger(who);
+    assert_eq!((row.accepted, row.folded), (2, 5));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However often and in whatever order frames arrive, each is applied once and in order.
+    #[test]
+    fn resends_and_reordering_change_nothing(
+        steps in prop::collection::vec(0u64..1000, 1..20),
+        arrivals in prop::collection::vec(0usize..20, 0..80),
+    ) {
+        let mut bench = Bench::new(&roomy(&[]));
+        let who = sender("execd");
+        let series = bench.register(who, Kind::Counter, "n", "");
+        let totals: Vec<u64> = steps
+            .iter()
+            .scan(0, |total, step| { *total += step; Some(*total) })
+            .collect();
+        let mut applied = 0;
+        let everything = arrivals.into_iter().chain(0..totals.len());
+        for index in everything.filter(|index| *index < totals.len()) {
+            let (status, ack) = bench.values(who, index as u32 + 1, &[(series, totals[index])]);
+            if index == applied {
+                applied += 1;
+            }
+            let early = index > applied;
+            prop_assert_eq!(status == MetricStatus::OutOfOrder, early);
+            prop_assert_eq!(ack.applied_seq as usize, applied);
+            let total = applied.checked_sub(1).map_or(0, |last| totals[last]);
+            prop_assert_eq!(bench.one(who, "n", "").value, i128::from(total));
+        }
+    }
+}

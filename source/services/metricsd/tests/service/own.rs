@@ -1,0 +1,44 @@
+//! metricsd's own metrics.
+
+use crate::common::{Bench, recipe, roomy, secs, sender};
+use nexus_wire::Kind;
+
+#[test]
+fn metricsd_counts_itself_under_its_own_name_without_a_frame() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let (own, who) = (sender("metricsd"), sender("execd"));
+    for _ in 0..5 {
+        bench.inc(who, "n", "", 1);
+    }
+    bench.inc(who, "n", "bad", 1);
+    bench.pause(secs(10));
+    bench.wake();
+    // The SCRAPE that reads them is not among them yet.
+    assert_eq!(bench.one(own, "metricsd_frames_total", "").value, 6);
+    assert_eq!(bench.one(own, "metricsd_items_refused_total", "reason=invalid\n").value, 1);
+    assert_eq!(bench.one(own, "metricsd_senders", "").value, 2);
+    let series = bench.scrape_all().len();
+    bench.pause(secs(10));
+    bench.wake();
+    assert_eq!(bench.one(own, "metricsd_series", "").value as usize, series);
+    assert_eq!(bench.ledger(own).offered, 0, "no frame, no budget");
+}
+
+#[test]
+fn own_metrics_outlive_the_loss_of_their_seat() {
+    let mut bench = Bench::new(&roomy(&[("senders", "16"), ("sessions", "16")]));
+    for n in 0..50 {
+        bench.pause(secs(1));
+        bench.inc(sender(&format!("s{n}")), "n", "", 1);
+    }
+    bench.pause(secs(10));
+    bench.wake();
+    let all = bench.scrape_all();
+    let own = sender("metricsd").service();
+    assert!(all.iter().any(|series| series.service == own));
+    let counters = all.iter().filter(|series| series.kind == Kind::Counter);
+    let total: i128 = counters.map(|series| series.value).sum();
+    // 50 of the senders, the rest metricsd's own frames and nothing twice.
+    let frames: i128 = bench.state("frames").parse().unwrap();
+    assert!(total >= 50 && total <= 50 + frames, "{total}");
+}
