@@ -84,6 +84,8 @@ fn run(options: Options) -> std::io::Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let _telemetry = telemetry::install(options.run_dir)?;
+    let interval_ms = options.interval.as_millis();
+    nexus_log::info!("hostprobe", "began to read this machine"; interval_ms = interval_ms);
     let mut probe = Probe::default();
     let mut next = Instant::now();
     while !stop.load(Ordering::Relaxed) {

@@ -78,6 +78,7 @@ type Reading = Result<(), ProcError>;
 pub(crate) struct Probe {
     rises: Rises,
     missing: BTreeSet<&'static str>,
+    failing: BTreeSet<&'static str>,
 }
 
 impl Probe {
@@ -101,12 +102,25 @@ impl Probe {
         let start = Instant::now();
         let reading = read(self);
         READ_DURATION.with([source]).observe_duration(start.elapsed());
-        if let Err(error) = reading {
-            span.fail();
-            READ_FAILURES.with([source]).inc();
-            if matches!(error, ProcError::NotFound(_)) {
-                self.missing.insert(source);
+        match reading {
+            Ok(()) => {
+                self.failing.remove(source);
             }
+            Err(error) => {
+                span.fail();
+                READ_FAILURES.with([source]).inc();
+                self.note_failure(source, &error);
+            }
+        }
+    }
+
+    /// Logs what has not been logged of a source before: what goes on failing is counted.
+    fn note_failure(&mut self, source: &'static str, error: &ProcError) {
+        if matches!(error, ProcError::NotFound(_)) {
+            self.missing.insert(source);
+            nexus_log::info!("hostprobe", "this machine lacks a source"; source = source);
+        } else if self.failing.insert(source) {
+            nexus_log::warn!("hostprobe", "a source cannot be read"; error = error, source = source);
         }
     }
 
