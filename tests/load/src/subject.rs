@@ -105,12 +105,18 @@ fn new_folder() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The recipe with every line `key = ..` of [`WIDE`] rewritten.
-fn widened(recipe: &str) -> String {
-    let line = |line: &str| {
+/// The recipe with every line `key = ..` of [`WIDE`] rewritten, but for the export to logd: what it
+/// may send is bound to what logd takes.
+fn widened(recipe: &'static str) -> String {
+    let mut section = "";
+    let line = |line: &'static str| {
+        section = if line.starts_with('[') { line } else { section };
         let key = line.split_once(" = ").map(|(key, _)| key);
         let wide = key.and_then(|key| WIDE.iter().find(|(name, _)| *name == key));
-        wide.map_or_else(|| line.to_owned(), |(key, value)| format!("{key} = {value}"))
+        match wide.filter(|_| section != "[metricsd.export]") {
+            Some((key, value)) => format!("{key} = {value}"),
+            None => line.to_owned(),
+        }
     };
     recipe.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
