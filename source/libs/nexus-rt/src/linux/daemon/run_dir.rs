@@ -90,15 +90,22 @@ impl RunDir {
         self.listen_in(&dir, Some(ServiceId::from_name(name)))
     }
 
+    /// The path appears only when connections can wait there: whoever sees it may connect.
     fn listen_in(&self, dir: &Path, served: Option<ServiceId>) -> io::Result<Listener> {
         let path = dir.join(format!("{}.sock", self.daemon));
-        let address = socket::address(&path)?;
         self.clear(&path)?;
-        let socket = socket::bound(&address).map_err(|error| at(&path, &error))?;
-        let listener = Listener { socket, served, path };
+        // Clients must be able to name it, although it is born under a shorter name.
+        socket::address(&path)?;
+        let fresh = dir.join(format!("{}.new", self.daemon));
+        self.clear(&fresh)?;
+        let socket =
+            socket::bound(&socket::address(&fresh)?).map_err(|error| at(&fresh, &error))?;
+        let mut listener = Listener { socket, served, path: fresh };
         fs::set_permissions(&listener.path, Permissions::from_mode(0o666))
             .map_err(|error| at(&listener.path, &error))?;
         rustix::net::listen(&listener.socket, BACKLOG)?;
+        fs::rename(&listener.path, &path).map_err(|error| at(&path, &error))?;
+        listener.path = path;
         Ok(listener)
     }
 
