@@ -9,11 +9,10 @@
 //! round is the time of the thread that took longer. Ratios carry to other machines, nanoseconds
 //! do not.
 
-#![expect(unsafe_code, reason = "a counting allocator")]
-#![allow(missing_docs, reason = "a program")]
+#[path = "../tests/counting/mod.rs"]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -21,6 +20,7 @@ use std::sync::atomic::{AtomicU64, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use counting::allocations;
 use nexus_metrics::{
     Bounds, Counter, CounterFamily, counter, counter_family, gauge, histogram, memory, span,
 };
@@ -195,12 +195,10 @@ fn two_threads() -> Vec<f64> {
     ours.iter_mut().map(|times| lower_quartile(times)).collect()
 }
 
-fn allocations(row: &Row) -> u64 {
-    time(row);
-    drop(memory::record());
-    let before = ALLOCATIONS.get();
+fn allocated(row: &Row) -> u64 {
+    let before = allocations();
     (row.run)(row.operations);
-    let after = ALLOCATIONS.get();
+    let after = allocations();
     drop(memory::record());
     after - before
 }
@@ -218,30 +216,7 @@ fn main() {
         let target = row
             .target
             .map_or(String::new(), |(name, target)| format!("{:8.2} {target:8.2}", one / of(name)));
-        let allocations = allocations(row);
+        let allocations = allocated(row);
         println!("{:38} {one:8.2} {two:8.2} {target} {allocations} allocations", row.name);
-    }
-}
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use spin::Once;
 
 use crate::handles::{Counter, Gauge, Handle, Histogram};
-use crate::limits::FAMILY_SLOTS;
+use crate::limits::{FAMILY_SLOTS, VALUE_BYTES_MAX};
 use crate::names::StaticKey;
 use crate::registry::Spec;
 use crate::sites;
@@ -31,7 +31,8 @@ pub struct Family<H, const K: usize> {
 
 struct Slot<H, const K: usize> {
     values: [Box<str>; K],
-    handle: H,
+    /// `None`: there is no series for these values, and asking again would be in vain.
+    handle: Option<H>,
 }
 
 impl<H: Handle, const K: usize> Family<H, K> {
@@ -50,27 +51,39 @@ impl<H: Handle, const K: usize> Family<H, K> {
     /// The handle for these values, in the order of the labels. Values that cannot be labels
     /// (control characters, too long) are counted in the overflow series too.
     pub fn with(&self, values: [&str; K]) -> H {
-        let start = hash(&values);
+        self.find(&values).unwrap_or_else(|| self.overflow())
+    }
+
+    fn find(&self, values: &[&str; K]) -> Option<H> {
+        let start = hash(values);
         for probe in 0..FAMILY_SLOTS {
             let slot = &self.slots[start.wrapping_add(probe) % FAMILY_SLOTS];
-            let Some(slot) = slot.get().or_else(|| self.fill(slot, &values)) else { break };
-            if slot.values.iter().zip(values).all(|(known, value)| **known == *value) {
+            let slot = match slot.get() {
+                Some(slot) => slot,
+                None => self.fill(slot, values)?,
+            };
+            if slot.values.iter().zip(values).all(|(known, value)| **known == **value) {
                 return slot.handle;
             }
         }
-        self.overflow()
+        None
     }
 
-    /// Fills an empty slot, unless somebody else was faster: then it is his. `None`: there is no
-    /// series for these values.
+    /// Fills an empty slot, unless somebody else was faster: then it is his. `None`: the values
+    /// are too long to be kept.
     #[cold]
     fn fill<'a>(
         &'a self,
         slot: &'a Once<Slot<H, K>>,
         values: &[&str; K],
     ) -> Option<&'a Slot<H, K>> {
-        let handle = sites::try_resolve(&self.spec, &self.labels(values))?;
-        Some(slot.call_once(|| Slot { values: values.map(Box::from), handle }))
+        if values.iter().any(|value| value.len() > VALUE_BYTES_MAX) {
+            return None;
+        }
+        Some(slot.call_once(|| {
+            let handle = sites::try_resolve(&self.spec, &self.labels(values));
+            Slot { values: values.map(Box::from), handle }
+        }))
     }
 
     fn labels<'a>(&self, values: &[&'a str; K]) -> [(&'static str, &'a str); K] {

@@ -9,7 +9,8 @@
 //!
 //! assert_eq!(recording.counter("exec_spawns_total", &[("result", "ok")]), 1);
 //! let spans = recording.finished_spans();
-//! assert_eq!((spans[0].name.as_str(), spans[0].attr("bundle")), ("exec.path", Some("demo.hello")));
+//! assert_eq!(spans[0].name, "exec.path");
+//! assert_eq!(spans[0].attr("bundle"), Some("demo.hello"));
 //! ```
 //!
 //! While one [`Recording`] lives other threads that ask for one wait, so tests do not see each

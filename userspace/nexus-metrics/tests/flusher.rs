@@ -290,3 +290,20 @@ fn more_series_than_fit_one_batch_all_arrive() {
         assert_eq!(process.wire.metricsd.total("many", &format!("n={at}\n")), at as u64 + 1);
     }
 }
+
+#[test]
+fn a_forked_child_tells_only_what_it_recorded_itself() {
+    let mut process = Process::new();
+    process.act(&Act::Add(0, 5));
+    process.act(&Act::Observe(1));
+    process.act(&Act::Begin);
+    process.act(&Act::End);
+    process.flusher = Flusher::for_forked_child(process.client, PACE);
+    process.act(&Act::Add(0, 2));
+    process.act(&Act::Observe(200));
+    process.finish();
+    assert_eq!(process.told_counters()[0], 2);
+    assert_eq!(process.wire.metricsd.buckets("h"), BTreeMap::from([(8, 1)]));
+    assert_eq!(process.wire.metricsd.sum("h"), 200);
+    assert!(process.wire.metricsd.finished_spans().is_empty());
+}

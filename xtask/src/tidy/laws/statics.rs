@@ -15,6 +15,7 @@ const PLACES: &[(&str, &str)] = &[
     ("source/kernel/", "the kernel"),
     ("userspace/nexus-log/src/threads.rs", "a process has one sink"),
     ("userspace/nexus-log/src/memory.rs", "and one sink for its own unit tests"),
+    ("userspace/nexus-metrics/src/memory.rs", "and one turn for unit tests to record"),
     ("userspace/nexus-metrics/src/threads.rs", "threads have their pages"),
 ];
 

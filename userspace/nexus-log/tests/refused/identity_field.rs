@@ -1,0 +1,3 @@
+fn main() {
+    nexus_log::info!("login", "a user came"; service = "execd");
+}

@@ -1,0 +1,34 @@
+//! Recording allocates nothing once everything has been touched.
+
+mod counting;
+
+use counting::allocations;
+use nexus_metrics::{CounterFamily, counter, counter_family, gauge, histogram, key, span};
+
+static FAMILY: CounterFamily<2> = counter_family!("test_requests_total", ["method", "status"]);
+
+fn record(at: u64) {
+    counter!("test_total").inc();
+    gauge!("test_gauge").set(7);
+    histogram!("test_ns", unit = Nanoseconds).observe(at << 10);
+    FAMILY.with(["get", "200"]).inc();
+    FAMILY.with(["post", "overflown\n"]).inc();
+    let mut span = span!("test.span", method = "GET", at = at);
+    span.attr(key!("code"), 3);
+}
+
+#[test]
+fn recording_allocates_nothing_after_its_first_time() {
+    record(0);
+    let before = allocations();
+    // More spans than the ring holds: dropping allocates nothing either.
+    (1..10_000).for_each(record);
+    assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn the_count_of_allocations_counts() {
+    let before = allocations();
+    drop(Box::new(1));
+    assert_eq!(allocations() - before, 1);
+}

@@ -1,0 +1,3 @@
+fn main() {
+    let _span = nexus_metrics::span!("exec.path", bundle = "a", bundle = "b");
+}

@@ -1,0 +1,3 @@
+fn main() {
+    nexus_metrics::counter!("Exec Spawns").inc();
+}

@@ -1,0 +1,3 @@
+fn main() {
+    nexus_metrics::counter!("spawns_total", "service" => "execd").inc();
+}

@@ -1,0 +1,3 @@
+fn main() {
+    let _counter = nexus_metrics::global().counter("spawns_total", &[]);
+}
