@@ -22,7 +22,11 @@ struct Tally {
 
 impl Metricsd {
     pub(crate) fn hello(&mut self, asked: &Asked, resume: Option<Resume>, world: &mut impl World) {
-        let resumed = resume.is_some_and(|earlier| self.resume(asked, earlier));
+        let resumed = match resume.map(|earlier| self.resume(asked, earlier)) {
+            Some(Err(reason)) => return self.refuse(asked, reason, world),
+            Some(Ok(resumed)) => resumed,
+            None => false,
+        };
         let incarnation = asked.sender.incarnation;
         let session = self.sessions.find(asked.slot, incarnation);
         let budget = self.senders.budget(asked.sender.service());
@@ -45,26 +49,28 @@ impl Metricsd {
 
     /// Goes on with an earlier life, if it is there; whether or not, what it brings now has been
     /// held up.
-    fn resume(&mut self, asked: &Asked, earlier: Resume) -> bool {
+    ///
+    /// # Errors
+    /// `NotReady`: there is no room for another life yet, and later nobody would know of this.
+    fn resume(&mut self, asked: &Asked, earlier: Resume) -> Result<bool, Reason> {
         let incarnation = asked.sender.incarnation;
         let known = earlier.epoch == self.boot;
         let found = self.sessions.find(asked.slot, earlier.incarnation).filter(|_| known);
         let Some(session) = found else {
-            if let Ok(session) = self.session(asked) {
-                self.sessions.at_mut(session).catchup = true;
-            }
-            return false;
+            let session = self.session(asked)?;
+            self.sessions.at_mut(session).catchup = true;
+            return Ok(false);
         };
         if earlier.incarnation != incarnation {
             if self.sessions.find(asked.slot, incarnation).is_some() {
-                return false;
+                return Ok(false);
             }
             self.sessions.resume(session, incarnation);
             self.spans.resume(asked.slot, earlier.incarnation, asked.sender);
         }
         let life = self.sessions.at_mut(session);
         life.catchup |= self.registry.clock().window_passed_since(life.last_batch);
-        true
+        Ok(true)
     }
 
     pub(crate) fn register(
