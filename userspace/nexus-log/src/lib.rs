@@ -1,4 +1,33 @@
 //! Structured log records for applications.
+//!
+//! ```
+//! use nexus_log::{Level, error, info, set_level, trace};
+//!
+//! let (bundle, pid) = ("demo.hello", 7);
+//! info!("execd", "spawned {bundle}"; pid = pid, attempt = 1);
+//! error!("execd.load", "cannot read {}: {}", bundle, "no such file");
+//!
+//! // Nothing of this is evaluated unless somebody asks for it.
+//! trace!("execd", "table {:?}", (0..1000).collect::<Vec<_>>());
+//! set_level(Some(Level::Trace));
+//! ```
+//!
+//! A record has a level, a scope, a message and fields. Scopes and keys are checked while the
+//! program is compiled. Message and fields are formatted into buffers on the stack, without
+//! allocation; what is too long ([`limits`]) is cut between two characters and marked with `…`,
+//! and a field `cut` says by how many bytes. A newline in a value becomes `\n`, two characters.
+//! A record that is logged inside a span carries `span_id` and `trace_id`, one that had to wait
+//! `at_ns`, the monotonic time at which it was logged.
+//!
+//! Records go to the process's [`Sink`], which a port installs once at start. Its work is done by
+//! a [`Courier`]: it sends at once, never blocks, keeps a bounded queue while logd is away, and
+//! tells in a gap record (`event=gap.v1`) what did not get through. [`install_panic_hook`] logs
+//! panics and flushes.
+//!
+//! The feature `std` brings the shared courier and the panic hook, `memory` a sink for unit tests.
+//!
+//! Deliberately absent: output to a terminal, filters by scope, and any way to say who one is;
+//! that is stamped by whoever carries the frames.
 #![no_std]
 #![forbid(unsafe_code)]
 

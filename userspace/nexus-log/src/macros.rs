@@ -1,6 +1,6 @@
 //! The macros that programs use.
 
-/// Logs at a level: `log!(Level::Info, "execd", "spawned {name}"; pid = 7)`. See [`info!`].
+/// Logs at a level: `log!(Level::Info, "execd", "spawned {name}"; pid = 7)`. See [`info!`](crate::info).
 #[macro_export]
 macro_rules! log {
     (
@@ -21,13 +21,13 @@ macro_rules! log {
     }};
 }
 
-/// Logs that something failed. See [`info!`].
+/// Logs that something failed. See [`info!`](crate::info).
 #[macro_export]
 macro_rules! error {
     ($($record:tt)*) => { $crate::log!($crate::Level::Error, $($record)*) };
 }
 
-/// Logs that something may fail, or has degraded. See [`info!`].
+/// Logs that something may fail, or has degraded. See [`info!`](crate::info).
 #[macro_export]
 macro_rules! warn {
     ($($record:tt)*) => { $crate::log!($crate::Level::Warn, $($record)*) };
@@ -63,13 +63,13 @@ macro_rules! info {
     ($($record:tt)*) => { $crate::log!($crate::Level::Info, $($record)*) };
 }
 
-/// Logs for whoever looks for a fault. See [`info!`].
+/// Logs for whoever looks for a fault. See [`info!`](crate::info).
 #[macro_export]
 macro_rules! debug {
     ($($record:tt)*) => { $crate::log!($crate::Level::Debug, $($record)*) };
 }
 
-/// Logs a step. See [`info!`].
+/// Logs a step. See [`info!`](crate::info).
 #[macro_export]
 macro_rules! trace {
     ($($record:tt)*) => { $crate::log!($crate::Level::Trace, $($record)*) };

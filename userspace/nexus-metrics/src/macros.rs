@@ -25,7 +25,7 @@ macro_rules! counter {
     }};
 }
 
-/// The gauge of this name: `gauge!("queue_length").set(3)`. As [`counter!`] otherwise.
+/// The gauge of this name: `gauge!("queue_length").set(3)`. As [`counter!`](crate::counter) otherwise.
 #[macro_export]
 macro_rules! gauge {
     ($name:literal $($rest:tt)*) => {{
@@ -36,7 +36,7 @@ macro_rules! gauge {
 }
 
 /// The histogram of this name: `histogram!("read_ns", unit = Nanoseconds).observe(ns)`. As
-/// [`counter!`] otherwise, with `bounds =` behind the unit:
+/// [`counter!`](crate::counter) otherwise, with `bounds =` behind the unit:
 ///
 /// ```
 /// use nexus_metrics::{Bounds, histogram};
@@ -82,7 +82,7 @@ macro_rules! counter_family {
     };
 }
 
-/// A family of gauges, for a `static`; see [`counter_family!`].
+/// A family of gauges, for a `static`; see [`counter_family!`](crate::counter_family).
 #[macro_export]
 macro_rules! gauge_family {
     ($name:literal, [$($key:literal),+ $(,)?] $($rest:tt)*) => {
@@ -93,7 +93,7 @@ macro_rules! gauge_family {
     };
 }
 
-/// A family of histograms, for a `static`; see [`counter_family!`].
+/// A family of histograms, for a `static`; see [`counter_family!`](crate::counter_family).
 #[macro_export]
 macro_rules! histogram_family {
     ($name:literal, [$($key:literal),+ $(,)?] $($rest:tt)*) => {
