@@ -71,7 +71,7 @@ pub fn attack(attack: Attack, count: u64) -> Outcome {
     let totals = Totals::of(attacker.service(), mine());
     assert_eq!(totals, Totals { counted: 2 * u128::from(count), ..Totals::default() });
     let row = bed.row("metricsd", &attacker.name);
-    ledger::check_row(&row, &attacker.metricsd, 0);
+    ledger::check_row(&row, &attacker.metricsd, 0, 0);
     assert_eq!(row.kept, mine().count() as u64);
     Outcome {
         series: mine().count(),

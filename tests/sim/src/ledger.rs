@@ -53,16 +53,19 @@ pub fn gap_of(bed: &mut Bed, service: ServiceId) -> Option<Seen> {
     bed.search(search).into_iter().find(|seen| seen.gap)
 }
 
-/// A row says what its sender was answered, `more` items in BATCHes apart.
+/// A row says what its sender was answered: frame by frame, and of `items` that came in BATCHes
+/// all but `again`, which were beyond the budget at first.
 ///
 /// # Panics
 /// If not.
-pub fn check_row(row: &LedgerRow, answers: &Answers, more: u64) {
+pub fn check_row(row: &LedgerRow, answers: &Answers, items: u64, again: u64) {
     assert_eq!(answers.all(), answers.sent, "every frame is answered");
     let limited = row.refused[Reason::RateLimited.index()];
-    assert_eq!(row.offered + row.repeated, answers.sent + more, "{row:?} {answers:?}");
-    assert_eq!(row.accepted + row.dropped, answers.accepted + more, "{row:?} {answers:?}");
+    assert_eq!(row.offered + row.repeated, answers.sent + items, "{row:?} {answers:?}");
+    let taken = answers.accepted + items - again;
+    assert_eq!(row.accepted + row.dropped, taken, "{row:?} {answers:?}");
     assert_eq!(row.folded, answers.folded, "{row:?} {answers:?}");
-    assert_eq!(limited, answers.rate_limited, "{row:?} {answers:?}");
-    assert_eq!(row.refused_total() - limited, answers.refused, "{row:?} {answers:?}");
+    let late = row.refused[Reason::NotReady.index()];
+    assert_eq!(limited + late, answers.rate_limited + again, "{row:?} {answers:?}");
+    assert_eq!(row.refused_total() - limited - late, answers.refused, "{row:?} {answers:?}");
 }

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use nexus_abi::{Rights, ServiceId};
@@ -111,6 +112,11 @@ impl Producer {
         self.due = now;
     }
 
+    /// Ends its connection as a crash does; it must not be asked to go on afterwards.
+    pub fn hang_up(&mut self) {
+        self.link.close();
+    }
+
     /// Whether all it has recorded is acknowledged.
     #[must_use]
     pub fn is_settled(&self, now: Mono) -> bool {
@@ -155,6 +161,11 @@ pub struct Tap {
     open: u64,
     /// Items of BATCHes sent.
     pub items: u64,
+    /// Of them, in BATCHes that were refused as a whole, and sent again: for worlds in which no
+    /// acknowledgement is left out.
+    pub refused: u64,
+    /// Items of the BATCHes without an answer, in order.
+    sent: VecDeque<u64>,
     /// Frames sent.
     pub frames: u64,
     /// BATCHes sent, if they are kept.
@@ -163,7 +174,16 @@ pub struct Tap {
 
 impl Tap {
     const fn new(link: Link) -> Self {
-        Self { link, connected: false, open: 0, items: 0, frames: 0, kept: None }
+        Self {
+            link,
+            connected: false,
+            open: 0,
+            items: 0,
+            refused: 0,
+            sent: VecDeque::new(),
+            frames: 0,
+            kept: None,
+        }
     }
 
     /// Sends a frame past the client library, which must not be asked to go on afterwards.
@@ -183,6 +203,7 @@ impl Tap {
 impl Transport for Tap {
     fn connect(&mut self) -> Result<(), Closed> {
         self.open = 0;
+        self.sent.clear();
         let connected = self.link.connect();
         self.connected = connected.is_ok();
         connected
@@ -201,6 +222,7 @@ impl Transport for Tap {
             && let Request::Batch(batch) = decoded.request
         {
             self.items += u64::from(batch.len());
+            self.sent.push_back(u64::from(batch.len()));
             if let Some(kept) = &mut self.kept {
                 kept.push(frame.to_vec());
             }
@@ -214,6 +236,10 @@ impl Transport for Tap {
             Ok(Some(_)) => {
                 // An acknowledgement stands for all earlier ones.
                 let ack = into.get(3) == Some(&(Op::Batch.raw() | 0x80));
+                if ack {
+                    let items = self.sent.pop_front().unwrap_or(0);
+                    self.refused += if into.get(4) == Some(&0) { 0 } else { items };
+                }
                 self.open = if ack { 0 } else { self.open.saturating_sub(1) };
             }
             Ok(None) => {}

@@ -258,13 +258,14 @@ fn check(bed: &mut Bed, producers: &[Producer], parties: &mut [Party], settled: 
         let row = |rows: &BTreeMap<u64, Vec<LedgerRow>>| {
             rows.get(&service).and_then(|rows| rows.first()).copied().unwrap_or_default()
         };
-        ledger::check_row(&row(&log_rows), &party.talker.logd, 0);
+        ledger::check_row(&row(&log_rows), &party.talker.logd, 0, 0);
         party.check_records(journal.get(&service).map_or(&[], Vec::as_slice));
         if !settled {
             continue;
         }
         assert!(producer.is_settled(bed.world.now().mono));
-        ledger::check_row(&row(&rows), &party.talker.metricsd, producer.link.items);
+        let link = &producer.link;
+        ledger::check_row(&row(&rows), &party.talker.metricsd, link.items, link.refused);
         party.check_totals(producer, &series[&service]);
     }
     check_export(bed, producers, settled);
