@@ -38,6 +38,7 @@ pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
     lines.extend(SpanTable::memory(limits));
     lines.extend(Exporter::memory(recipe));
     lines.push(memory_line("rules of the recipe", 1, rules_bytes(recipe)));
+    lines.push(memory_line("the state machine", 1, size_of::<crate::Metricsd>() as u64));
     MemoryBudget { daemon: "metricsd", lines }
 }
 
