@@ -120,7 +120,7 @@ impl Probe {
             self.missing.insert(source);
             nexus_log::info!("hostprobe", "this machine lacks a source"; source = source);
         } else if self.failing.insert(source) {
-            nexus_log::warn!("hostprobe", "a source cannot be read"; error = error, source = source);
+            nexus_log::warn!("hostprobe", "a source cannot be read"; error = error, of = source);
         }
     }
 
