@@ -22,8 +22,8 @@ impl Backoff {
         self.away = true;
     }
 
-    /// Notes that it is too early to try again. Of several attempts that were under way together the
-    /// first one counts.
+    /// Notes that it is too early to try again. Of several attempts that were under way together
+    /// the first one counts.
     pub(super) fn pause(&mut self, now: Mono) {
         if self.holds(now) {
             return;

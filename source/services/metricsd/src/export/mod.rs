@@ -3,8 +3,8 @@
 //! Everything leaves as log records with canonical fields; what does not fit one record is split
 //! into parts. A frame is kept until logd has answered it, and sent again if logd died or had no
 //! time: `seq` tells repeats from new records. Of spans the newest give way when the queue is full;
-//! whatever is lost is counted with its sender and told by a `gap` record. Nothing here waits: a logd
-//! that stands still costs a place in flight and, once the queue is full, spans.
+//! whatever is lost is counted with its sender and told by a `gap` record. Nothing here waits: a
+//! logd that stands still costs a place in flight and, once the queue is full, spans.
 //!
 //! Law: the export starts no work because of its own records. Snapshots go by the clock, so
 //! metricsd's own series cost one record a round however much they change.

@@ -287,8 +287,8 @@ impl SpanTable {
         }
     }
 
-    /// Closes all live spans under a seat whose sender has lost it. What is lost of them from now on
-    /// is counted in the row of the evicted.
+    /// Closes all live spans under a seat whose sender has lost it. What is lost of them from now
+    /// on is counted in the row of the evicted.
     pub(crate) fn displace(&mut self, slot: SenderSlot, now: Mono, exporter: &mut Exporter) {
         while let Some(life) = self.lives.first_of(slot) {
             self.end_life(life, SenderSlot::EVICTED, EndReason::Evicted, now, exporter);
