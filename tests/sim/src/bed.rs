@@ -13,7 +13,7 @@ use nexus_wire::{LedgerRow, LogStatus, MetricStatus};
 use simkit::{Client, Config, Start, World};
 
 use crate::seen::{Seen, Series};
-use crate::watched::{Sink, Watched};
+use crate::watched::{Sabotage, Sink, Watched};
 
 /// The recipe of a machine.
 const MACHINE: &str = include_str!("../../../recipes/observability/metrics.toml");
@@ -89,6 +89,8 @@ pub struct Make {
     pub sink: Option<Sink>,
     /// Seed of metricsd's hashes; `None`: its own.
     pub hash_seed: Option<u64>,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 impl Make {
@@ -96,7 +98,7 @@ impl Make {
     #[must_use]
     pub fn new(config: Config, recipe: &Recipe) -> Self {
         let (logd, metricsd) = (recipe.clone(), recipe.clone());
-        Self { config, logd, metricsd, sink: None, hash_seed: None }
+        Self { config, logd, metricsd, sink: None, hash_seed: None, sabotage: None }
     }
 }
 
@@ -110,19 +112,19 @@ impl Bed {
     /// As [`Self::new`], in every detail as `make` says.
     #[must_use]
     pub fn with(make: Make) -> Self {
-        let Make { config, logd, metricsd, sink, hash_seed } = make;
+        let Make { config, logd, metricsd, sink, hash_seed, sabotage } = make;
         let mut world = World::with(config.clone());
         let (logd, metricsd) = (Rc::new(logd), Rc::new(metricsd));
         let logd_sink = sink.clone();
         world.spawn("logd", move |start: Start| {
-            Watched::new(Logd::new(&logd, start.boot), logd_sink.clone())
+            Watched::new(Logd::new(&logd, start.boot), logd_sink.clone(), sabotage)
         });
         world.spawn_with("metricsd", Rights::QUERY, move |start: Start| {
             let service = match hash_seed {
                 Some(seed) => Metricsd::with_seed(&metricsd, start.boot, seed),
                 None => Metricsd::new(&metricsd, start.boot),
             };
-            Watched::new(service, sink.clone())
+            Watched::new(service, sink.clone(), sabotage)
         });
         let reader = world.client(READER, Rights::QUERY.with(Rights::SCRAPE));
         world.settle();

@@ -47,11 +47,20 @@ const STEP: u64 = 5_000;
 /// If anything of the others changes, or anything of the attacker is unaccounted for.
 #[must_use]
 pub fn attack(attack: Attack, count: u64) -> Outcome {
+    attack_as(&app(OTHERS), attack, count)
+}
+
+/// As [`attack`], by the service `name`: one of the others is not let off.
+///
+/// # Panics
+/// As [`attack`].
+#[must_use]
+pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
     let taken_before = allocations::while_serving();
     let mut bed = Bed::new(Config::kind(1), &machine(OTHERS + 1));
     let mut others = others(&mut bed);
     let before = Picture::of(&mut bed, &others);
-    let mut attacker = Talker::new(&mut bed, &app(OTHERS));
+    let mut attacker = Talker::new(&mut bed, name);
     let mut memory = 0;
     for from in (0..count).step_by(STEP as usize) {
         let step = STEP.min(count - from);
@@ -63,6 +72,7 @@ pub fn attack(attack: Attack, count: u64) -> Outcome {
             memory = allocations::live_bytes();
         }
     }
+    let memory = (memory, allocations::live_bytes());
     let after = Picture::of(&mut bed, &others);
     assert_eq!(before, after, "nothing of anybody else's changes");
     ledger::check(&mut bed);
@@ -79,7 +89,7 @@ pub fn attack(attack: Attack, count: u64) -> Outcome {
         row,
         status: bed.status("metricsd"),
         allocations: allocations::while_serving() - taken_before,
-        memory: (memory, allocations::live_bytes()),
+        memory,
     }
 }
 

@@ -21,4 +21,4 @@ pub use bed::{Bed, Make, app, device, machine};
 pub use producer::{Producer, Tap, run};
 pub use seen::{Seen, Series, Totals, Value};
 pub use talker::{Answers, Talker, append, update};
-pub use watched::{Sink, Watched};
+pub use watched::{Sabotage, Sink, Watched};

@@ -95,7 +95,6 @@ impl Producer {
     }
 
     /// Begins a span by the client library.
-    #[must_use]
     pub fn begin(
         &self,
         name: &str,

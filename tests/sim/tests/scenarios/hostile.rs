@@ -326,3 +326,10 @@ fn refused_items(daemon: &str, frame: &[u8], reply: &[u8]) -> u64 {
         Err(_) => 1,
     }
 }
+
+#[test]
+#[should_panic(expected = "got")]
+fn a_frame_that_is_taken_is_not_called_refused() {
+    let mut siege = Siege::new(7);
+    siege.all_refused("metricsd", &[update(Kind::Counter, "c", "a=1\n", 1)], None);
+}
