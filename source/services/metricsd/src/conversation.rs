@@ -55,18 +55,19 @@ impl Metricsd {
     fn resume(&mut self, asked: &Asked, earlier: Resume) -> Result<bool, Reason> {
         let incarnation = asked.sender.incarnation;
         let known = earlier.epoch == self.boot;
-        let found = self.sessions.find(asked.slot, earlier.incarnation).filter(|_| known);
+        let found = self.sessions.find_resumable(asked.slot, earlier.incarnation).filter(|_| known);
         let Some(session) = found else {
             let session = self.session(asked)?;
             self.sessions.at_mut(session).catchup = true;
             return Ok(false);
         };
-        if earlier.incarnation != incarnation {
+        let before = self.sessions.at(session).incarnation;
+        if before != incarnation {
             if self.sessions.find(asked.slot, incarnation).is_some() {
                 return Ok(false);
             }
-            self.sessions.resume(session, incarnation);
-            self.spans.resume(asked.slot, earlier.incarnation, asked.sender);
+            self.sessions.resume(session, earlier.incarnation, incarnation);
+            self.spans.resume(asked.slot, before, asked.sender);
         }
         let life = self.sessions.at_mut(session);
         life.catchup |= self.registry.clock().window_passed_since(life.last_batch);

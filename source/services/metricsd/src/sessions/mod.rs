@@ -42,6 +42,9 @@ pub(crate) struct Session {
     state: State,
     pub(crate) owner: SenderSlot,
     pub(crate) incarnation: Incarnation,
+    /// Under which number it was asked for when it was last resumed: its client may not have heard
+    /// the answer, and ask for that one again.
+    asked_as: Incarnation,
     /// Number of the last BATCH applied; 0: none.
     pub(crate) applied_seq: u32,
     /// Items refused in applied BATCHes.
@@ -62,6 +65,7 @@ const FREE: Session = Session {
     state: State::Free,
     owner: SenderSlot::EVICTED,
     incarnation: Incarnation::new(0),
+    asked_as: Incarnation::new(0),
     applied_seq: 0,
     refused_items: 0,
     catchup: false,
@@ -129,6 +133,18 @@ impl Sessions {
         None
     }
 
+    /// The life that a client means by `incarnation` when it wants to go on with it.
+    pub(crate) fn find_resumable(
+        &self,
+        owner: SenderSlot,
+        incarnation: Incarnation,
+    ) -> Option<u32> {
+        let asked_before = || {
+            self.of(owner).find(|(_, session)| session.asked_as == incarnation).map(|(at, _)| at)
+        };
+        self.find(owner, incarnation).or_else(asked_before)
+    }
+
     #[inline]
     pub(crate) fn at(&self, session: u32) -> &Session {
         &self.rows[session]
@@ -153,7 +169,8 @@ impl Sessions {
         }
         let next = self.heads[row(owner)];
         let state = State::Alive;
-        let session = Session { state, owner, incarnation, next, ..FREE };
+        let asked_as = incarnation;
+        let session = Session { state, owner, incarnation, asked_as, next, ..FREE };
         let at = self.rows.take(session).ok_or(Reason::NotReady)?;
         self.shares.take(owner, 1);
         self.heads[row(owner)] = at;
@@ -187,10 +204,11 @@ impl Sessions {
         self.of(owner).next().map(|(at, _)| at)
     }
 
-    /// Goes on with an earlier life under the number of a new connection.
-    pub(crate) fn resume(&mut self, session: u32, incarnation: Incarnation) {
+    /// Goes on with an earlier life, asked for as `earlier`, under the number of a new connection.
+    pub(crate) fn resume(&mut self, session: u32, earlier: Incarnation, incarnation: Incarnation) {
         let life = self.at_mut(session);
         life.state = State::Alive;
+        life.asked_as = earlier;
         life.incarnation = incarnation;
     }
 

@@ -113,6 +113,23 @@ fn what_comes_after_an_outage_is_flagged() {
 }
 
 #[test]
+fn a_client_that_did_not_hear_that_it_was_resumed_asks_again_and_is() {
+    let mut bench = Bench::new(&roomy(&[("session_grace", "\"60 s\"")]));
+    let lives = [1, 2, 3, 4].map(|n| life("execd", n));
+    let series = bench.register(lives[0], Kind::Counter, "n", "");
+    bench.values(lives[0], 1, &[(series, 10)]);
+    let first = Resume { epoch: 7, incarnation: lives[0].incarnation };
+    for (before, now) in lives.iter().zip(&lives[1..]) {
+        bench.gone(*before, ExitReason::Disconnected);
+        let hello = bench.hello(*now, Some(first));
+        assert_eq!((hello.resumed, hello.applied_seq), (true, 1));
+    }
+    let (status, ack) = bench.values(lives[3], 2, &[(series, 11)]);
+    assert_eq!((status, ack.applied_seq, ack.refused_items), (MetricStatus::Ok, 2, 0));
+    assert!(!bench.hello(life("timed", 1), Some(first)).resumed, "another sender's");
+}
+
+#[test]
 fn a_gap_of_more_than_a_window_before_a_resume_is_flagged() {
     for (pause, flagged) in [(secs(3), false), (secs(11), true)] {
         let mut bench = Bench::new(&roomy(&[("session_grace", "\"60 s\"")]));
