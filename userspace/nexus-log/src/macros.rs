@@ -1,6 +1,7 @@
 //! The macros that programs use.
 
-/// Logs at a level: `log!(Level::Info, "execd", "spawned {name}"; pid = 7)`. See [`info!`](crate::info).
+/// Logs at a level: `log!(Level::Info, "execd", "spawned {name}"; pid = 7)`. See
+/// [`info!`](crate::info).
 #[macro_export]
 macro_rules! log {
     (

@@ -19,9 +19,9 @@ use crate::threads::Lock;
 
 /// Everything that one process records, before it is sent.
 ///
-/// Programs use the one of their process through the macros and [`global`]. A program that plays
-/// several processes, such as a simulation, makes one for each and says what happens in it by the
-/// methods here, times included. A handle belongs to the client that gave it.
+/// Programs use the one of their process through the macros and [`crate::global`]. A program that
+/// plays several processes, such as a simulation, makes one for each and says what happens in it by
+/// the methods here, times included. A handle belongs to the client that gave it.
 pub struct Client {
     pages: Pages,
     gauges: Gauges,

@@ -25,7 +25,8 @@ macro_rules! counter {
     }};
 }
 
-/// The gauge of this name: `gauge!("queue_length").set(3)`. As [`counter!`](crate::counter) otherwise.
+/// The gauge of this name: `gauge!("queue_length").set(3)`. As [`counter!`](crate::counter)
+/// otherwise.
 #[macro_export]
 macro_rules! gauge {
     ($name:literal $($rest:tt)*) => {{
