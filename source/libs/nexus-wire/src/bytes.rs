@@ -108,11 +108,11 @@ impl<'a> Writer<'a> {
 
     #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        let target = self.buffer.get_mut(self.len..).and_then(|tail| tail.get_mut(..bytes.len()));
-        match target {
+        let end = self.len.saturating_add(bytes.len());
+        match self.buffer.get_mut(self.len..end) {
             Some(target) if !self.failed => {
                 target.copy_from_slice(bytes);
-                self.len += bytes.len();
+                self.len = end;
             }
             _ => self.failed = true,
         }

@@ -5,24 +5,46 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = ONES << 7;
 
-/// The first eight bytes, the very first one lowest; zeros behind the end.
+/// The eight bytes at `at`, the first one lowest; zeros behind the end.
 #[inline]
-pub(crate) fn front(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk::<8>() {
+pub(crate) fn word_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         Some(word) => u64::from_le_bytes(*word),
-        None => short_front(bytes),
+        None => last_word(bytes, at),
     }
 }
 
-#[cold]
-fn short_front(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+#[inline]
+fn last_word(bytes: &[u8], at: usize) -> u64 {
+    let behind = 8_usize.saturating_sub(bytes.len().saturating_sub(at));
+    match bytes.last_chunk::<8>() {
+        Some(word) if behind < 8 => u64::from_le_bytes(*word) >> (8 * behind),
+        Some(_) => 0,
+        None => bytes
+            .get(at..)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    }
 }
 
 /// Index, 0 to 7, of the lowest byte meant; 8 if none is.
 #[inline]
 pub(crate) const fn lowest(meant: u64) -> usize {
     (meant.trailing_zeros() / 8) as usize
+}
+
+/// All bits of the bytes below the lowest one meant; of all if none is.
+#[inline]
+pub(crate) const fn below(meant: u64) -> u64 {
+    ((meant & meant.wrapping_neg()) >> 7).wrapping_sub(1)
+}
+
+/// Whether all bytes are ASCII.
+#[inline]
+pub(crate) const fn is_ascii(word: u64) -> bool {
+    word & TOPS == 0
 }
 
 /// Bytes that are `byte`. Those above the lowest one may be meant wrongly.
@@ -86,8 +108,13 @@ mod tests {
 
     #[test]
     fn a_word_at_the_end_is_filled_with_zeros() {
-        assert_eq!(front(b"123456789").to_le_bytes(), *b"12345678");
-        assert_eq!(front(b"89").to_le_bytes(), *b"89\0\0\0\0\0\0");
-        assert_eq!(front(b""), 0);
+        let bytes = *b"123456789";
+        assert_eq!(word_at(&bytes, 1).to_le_bytes(), *b"23456789");
+        assert_eq!(word_at(&bytes, 7).to_le_bytes(), *b"89\0\0\0\0\0\0");
+        assert_eq!(word_at(&bytes, 9), 0);
+        assert_eq!(word_at(&bytes, 10), 0);
+        assert_eq!(word_at(b"12", 0).to_le_bytes(), *b"12\0\0\0\0\0\0");
+        assert_eq!(word_at(b"12", 1), u64::from(b'2'));
+        assert_eq!(word_at(b"12", 2), 0);
     }
 }

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use crate::EncodeError;
 use crate::bytes::Writer;
-use crate::eights::{equal, front, lowest, not_of_a_key};
+use crate::eights::{below, equal, is_ascii, lowest, not_of_a_key, word_at};
 
 /// Keys that would claim an identity. Who sent a record is the stamp's to say.
 const IDENTITY_KEYS: [&str; 4] = ["requester_id", "sender_service_id", "service", "service_id"];
@@ -45,22 +45,21 @@ pub struct FieldBounds {
     pub value_bytes: usize,
 }
 
-/// Fields known to be canonical.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fields<'a>(&'a str);
+/// Fields known to be canonical, and so to be UTF-8.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// No fields.
-    pub const EMPTY: Self = Self("");
+    pub const EMPTY: Self = Self(&[]);
 
     /// The fields in `bytes`; whoever they claim to be.
     ///
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
         check_pairs(bytes, |_, _| Ok(()))?;
-        Ok(Self(text))
+        Ok(Self(bytes))
     }
 
     /// The fields in `bytes`, none of which claims an identity.
@@ -68,9 +67,8 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse_claimless(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
         check_pairs(bytes, |key, _| check_claim(key))?;
-        Ok(Self(text))
+        Ok(Self(bytes))
     }
 
     /// The fields in `bytes`, none of which claims an identity, within `bounds`.
@@ -78,7 +76,6 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse_bounded(bytes: &'a [u8], bounds: &FieldBounds) -> Result<Self, FieldError> {
-        let text = core::str::from_utf8(bytes).map_err(|_| FieldError::NotText)?;
         let mut count = 0;
         check_pairs(bytes, |key, value_len| {
             count += 1;
@@ -89,25 +86,34 @@ impl<'a> Fields<'a> {
                 Err(FieldError::OverBound)
             }
         })?;
-        Ok(Self(text))
+        Ok(Self(bytes))
     }
 
     /// The fields as they stand in frames.
     #[must_use]
-    pub const fn as_str(self) -> &'a str {
+    pub const fn as_bytes(self) -> &'a [u8] {
         self.0
+    }
+
+    /// The fields as text. It costs a look at every byte; where bytes will do, they cost nothing.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        match core::str::from_utf8(self.0) {
+            Ok(text) => text,
+            // Whatever made these fields has seen that they are text.
+            Err(_) => "",
+        }
     }
 
     /// Keys and values in order.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let mut rest = self.0;
+        let (text, mut start) = (self.as_str(), 0);
         core::iter::from_fn(move || {
-            let lens = Lens::of(rest.as_bytes()).ok()?;
-            let (key, behind) = rest.split_at_checked(lens.key)?;
-            let (value, behind) = behind.get(1..)?.split_at_checked(lens.value)?;
-            rest = behind.get(1..)?;
-            Some((key, value))
+            let pair = Pair::at(text.as_bytes(), start, &mut 0).ok()?;
+            let both = text.get(start..pair.equals).zip(text.get(pair.equals + 1..pair.end));
+            start = pair.end + 1;
+            both
         })
     }
 
@@ -118,25 +124,37 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Checks that `rest` is pairs whose keys are in order; `accept` judges each by its key and the
+impl core::fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Fields").field(&self.as_str()).finish()
+    }
+}
+
+/// Checks that `bytes` is pairs whose keys are in order; `accept` judges each by its key and the
 /// length of its value.
 #[inline]
 fn check_pairs(
-    mut rest: &[u8],
+    bytes: &[u8],
     mut accept: impl FnMut(&[u8], usize) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
     let (mut before, mut before_front): (&[u8], u64) = (&[], 0);
-    while !rest.is_empty() {
-        let lens = Lens::of(rest)?;
-        let (key, behind) = rest.split_at_checked(lens.key).ok_or(FieldError::NotAPair)?;
-        if lens.key_front <= before_front {
+    let (mut start, mut seen) = (0, 0);
+    while start < bytes.len() {
+        let pair = Pair::at(bytes, start, &mut seen)?;
+        let key = bytes.get(start..pair.equals).unwrap_or_default();
+        if pair.key_front <= before_front {
             check_order(key, before)?;
         }
-        accept(key, lens.value)?;
-        (before, before_front) = (key, lens.key_front);
-        rest = behind.get(lens.value + 2..).ok_or(FieldError::NotAPair)?;
+        accept(key, pair.end.saturating_sub(pair.equals + 1))?;
+        (before, before_front) = (key, pair.key_front);
+        start = pair.end + 1;
     }
-    Ok(())
+    if is_ascii(seen) { Ok(()) } else { check_text(bytes) }
+}
+
+#[cold]
+fn check_text(bytes: &[u8]) -> Result<(), FieldError> {
+    core::str::from_utf8(bytes).map(|_| ()).map_err(|_| FieldError::NotText)
 }
 
 #[inline]
@@ -157,49 +175,53 @@ fn check_order(key: &[u8], before: &[u8]) -> Result<(), FieldError> {
     }
 }
 
-/// Measures of the pair at the front of some bytes.
-struct Lens {
-    /// Bytes of its key.
-    key: usize,
-    /// The first eight of them, filled with zeros, the first one highest: such numbers are ordered
-    /// as the keys are, but for keys that differ later.
+/// A pair in a text.
+struct Pair {
+    /// Where its `=` stands.
+    equals: usize,
+    /// Where its newline stands.
+    end: usize,
+    /// The first eight bytes of its key, filled with zeros, the first one highest: such numbers are
+    /// ordered as the keys are, but for keys that differ later.
     key_front: u64,
-    /// Bytes of its value.
-    value: usize,
 }
 
-impl Lens {
+impl Pair {
+    /// The pair that begins at `start`. Adds the bits of all bytes of its value, and of some behind
+    /// it, to `seen`.
     #[inline(always)]
-    fn of(bytes: &[u8]) -> Result<Self, FieldError> {
-        let first = front(bytes);
-        let mut key = lowest(not_of_a_key(first));
-        if key == 8 {
-            key += find(bytes.get(8..).unwrap_or_default(), not_of_a_key);
-        }
-        let behind = match bytes.split_at_checked(key) {
-            Some((_, [b'=', behind @ ..])) if key > 0 => behind,
-            Some((_, [b'\n', ..] | [])) | None => return Err(FieldError::NotAPair),
+    fn at(bytes: &[u8], start: usize, seen: &mut u64) -> Result<Self, FieldError> {
+        let first = word_at(bytes, start);
+        let stop = not_of_a_key(first);
+        let equals =
+            if stop == 0 { find(bytes, start + 8, not_of_a_key) } else { start + lowest(stop) };
+        match bytes.get(equals) {
+            Some(b'=') if equals > start => {}
+            Some(b'\n') | None => return Err(FieldError::NotAPair),
             Some(_) => return Err(FieldError::BadKey),
-        };
-        let value = find(behind, |word| equal(word, b'\n'));
-        let unused = 64 - 8 * key.min(8);
-        Ok(Self { key, key_front: first.swap_bytes() >> unused << unused, value })
+        }
+        let end = find(bytes, equals + 1, |word| {
+            *seen |= word;
+            equal(word, b'\n')
+        });
+        if end >= bytes.len() {
+            return Err(FieldError::NotAPair);
+        }
+        Ok(Self { equals, end, key_front: (first & below(stop)).swap_bytes() })
     }
 }
 
-/// Index of the first byte meant by `meant`; beyond the end if none is.
+/// Index of the first byte meant by `meant` at or behind `at`; the end or beyond if none is.
 #[inline(always)]
-fn find(bytes: &[u8], meant: impl Fn(u64) -> u64) -> usize {
-    let mut rest = bytes;
-    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
-        let found = meant(u64::from_le_bytes(*word));
+fn find(bytes: &[u8], mut at: usize, mut meant: impl FnMut(u64) -> u64) -> usize {
+    while at < bytes.len() {
+        let found = meant(word_at(bytes, at));
         if found != 0 {
-            return bytes.len() - rest.len() + lowest(found);
+            return at + lowest(found);
         }
-        rest = behind;
+        at += 8;
     }
-    // Zeros behind the end are no newlines, but they may end a key.
-    bytes.len() - rest.len() + lowest(meant(front(rest)))
+    at
 }
 
 /// Whether `key` is one and greater than `previous`.
@@ -270,8 +292,7 @@ impl<'a> FieldsWriter<'a> {
     /// # Errors
     /// Never in practice: what did not fit was not written.
     pub fn finish(self) -> Result<Fields<'a>, EncodeError> {
-        let bytes = self.writer.finish()?;
-        core::str::from_utf8(bytes).map(Fields).map_err(|_| EncodeError)
+        self.writer.finish().map(Fields)
     }
 }
 

@@ -73,7 +73,7 @@ impl Admission {
             settle(self.redactor.message(record.message, &mut self.clean_message), record.message)?;
         let (fields, in_fields) =
             settle(self.redactor.fields(fields, &mut self.clean_fields), fields)?;
-        let fields = fields.as_str().as_bytes();
+        let fields = fields.as_bytes();
         let record = NewRecord { level: record.level, scope: record.scope, message, fields };
         Ok(Admitted { record, redacted: in_message + in_fields })
     }

@@ -3,15 +3,17 @@
 //! Request: `'L' 'O' version op`, version 2 then `nonce:u64`, then the body. Reply: the same head
 //! with `op|0x80` and `status:u8`, version 2 then the nonce, then the body.
 
+mod op;
 mod reply;
 mod request;
 mod search;
 
+pub use op::Op;
 pub use reply::{
     Anchors, AppendReply, BatchReply, ClockAnchor, HelloReply, QueryWriter, Record, Records, Reply,
     StatsReply, decode_reply, encode_anchors, encode_status,
 };
-pub use request::{AppendBatch, AppendBatchWriter, NewRecord, Op, Request};
+pub use request::{AppendBatch, AppendBatchWriter, NewRecord, Request};
 pub use search::{Found, Search, SearchReply, SearchWriter};
 
 use crate::bytes::{Reader, Writer};
@@ -160,10 +162,8 @@ fn begin(op: Op, head: Head, out: &mut [u8]) -> Writer<'_> {
 
 fn begin_reply(op: Op, head: Head, status: LogStatus, out: &mut [u8]) -> Writer<'_> {
     let mut writer = Writer::new(out);
-    writer.bytes(&MAGIC);
-    writer.u8(head.version.raw());
-    writer.u8(op.raw() | REPLY);
-    writer.u8(status.raw());
+    let [m0, m1] = MAGIC;
+    writer.bytes(&[m0, m1, head.version.raw(), op.raw() | REPLY, status.raw()]);
     if head.version == Version::V2 {
         writer.u64(head.nonce);
     }

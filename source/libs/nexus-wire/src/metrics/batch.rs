@@ -220,10 +220,11 @@ impl<'a> Batch<'a> {
     /// Values of counters and gauges, in order.
     #[inline]
     pub fn values(&self) -> impl ExactSizeIterator<Item = ValueItem> + 'a {
-        self.values.chunks_exact(VALUE_BYTES).map(|chunk| {
-            let (series, value) = chunk.split_at(8);
-            let word = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
-            ValueItem { series: SeriesId::from_raw(word(series)), value: word(value) }
+        let (values, _) = self.values.as_chunks::<VALUE_BYTES>();
+        values.iter().map(|[s0, s1, s2, s3, s4, s5, s6, s7, value @ ..]| {
+            let series = u64::from_le_bytes([*s0, *s1, *s2, *s3, *s4, *s5, *s6, *s7]);
+            let value = u64::from_le_bytes(*value);
+            ValueItem { series: SeriesId::from_raw(series), value }
         })
     }
 

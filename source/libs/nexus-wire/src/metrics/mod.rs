@@ -4,16 +4,16 @@
 //! nonce:u32` and, for own operations that succeeded, a body.
 
 mod batch;
+mod op;
 mod reply;
 mod request;
 mod scrape;
 mod spans;
 
 pub use batch::{Batch, BatchWriter, HistogramItem, Item, SparseBuckets, ValueItem, WholeSpan};
+pub use op::Op;
 pub use reply::{BatchAck, HelloReply, Registered, Reply, decode_reply};
-pub use request::{
-    Lookup, Op, Register, Request, Resume, SpanEnd, SpanStart, Update, bounds_to_bytes,
-};
+pub use request::{Lookup, Register, Request, Resume, SpanEnd, SpanStart, Update, bounds_to_bytes};
 pub use scrape::{ScrapeReply, ScrapeWriter, SeriesValue, SeriesView, WindowView};
 pub use spans::{LiveSpan, SpansReply, SpansWriter};
 
@@ -53,6 +53,7 @@ pub struct Frame<'a> {
 /// # Errors
 /// [`Refusal`]: `over_limit` for a length beyond its bound (checked before anything behind it),
 /// else `invalid_args`.
+#[inline]
 pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
     let Some((head, body)) = frame.split_first_chunk::<REQUEST_HEAD_BYTES>() else {
         return Err(refuse_head(frame));

@@ -1,94 +1,8 @@
 use crate::bytes::{Reader, Writer};
-use crate::metrics::Batch;
+use crate::metrics::{Batch, Op};
 use crate::names::{AttrBytes, Help, LabelBytes, NameBytes};
 use crate::{BOUNDS_MAX, HELP_BYTES_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, NAME_BYTES_MAX};
 use crate::{SeriesId, SpanId, SpanStatus, TraceId, Unit};
-
-/// What can be asked of metricsd.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Op {
-    /// Adds to a counter by name.
-    CounterInc = 1,
-    /// Sets a gauge by name.
-    GaugeSet = 2,
-    /// Observes into a histogram by name.
-    HistObserve = 3,
-    /// Begins a span.
-    SpanStart = 4,
-    /// Ends a span.
-    SpanEnd = 5,
-    /// Answers `ok`.
-    Ping = 6,
-    /// Who am I, and what may I send.
-    Hello = 16,
-    /// Gives a series a `SeriesId`.
-    Register = 17,
-    /// Finds the `SeriesId`'s series by name without making it.
-    Lookup = 18,
-    /// Updates one series by `SeriesId`.
-    Update = 19,
-    /// Many cumulative values and spans at once.
-    Batch = 20,
-    /// Reads series.
-    Scrape = 21,
-    /// Reads live spans.
-    Spans = 22,
-    /// Reads the ledger.
-    Audit = 23,
-    /// Reads the daemon's state as fields.
-    Status = 24,
-}
-
-impl Op {
-    /// Every operation.
-    pub const ALL: [Self; 15] = [
-        Self::CounterInc,
-        Self::GaugeSet,
-        Self::HistObserve,
-        Self::SpanStart,
-        Self::SpanEnd,
-        Self::Ping,
-        Self::Hello,
-        Self::Register,
-        Self::Lookup,
-        Self::Update,
-        Self::Batch,
-        Self::Scrape,
-        Self::Spans,
-        Self::Audit,
-        Self::Status,
-    ];
-
-    /// The number in frames.
-    #[must_use]
-    pub const fn raw(self) -> u8 {
-        self as u8
-    }
-
-    /// The operation of this number.
-    #[must_use]
-    pub const fn from_raw(raw: u8) -> Option<Self> {
-        Some(match raw {
-            1 => Self::CounterInc,
-            2 => Self::GaugeSet,
-            3 => Self::HistObserve,
-            4 => Self::SpanStart,
-            5 => Self::SpanEnd,
-            6 => Self::Ping,
-            16 => Self::Hello,
-            17 => Self::Register,
-            18 => Self::Lookup,
-            19 => Self::Update,
-            20 => Self::Batch,
-            21 => Self::Scrape,
-            22 => Self::Spans,
-            23 => Self::Audit,
-            24 => Self::Status,
-            _ => return None,
-        })
-    }
-}
 
 /// An update of one series by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -307,18 +221,27 @@ impl<'a> Request<'a> {
             Op::CounterInc => then(read_update(body, unsigned).map(Self::CounterInc)),
             Op::GaugeSet => then(read_update(body, Some).map(Self::GaugeSet)),
             Op::HistObserve => then(read_update(body, unsigned).map(Self::HistObserve)),
-            Op::SpanStart => then(read_whole(body, read_span_start).map(Self::SpanStart)),
-            Op::SpanEnd => then(read_whole(body, read_span_end).map(Self::SpanEnd)),
-            Op::Ping => then(read_nothing(body, Self::Ping)),
-            Op::Hello => then(read_hello(body).map(Self::Hello).ok_or(SHORT)),
-            Op::Register => then(read_register(body).map(Self::Register)),
-            Op::Lookup => then(read_lookup(body).map(Self::Lookup)),
             Op::Update => then(read_update_by_id(body).ok_or(SHORT)),
             Op::Batch => then(Batch::read(body).map(Self::Batch)),
-            Op::Scrape => then(read_scrape(body).ok_or(SHORT)),
-            Op::Spans => then(read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT)),
-            Op::Audit => then(read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT)),
-            Op::Status => then(read_nothing(body, Self::Status)),
+            _ => then(Self::read_rare(op, body)),
+        }
+    }
+
+    /// The other operations, apart, so that the frequent ones stay small enough to be inlined.
+    #[inline(never)]
+    fn read_rare(op: Op, body: Reader<'a>) -> Result<Self, MetricStatus> {
+        match op {
+            Op::SpanStart => read_whole(body, read_span_start).map(Self::SpanStart),
+            Op::SpanEnd => read_whole(body, read_span_end).map(Self::SpanEnd),
+            Op::Ping => read_nothing(body, Self::Ping),
+            Op::Hello => read_hello(body).map(Self::Hello).ok_or(SHORT),
+            Op::Register => read_register(body).map(Self::Register),
+            Op::Lookup => read_lookup(body).map(Self::Lookup),
+            Op::Scrape => read_scrape(body).ok_or(SHORT),
+            Op::Spans => read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT),
+            Op::Audit => read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT),
+            Op::Status => read_nothing(body, Self::Status),
+            Op::CounterInc | Op::GaugeSet | Op::HistObserve | Op::Update | Op::Batch => Err(SHORT),
         }
     }
 

@@ -149,7 +149,8 @@ proptest! {
         let reply = BatchReply { boot, accepted, refused, first_refused, why, first_id, last_id };
         let mut out = [0; 64];
         let frame = reply.encode(head, &mut out).unwrap();
-        prop_assert_eq!(decoded(Op::AppendBatch, head, frame), (LogStatus::Ok, Reply::Batch(reply)));
+        let expected = (LogStatus::Ok, Reply::Batch(reply));
+        prop_assert_eq!(decoded(Op::AppendBatch, head, frame), expected);
     }
 
     #[test]
