@@ -14,6 +14,7 @@ pub(crate) fn word_at(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
+/// As above where fewer than eight bytes are left: the last eight of all, moved down.
 #[inline]
 fn last_word(bytes: &[u8], at: usize) -> u64 {
     let behind = 8_usize.saturating_sub(bytes.len().saturating_sub(at));
@@ -104,6 +105,15 @@ mod tests {
             assert_eq!(lowest(equal(u64::from_le_bytes(bytes), b'\n')), expected);
         }
         assert_eq!(lowest(equal(0, b'\n')), 8);
+    }
+
+    #[test]
+    fn what_is_below_the_lowest_byte_meant_is_all_of_it_and_nothing_else() {
+        let word = u64::from_le_bytes(*b"abc=v=w\n");
+        assert_eq!((word & below(not_of_a_key(word))).to_le_bytes(), *b"abc\0\0\0\0\0");
+        assert_eq!(below(0), u64::MAX);
+        assert_eq!(below(0x80), 0);
+        assert!(is_ascii(word) && !is_ascii(word | TOPS));
     }
 
     #[test]
