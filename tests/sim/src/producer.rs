@@ -21,8 +21,10 @@ pub struct Producer {
     pub client: Rc<Client>,
     /// Counted with the counters.
     pub counted: u64,
-    /// Observed with the histogram.
-    pub observed: Vec<u64>,
+    /// Observations of the histogram.
+    pub observations: u64,
+    /// Their sum.
+    pub observed: i128,
     /// The gauge's value.
     pub level: Option<i64>,
     /// Spans ended.
@@ -54,7 +56,8 @@ impl Producer {
         Self {
             service: ServiceId::from_name(name),
             counted: 0,
-            observed: Vec::new(),
+            observations: 0,
+            observed: 0,
             level: None,
             spans: 0,
             link: Tap::new(bed.world.link(name, Rights::NONE, "metricsd")),
@@ -76,7 +79,8 @@ impl Producer {
     /// Observes a size.
     pub fn observe(&mut self, value: u64) {
         self.client.observe(self.histogram, value);
-        self.observed.push(value);
+        self.observations += 1;
+        self.observed += i128::from(value);
     }
 
     /// Sets the level.

@@ -296,11 +296,10 @@ impl Party {
 
     /// What the senders counted is in the registry.
     fn check_totals(&self, producer: &Producer, series: &[Series]) {
-        let observed = producer.observed.iter().map(|value| i128::from(*value));
         let expected = Totals {
             counted: self.totals.counted + u128::from(producer.counted),
-            observations: self.totals.observations + producer.observed.len() as u128,
-            observed: self.totals.observed + observed.sum::<i128>(),
+            observations: self.totals.observations + u128::from(producer.observations),
+            observed: self.totals.observed + producer.observed,
         };
         assert_eq!(Totals::of(producer.service, series), expected);
     }

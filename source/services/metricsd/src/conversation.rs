@@ -6,8 +6,11 @@ use nexus_wire::metrics::{
     Batch, BatchAck, HelloReply, HistogramItem, Item, Lookup, Op, Register, Registered, Resume,
     ValueItem, bounds_to_bytes,
 };
-use nexus_wire::{BOUNDS_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, Reason, SeriesId};
+use nexus_wire::{
+    BOUNDS_MAX, HELP_BYTES_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, Reason, SeriesId,
+};
 
+use crate::keys;
 use crate::registry::{Bounds, Key, Traits};
 use crate::service::{Asked, Metricsd, Taken, status_of};
 use crate::sessions::Granted;
@@ -81,12 +84,15 @@ impl Metricsd {
         world: &mut impl World,
     ) {
         let bounds = Bounds::new(register.bounds());
-        let traits = Traits {
-            unit: Some(register.unit),
-            bounds: (register.bounds().len() > 0).then_some(&bounds),
-            help: register.help.as_str(),
-        };
+        let mut scratch = [0; HELP_BYTES_MAX];
         let granted = self.session(asked).and_then(|session| {
+            let help = keys::clean_help(&self.redactor, register.help, &mut scratch)?;
+            self.senders.redacted(asked.slot, u64::from(help.replaced));
+            let traits = Traits {
+                unit: Some(register.unit),
+                bounds: (register.bounds().len() > 0).then_some(&bounds),
+                help: help.text,
+            };
             let placed =
                 self.place(asked, register.kind, register.name, register.labels, traits)?;
             let (row, folded) = (placed.row, placed.folded);

@@ -1,10 +1,12 @@
-//! What a name and labels must be before a series may carry them. Looked at only when a key is
+//! What a name, labels and a help must be before a series may carry them. Looked at only when a key is
 //! first seen: what is in the registry was found right once.
 
 use nexus_gate::{REDACTED, Redacted, Redactor};
 use nexus_recipe::{MetricsdLimits, OnSecret};
-use nexus_wire::Reason;
-use nexus_wire::{FieldError, Fields, LABELS_BYTES_MAX, LabelBytes, Labels, MetricName, NameBytes};
+use nexus_wire::{
+    FieldError, Fields, HELP_BYTES_MAX, Help, LABELS_BYTES_MAX, LabelBytes, Labels, MetricName,
+    NameBytes, Reason,
+};
 
 /// The rules for names and labels.
 pub(crate) struct KeyRules {
@@ -78,6 +80,26 @@ fn clean_name<'a>(
     match redactor.on_secret() {
         OnSecret::Refuse => Err(Reason::Secret),
         OnSecret::Replace => MetricName::new(REDACTED).map(|name| (name, 1)).ok_or(Reason::Secret),
+    }
+}
+
+/// A help that may be stored.
+pub(crate) struct CleanHelp<'a> {
+    pub(crate) text: &'a str,
+    /// Parts in which something secret was replaced.
+    pub(crate) replaced: u32,
+}
+
+/// Takes out of a help what is secret.
+pub(crate) fn clean_help<'a>(
+    redactor: &Redactor,
+    help: Help<'a>,
+    scratch: &'a mut [u8; HELP_BYTES_MAX],
+) -> Result<CleanHelp<'a>, Reason> {
+    match redactor.message(help.as_str(), scratch) {
+        Redacted::Clean => Ok(CleanHelp { text: help.as_str(), replaced: 0 }),
+        Redacted::Refused => Err(Reason::Secret),
+        Redacted::Replaced { value, count } => Ok(CleanHelp { text: value, replaced: count }),
     }
 }
 

@@ -43,12 +43,12 @@ impl House {
     /// read.
     fn output(mut self) -> Vec<u8> {
         self.bed.world.run_for(Nanos::from_secs(70));
-        let _ = self.bed.live_spans();
+        drop(self.bed.live_spans());
         self.bed.world.renew(self.careless, ExitReason::Killed(9));
         self.bed.world.run_for(Nanos::from_secs(30));
-        let _ = (self.bed.journal(), self.bed.scrape(), self.bed.live_spans());
+        drop((self.bed.journal(), self.bed.scrape(), self.bed.live_spans()));
         for daemon in ["logd", "metricsd"] {
-            let _ = (self.bed.audit(daemon), self.bed.status(daemon));
+            drop((self.bed.audit(daemon), self.bed.status(daemon)));
         }
         self.with_helps();
         self.sink.take()
@@ -143,6 +143,12 @@ fn slips() -> Vec<Slip> {
             all.push(Slip { secret, daemon: "logd", frames: vec![frame] });
         }
     }
+    let help = format!("counts logins, e.g. by {TOKEN}");
+    let (name, labels) = (NameBytes::new(b"helped").unwrap(), LabelBytes::new(b"").unwrap());
+    let help = Help::new(&help).unwrap();
+    let register = Register::new(Kind::Counter, Unit::None, name, labels, help);
+    let frames = vec![metric_frame(&metrics::Request::Register(register))];
+    all.push(Slip { secret: TOKEN, daemon: "metricsd", frames });
     let name = format!("k_{HEX}");
     let begin = metric_frame(&metrics::Request::SpanStart(start(5, &name, "")));
     for frame in [update(Kind::Counter, &name, "", 1), begin] {
