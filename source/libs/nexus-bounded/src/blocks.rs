@@ -30,6 +30,22 @@ impl BlockChain {
     }
 }
 
+/// Whether a block begins with `text`, which is shorter: by its first and its last bytes, which
+/// may overlap, because comparing a known number of bytes takes no loop.
+#[inline]
+fn begins_with(block: &[u8; BLOCK], text: &[u8]) -> bool {
+    fn both_ends<const N: usize>(own: &[u8], text: &[u8]) -> bool {
+        own.first_chunk::<N>() == text.first_chunk() && own.last_chunk::<N>() == text.last_chunk()
+    }
+    let own = &block[..text.len()];
+    match text.len() {
+        16.. => both_ends::<16>(own, text),
+        8.. => both_ends::<8>(own, text),
+        4.. => both_ends::<4>(own, text),
+        _ => own.iter().zip(text).all(|(a, b)| a == b),
+    }
+}
+
 /// Byte strings of any length in a fixed number of 32-byte blocks, without fragmentation: a string
 /// that needs `n` blocks fits whenever `n` blocks are free, wherever they are.
 pub struct BlockStore {
@@ -80,6 +96,13 @@ impl BlockStore {
                 if offset == BLOCK {
                     block = self.next[block as usize];
                     offset = 0;
+                }
+                if offset == 0
+                    && let Some((whole, tail)) = rest.split_first_chunk()
+                {
+                    self.data[block as usize] = *whole;
+                    (offset, rest) = (BLOCK, tail);
+                    continue;
                 }
                 let count = rest.len().min(BLOCK - offset);
                 let (piece, tail) = rest.split_at(count);
@@ -139,8 +162,8 @@ impl BlockStore {
     /// Whether the stored string is the bytes of `parts` one after another.
     #[must_use]
     pub fn equals(&self, chain: BlockChain, parts: &[&[u8]]) -> bool {
-        if let [part] = parts {
-            return self.equals_one(chain, part);
+        if let [text] = parts {
+            return self.is(chain, text);
         }
         let mut parts = parts.iter().copied();
         let mut part: &[u8] = &[];
@@ -164,13 +187,14 @@ impl BlockStore {
         part.is_empty() && parts.all(<[u8]>::is_empty)
     }
 
-    /// As [`Self::equals`] for one part: whole blocks are compared at a known length.
-    #[inline]
-    fn equals_one(&self, chain: BlockChain, part: &[u8]) -> bool {
-        if chain.len() != part.len() {
+    /// As [`Self::equals`] for one part, made for the case that it is: without a loop over bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn is(&self, chain: BlockChain, text: &[u8]) -> bool {
+        if chain.len() != text.len() {
             return false;
         }
-        let (whole, rest) = part.as_chunks::<BLOCK>();
+        let (whole, rest) = text.as_chunks::<BLOCK>();
         let mut block = chain.first;
         for piece in whole {
             if self.data[block as usize] != *piece {
@@ -178,7 +202,7 @@ impl BlockStore {
             }
             block = self.next[block as usize];
         }
-        rest.is_empty() || self.data[block as usize][..rest.len()] == *rest
+        rest.is_empty() || begins_with(&self.data[block as usize], rest)
     }
 
     /// Copies a stored string to the front of `out`; `None` if `out` is too short.

@@ -102,6 +102,19 @@ proptest! {
     }
 
     #[test]
+    fn a_block_store_sees_every_single_byte_that_differs(text in vec(any::<u8>(), 0..70)) {
+        let mut store = BlockStore::new(8);
+        let chain = store.store(&[&text]).unwrap();
+        prop_assert!(store.is(chain, &text));
+        for at in 0..text.len() {
+            let mut other = text.clone();
+            other[at] ^= 1;
+            prop_assert!(!store.is(chain, &other) && !store.equals(chain, &[&other]));
+            prop_assert!(!store.is(chain, &text[..at]));
+        }
+    }
+
+    #[test]
     fn a_byte_queue_is_first_in_first_out(
         capacity in 0usize..80,
         steps in vec((any::<bool>(), vec(any::<u8>(), 0..30)), 0..60),
