@@ -46,6 +46,19 @@ impl Budgets {
         Self { known: Box::new([]), others }
     }
 
+    /// The same budget for everybody, these being known by name.
+    #[cfg(test)]
+    pub(crate) fn naming(names: &[&str], budget: Budget) -> Self {
+        let known = names.iter().map(|name| (ServiceId::from_name(name), budget)).collect();
+        Self { known, others: budget }
+    }
+
+    /// Whether the recipe knows a service by name.
+    #[must_use]
+    pub fn knows(&self, service: ServiceId) -> bool {
+        self.known.iter().any(|(known, _)| *known == service)
+    }
+
     /// The budget of a service.
     #[must_use]
     pub fn of(&self, service: ServiceId) -> Budget {

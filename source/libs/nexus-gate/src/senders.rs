@@ -49,6 +49,8 @@ pub struct Senders {
 #[derive(Clone, Copy)]
 struct Place {
     id: Option<SenderId>,
+    /// Whether the recipe knows it by name.
+    named: bool,
     seen: Mono,
     purse: Purse,
     ledger: LedgerRow,
@@ -59,6 +61,7 @@ const NO_BUDGET: Budget =
 
 const EMPTY: Place = Place {
     id: None,
+    named: false,
     seen: Mono(0),
     purse: Purse::full(NO_BUDGET, Mono(0)),
     ledger: LedgerRow {
@@ -101,7 +104,9 @@ impl Senders {
             + (2 * capacity as usize).next_power_of_two() * size_of::<u16>()
     }
 
-    /// The seat of a sender; a newcomer gets a free one or that of the longest silent.
+    /// The seat of a sender; a newcomer gets a free one or that of the longest silent of those whom
+    /// the recipe does not name. Only a newcomer with a name may take a named one's seat, and only
+    /// if there is no other: strangers, however many, displace strangers.
     #[inline]
     pub fn seat(&mut self, id: SenderId, now: Mono) -> Seat {
         if let Some(slot) = self.find(id) {
@@ -139,26 +144,41 @@ impl Senders {
     #[cold]
     fn seat_newcomer(&mut self, id: SenderId, now: Mono) -> Seat {
         let free = usize::from(self.seated) + 1;
+        let named = self.budgets.knows(id.service());
+        let mut purse = Purse::full(self.budgets.of(id.service()), now);
         let (slot, displaced) = if free < self.seats.len() {
             self.seated += 1;
             (SenderSlot(self.seated), None)
         } else {
-            let slot = self.longest_silent();
+            let slot = self.who_gives_way(named);
+            // Strangers share the budget of a seat: a new name is no new budget.
+            if let Some(place) = self.seats.get(slot.index()).filter(|seat| !(named || seat.named))
+            {
+                purse = place.purse;
+            }
             (slot, self.displace(slot, now))
         };
-        let budget = self.budgets.of(id.service());
         if let Some(place) = self.seats.get_mut(slot.index()) {
             let ledger = LedgerRow { service: id.service().raw(), ..EMPTY.ledger };
-            *place = Place { id: Some(id), seen: now, purse: Purse::full(budget, now), ledger };
+            *place = Place { id: Some(id), named, seen: now, purse, ledger };
         }
         self.rebuild_index();
         Seat { slot, displaced }
     }
 
-    fn longest_silent(&self) -> SenderSlot {
-        let seated = (0u16..).zip(self.seats.iter()).skip(1);
-        let silent = seated.min_by_key(|(slot, place)| (place.seen, *slot));
-        SenderSlot(silent.map_or(1, |(slot, _)| slot))
+    /// The longest silent stranger; if there is none, the longest silent of all, so that nobody is
+    /// locked out (a recipe has more seats than names, so a stranger finds a stranger).
+    fn who_gives_way(&self, newcomer_is_named: bool) -> SenderSlot {
+        let seated = || (0u16..).zip(self.seats.iter()).skip(1);
+        let silent = seated().min_by_key(|(slot, place)| (place.named, place.seen, *slot));
+        let slot = SenderSlot(silent.map_or(1, |(slot, _)| slot));
+        assert!(
+            newcomer_is_named
+                || self.seats.get(slot.index()).is_some_and(|place| !place.named)
+                || seated().all(|(_, place)| place.named),
+            "a stranger displaces a named sender only if all are named"
+        );
+        slot
     }
 
     /// Adds the ledger of a seat to the row of the evicted.
@@ -177,7 +197,7 @@ impl Senders {
         evicted.dropped += gone.dropped;
         evicted.repeated += gone.repeated;
         evicted.redacted += gone.redacted;
-        evicted.lost_by_client += gone.lost_by_client;
+        evicted.lost_by_client = evicted.lost_by_client.saturating_add(gone.lost_by_client);
         place.id
     }
 
@@ -265,7 +285,8 @@ impl Senders {
 
     /// Counts what a sender says it lost itself.
     pub fn lost_by_client(&mut self, slot: SenderSlot, items: u64) {
-        self.ledger(slot, |row| row.lost_by_client += items);
+        // A client's own claim: it may be anything.
+        self.ledger(slot, |row| row.lost_by_client = row.lost_by_client.saturating_add(items));
     }
 
     /// The ledger row of a seat; `kept` is what the service keeps of it now.

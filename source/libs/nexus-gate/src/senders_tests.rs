@@ -41,6 +41,41 @@ fn a_newcomer_takes_the_seat_of_the_longest_silent_and_its_ledger_is_kept() {
 }
 
 #[test]
+fn strangers_however_many_displace_strangers_only() {
+    let budgets = Budgets::naming(&["1", "2"], TIGHT);
+    let mut senders = Senders::new(3, Nanos::from_secs(60), budgets);
+    let named = [id(1), id(2)].map(|id| senders.seat(id, Mono(1)).slot);
+    let stranger = senders.seat(id(10), Mono(2)).slot;
+    for n in 11..200 {
+        assert_eq!(senders.seat(id(n), Mono(u64::from(n))).slot, stranger);
+    }
+    assert_eq!([id(1), id(2)].map(|id| senders.find(id)), named.map(Some));
+}
+
+#[test]
+fn a_new_name_is_no_new_budget() {
+    let mut senders = senders(1);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    assert!(senders.charge(slot, 2, 0, Mono(0)));
+    let slot = senders.seat(id(2), Mono(0)).slot;
+    assert!(!senders.charge(slot, 1, 0, Mono(0)), "the seat's budget is used up");
+    assert!(senders.charge(slot, 1, 0, Mono(1_000_000_000)));
+}
+
+#[test]
+fn a_client_may_claim_any_loss() {
+    let mut senders = senders(1);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    senders.lost_by_client(slot, u64::MAX);
+    senders.lost_by_client(slot, u64::MAX);
+    assert_eq!(senders.row(slot, 0, Mono(0)).lost_by_client, u64::MAX);
+    senders.seat(id(2), Mono(1));
+    senders.lost_by_client(slot, u64::MAX);
+    senders.seat(id(3), Mono(2));
+    assert_eq!(senders.row(SenderSlot::EVICTED, 0, Mono(2)).lost_by_client, u64::MAX);
+}
+
+#[test]
 fn both_budgets_are_charged_or_none() {
     let mut senders = senders(2);
     let slot = senders.seat(id(1), Mono(0)).slot;
