@@ -113,22 +113,22 @@ impl Redactor {
     /// and `-`, is denied and the whole key is not allowed. Letter case does not matter.
     #[must_use]
     pub fn key_is_secret(&self, key: &str) -> bool {
-        let denied = listed(&self.deny_keys, key)
-            || key.split(['_', '.', '-']).any(|word| listed(&self.deny_keys, word));
-        denied && !listed(&self.allow_keys, key)
+        let denied = listed(&self.deny_keys, key.as_bytes())
+            || key.split(['_', '.', '-']).any(|word| listed(&self.deny_keys, word.as_bytes()));
+        denied && !listed(&self.allow_keys, key.as_bytes())
     }
 
     /// Whether a field is secret, by its key or by its value. Under an allowed key the shape of a
     /// value says nothing: a trace id is 32 hexadecimal digits and no secret.
     fn field_is_secret(&self, (key, value): (&str, &str)) -> bool {
         let hit = self.key_is_secret(key) || self.value_is_secret(value);
-        hit && (!listed(&self.allow_keys, key) || self.next_anchored(value, 0).is_some())
+        hit && (!listed(&self.allow_keys, key.as_bytes()) || self.next_anchored(value, 0).is_some())
     }
 
     /// Whether a value is secret by how it begins or looks, or carries something that is.
     #[must_use]
     pub fn value_is_secret(&self, value: &str) -> bool {
-        !self.sieve.passes(value) && self.next_secret(value, 0).is_some()
+        !self.sieve.passes(value.as_bytes()) && self.next_secret(value, 0).is_some()
     }
 
     /// Whether a name is or carries a secret: a name is a value that everybody sees.
@@ -139,10 +139,32 @@ impl Redactor {
 
     /// Looks at labels, attributes or fields and writes them anew to `out` if values must go.
     pub fn fields<'b>(&self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
-        if self.sieve.passes(fields.as_str()) {
+        if self.passes_fields(fields.as_bytes()) {
             return Redacted::Clean;
         }
         self.sifted_fields(fields, out)
+    }
+
+    /// Whether fields have surely nothing secret in them.
+    fn passes_fields(&self, fields: &[u8]) -> bool {
+        self.sieve.begins_nothing(fields) && self.runs_are_allowed(fields)
+    }
+
+    /// Whether all long runs stand in values under allowed keys, as the trace of every span does.
+    fn runs_are_allowed(&self, fields: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some((start, end)) = self.sieve.next_run(fields, at) {
+            let before = fields.get(..start).unwrap_or_default();
+            let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            // Before a run in a key there is no `=`.
+            let joint = line.iter().position(|byte| *byte == b'=');
+            let key = joint.and_then(|joint| line.get(..joint));
+            if !key.is_some_and(|key| listed(&self.allow_keys, key)) {
+                return false;
+            }
+            at = end;
+        }
+        true
     }
 
     fn sifted_fields<'b>(&self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
@@ -172,7 +194,7 @@ impl Redactor {
 
     /// Looks at a message and writes it anew to `out` if parts of it must go.
     pub fn message<'b>(&self, message: &str, out: &'b mut [u8]) -> Redacted<&'b str> {
-        if self.sieve.passes(message) {
+        if self.sieve.passes(message.as_bytes()) {
             return Redacted::Clean;
         }
         self.sifted_message(message, out)
@@ -323,10 +345,9 @@ fn end_before(text: &str, start: usize, ends: &[char]) -> usize {
 }
 
 /// Whether `word` is in `list`, in whatever letter case.
-fn listed(list: &[String], word: &str) -> bool {
-    list.iter().any(|entry| {
-        entry.len() == word.len() && entry.as_bytes().eq_ignore_ascii_case(word.as_bytes())
-    })
+fn listed(list: &[String], word: &[u8]) -> bool {
+    list.iter()
+        .any(|entry| entry.len() == word.len() && entry.as_bytes().eq_ignore_ascii_case(word))
 }
 
 /// Text in a borrowed buffer.

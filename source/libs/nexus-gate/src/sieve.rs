@@ -15,9 +15,11 @@ const TOPS: u64 = ONES << 7;
 const SMALL: u64 = ONES << 5;
 /// Bytes of a word's beginning that are looked at.
 const START: usize = 3;
-/// Bytes looked at in one step: of eight loaded bytes the last two only complete beginnings.
-const STEP: usize = 8 - START + 1;
-const STEP_MASK: u64 = u64::MAX >> (64 - 8 * STEP);
+/// Bytes in which words are looked for at a time, as those that are looked at then.
+const STEP: usize = 8;
+const WINDOW: usize = STEP + 4;
+/// No letter.
+const GAP: u64 = 0x80;
 const PLACES: usize = 4096;
 
 /// See the module.
@@ -37,7 +39,7 @@ impl Sieve {
         for word in words {
             let word = word.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
             sieve.blocked |= word.len() < START;
-            if let Some(place) = sieve.starts.get_mut(place(short(word.as_bytes()))) {
+            if let Some(place) = sieve.starts.get_mut(place(short(word.as_bytes()) as u32)) {
                 *place = true;
             }
         }
@@ -46,49 +48,61 @@ impl Sieve {
 
     /// Whether `text` has surely nothing secret in it.
     #[inline]
-    pub(crate) fn passes(&self, text: &str) -> bool {
-        let mut rest = text.as_bytes();
-        let mut gap_before = 0x80;
-        while let Some(word) = rest.first_chunk::<8>() {
-            let word = u64::from_ne_bytes(*word).to_le();
-            let gaps = not_letters(word);
-            if self.may_begin(word, ((gaps << 8) | gap_before) & !gaps & STEP_MASK) {
-                return false;
-            }
-            gap_before = (gaps >> (8 * (STEP - 1))) & 0x80;
-            rest = rest.get(STEP..).unwrap_or_default();
-        }
-        let word = short(rest);
-        let gaps = not_letters(word);
-        let begins = ((gaps << 8) | gap_before) & !gaps;
-        !self.may_begin(word, begins) && self.has_no_run(text)
+    pub(crate) fn passes(&self, text: &[u8]) -> bool {
+        self.begins_nothing(text) && self.next_run(text, 0).is_none()
     }
 
-    /// Whether a word of the rules may begin at one of the bytes of `word` that `begins` has the
-    /// top bits of.
+    /// The next run of word bytes from `from` on that may be secret by its shape.
     #[inline]
-    fn may_begin(&self, word: u64, mut begins: u64) -> bool {
+    pub(crate) fn next_run(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
+        next_run(text, from, self.run_min?)
+    }
+
+    /// Whether surely no word of the rules begins anywhere in `text`.
+    pub(crate) fn begins_nothing(&self, text: &[u8]) -> bool {
+        let (mut rest, mut gap_before) = (text, GAP);
+        while let Some(window) = rest.first_chunk::<WINDOW>() {
+            if self.may_begin(window, &mut gap_before) {
+                return false;
+            }
+            rest = rest.get(STEP..).unwrap_or_default();
+        }
+        let mut last = [0; WINDOW + STEP];
+        if let Some(front) = last.get_mut(..rest.len()) {
+            front.copy_from_slice(rest);
+        }
+        let [front @ .., _, _, _, _, _, _, _, _] = &last;
+        let [_, _, _, _, _, _, _, _, back @ ..] = &last;
+        !self.may_begin(front, &mut gap_before)
+            && (rest.len() <= STEP || !self.may_begin(back, &mut gap_before))
+            && !self.blocked
+    }
+
+    /// Whether a word of the rules may begin within the first step of `window`. The top bit of
+    /// `gap_before` says that no letter stands before it, and afterwards that none ends the step.
+    #[inline(always)]
+    fn may_begin(&self, window: &[u8; WINDOW], gap_before: &mut u64) -> bool {
+        let [b0, b1, b2, b3, b4, b5, b6, b7, ..] = *window;
+        let gaps = not_letters(u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]));
+        let mut begins = ((gaps << 8) | *gap_before) & !gaps;
+        *gap_before = gaps >> 56;
         while begins != 0 {
-            let at = begins.trailing_zeros() & !7;
-            if self.starts.get(place(word.wrapping_shr(at))).copied().unwrap_or(true) {
+            let at = (begins.trailing_zeros() / 8) as usize;
+            let start = window.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            let place = start.map_or(0, |start| place(u32::from_le_bytes(*start)));
+            if self.starts.get(place).copied().unwrap_or(true) {
                 return true;
             }
             begins &= begins.wrapping_sub(1);
         }
         false
     }
-
-    #[inline]
-    fn has_no_run(&self, text: &str) -> bool {
-        let run = self.run_min.and_then(|min| next_run(text.as_bytes(), 0, min));
-        run.is_none() && !self.blocked
-    }
 }
 
 /// Where the beginning in the lowest three bytes of `word` has its place, in whatever case.
 #[inline]
-const fn place(word: u64) -> usize {
-    let folded = ((word | SMALL) & 0x00ff_ffff) as u32;
+const fn place(word: u32) -> usize {
+    let folded = (word | SMALL as u32) & 0x00ff_ffff;
     (folded.wrapping_mul(0x9e37_79b1) >> (u32::BITS - PLACES.trailing_zeros())) as usize
 }
 
@@ -120,7 +134,7 @@ mod tests {
             let mut bytes = [beside; 8];
             bytes[usize::from(byte) % 8] = byte;
             let expected = bytes.map(|byte| u8::from(!byte.is_ascii_alphabetic()) << 7);
-            assert_eq!(not_letters(u64::from_ne_bytes(bytes)).to_ne_bytes(), expected);
+            assert_eq!(not_letters(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
         }
     }
 
@@ -132,10 +146,10 @@ mod tests {
             for behind in 0..10 {
                 let text =
                     |word: &str| format!("{}{word}{}", "x ".repeat(before), "y".repeat(behind));
-                assert!(!sieve.passes(&text("ToKen")), "{before} {behind}");
-                assert!(!sieve.passes(&text("--beg")), "{before} {behind}");
-                assert!(sieve.passes(&text("tako")), "{before} {behind}");
-                assert!(sieve.passes(&text("ztoken")), "{before} {behind}");
+                assert!(!sieve.passes(text("ToKen").as_bytes()), "{before} {behind}");
+                assert!(!sieve.passes(text("--beg").as_bytes()), "{before} {behind}");
+                assert!(sieve.passes(text("tako").as_bytes()), "{before} {behind}");
+                assert!(sieve.passes(text("ztoken").as_bytes()), "{before} {behind}");
             }
         }
     }
@@ -149,15 +163,15 @@ mod tests {
                     let run = "aB3_-/+".chars().cycle().take(run).collect::<String>();
                     format!("{}{run}{}", ". ".repeat(before), " .".repeat(behind))
                 };
-                assert!(!sieve.passes(&text(20)), "{before} {behind}");
-                assert!(sieve.passes(&text(19)), "{before} {behind}");
+                assert!(!sieve.passes(text(20).as_bytes()), "{before} {behind}");
+                assert!(sieve.passes(text(19).as_bytes()), "{before} {behind}");
             }
         }
     }
 
     #[test]
     fn rules_beyond_the_sieve_let_nothing_pass() {
-        assert!(!Sieve::new(["pw".to_owned()].iter(), Some(20)).passes("x"));
-        assert!(Sieve::new([].iter(), None).passes(&"x".repeat(99)));
+        assert!(!Sieve::new(["pw".to_owned()].iter(), Some(20)).passes(b"x"));
+        assert!(Sieve::new([].iter(), None).passes("x".repeat(99).as_bytes()));
     }
 }

@@ -1,9 +1,10 @@
 //! The loop behind the figures of `cargo xtask bench`: appends in a steady state, one after
 //! another, through the whole of `handle`.
 //!
-//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 14 bytes) and `eight` (8
-//! fields, a message of 150 bytes). The difference of two counts, counted in instructions, is the
-//! cost of the appends between them: start and filling are the same in both.
+//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 14 bytes), `eight` (8 fields, a
+//! message of 150 bytes) and `span` (an ended span as metricsd exports it). The difference of two
+//! counts, counted in instructions, is the cost of the appends between them: start and filling are
+//! the same in both.
 
 use logd::Logd;
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
@@ -33,12 +34,17 @@ impl World for Sink {
 const FOUR: &str = "code=42\nname=demo.exit42\npid=117\nstate=gone\n";
 const EIGHT: &str = "attempt=3\nbundle=org.example.app\ncode=42\nduration_ms=1250\npid=117\n\
                      reason=timeout\nstate=running\nversion=1.2.3\n";
+const SPAN: &str = "attr.path=/svc/demo\ndur_ns=1250417\nend_ns=81235818307\nevent=span.v1\n\
+                    incarnation=3\nname=exec.spawn\norigin=6d2f0c1b9a8e7f55\n\
+                    parent=00000003000000a1\nseq=4711\nspan=00000003000000a2\n\
+                    start_ns=81234567890\nstatus=ok\ntrace=6d2f0c1b9a8e7f550000000300000a21\n";
 const MESSAGE: &str = "the service did not answer within its deadline and was started again; \
     this is the third attempt within the last minute, so the next one waits for longer";
 
 fn record(case: &str) -> Option<NewRecord<'static>> {
     let (message, fields) = match case {
         "four" => ("process exited", FOUR),
+        "span" => ("exec.spawn", SPAN),
         "eight" => (MESSAGE.get(..150)?, EIGHT),
         _ => return None,
     };
@@ -46,7 +52,7 @@ fn record(case: &str) -> Option<NewRecord<'static>> {
 }
 
 fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
-    let record = record(case).ok_or("no such case: `four` or `eight`")?;
+    let record = record(case).ok_or("no such case: `four`, `eight` or `span`")?;
     let mut recipe = Recipe::parse(include_str!("../../../../recipes/observability/metrics.toml"))?;
     // Budgets that this loop does not meet.
     for rule in &mut recipe.senders {
