@@ -25,11 +25,7 @@ struct Tally {
 
 impl Metricsd {
     pub(crate) fn hello(&mut self, asked: &Asked, resume: Option<Resume>, world: &mut impl World) {
-        let resumed = match resume.map(|earlier| self.resume(asked, earlier)) {
-            Some(Err(reason)) => return self.refuse(asked, reason, world),
-            Some(Ok(resumed)) => resumed,
-            None => false,
-        };
+        let resumed = resume.is_some_and(|earlier| self.resume(asked, earlier));
         let incarnation = asked.sender.incarnation;
         let session = self.sessions.find(asked.slot, incarnation);
         let budget = self.senders.budget(asked.sender.service());
@@ -52,29 +48,29 @@ impl Metricsd {
 
     /// Goes on with an earlier life, if it is there; whether or not, what it brings now has been
     /// held up.
-    ///
-    /// # Errors
-    /// `NotReady`: there is no room for another life yet, and later nobody would know of this.
-    fn resume(&mut self, asked: &Asked, earlier: Resume) -> Result<bool, Reason> {
+    fn resume(&mut self, asked: &Asked, earlier: Resume) -> bool {
         let incarnation = asked.sender.incarnation;
         let known = earlier.epoch == self.boot;
         let found = self.sessions.find_resumable(asked.slot, earlier.incarnation).filter(|_| known);
         let Some(session) = found else {
-            let session = self.session(asked)?;
-            self.sessions.at_mut(session).catchup = true;
-            return Ok(false);
+            if let Ok(session) = self.session(asked) {
+                self.sessions.at_mut(session).catchup = true;
+            }
+            return false;
         };
         let before = self.sessions.at(session).incarnation;
         if before != incarnation {
             if self.sessions.find(asked.slot, incarnation).is_some() {
-                return Ok(false);
+                return false;
             }
             self.sessions.resume(session, earlier.incarnation, incarnation);
             self.spans.resume(asked.slot, before, asked.sender);
         }
+        let was_held_up = self.was_held_up();
         let life = self.sessions.at_mut(session);
-        life.catchup |= self.registry.clock().window_passed_since(life.last_batch);
-        Ok(true)
+        let silent = self.registry.clock().window_passed_since(life.last_batch);
+        life.catchup |= silent || was_held_up;
+        true
     }
 
     pub(crate) fn register(

@@ -1,5 +1,5 @@
-//! What a name, labels and a help must be before a series may carry them. Looked at only when a key is
-//! first seen: what is in the registry was found right once.
+//! What a name, labels and a help must be before a series may carry them. Looked at only when a key
+//! is first seen: what is in the registry was found right once.
 
 use nexus_gate::{REDACTED, Redacted, Redactor};
 use nexus_recipe::{MetricsdLimits, OnSecret};

@@ -19,6 +19,8 @@ pub(crate) struct OwnMetrics {
     pub(crate) frames: u64,
     published: [u64; COUNTERS],
     due: Mono,
+    /// When we last found that we had missed a whole window: nobody gave us the time for it.
+    missed: Option<Mono>,
 }
 
 /// A counter of ours.
@@ -46,7 +48,7 @@ const fn total(name: &'static str, help: &'static str) -> Total {
 
 impl OwnMetrics {
     pub(crate) const fn new() -> Self {
-        Self { frames: 0, published: [0; COUNTERS], due: Mono(0) }
+        Self { frames: 0, published: [0; COUNTERS], due: Mono(0), missed: None }
     }
 
     /// When they are to be published next.
@@ -56,8 +58,16 @@ impl OwnMetrics {
 }
 
 impl Metricsd {
+    /// Whether we ourselves stood still just now: what clients that come back bring has waited.
+    pub(crate) fn was_held_up(&self) -> bool {
+        self.own.missed.is_some_and(|at| !self.registry.clock().window_passed_since(at))
+    }
+
     /// Brings the series of our own metrics up to date.
     pub(crate) fn publish(&mut self, now: Mono) {
+        if self.own.due > Mono(0) && self.registry.clock().window_passed_since(self.own.due) {
+            self.own.missed = Some(now);
+        }
         self.own.due = self.registry.clock().end();
         let own = Sender::stamped(SERVICE, 0, Incarnation::new(1), Rights::NONE);
         let slot = self.seat(own.id, now);
