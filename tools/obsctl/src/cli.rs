@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Add up what was offered and what became of it; exit status 1 if anything is missing
     Audit(OutputArgs),
-    /// Health, budgets used and losses; exit status 1 if anything is wrong
-    Status(OutputArgs),
+    /// Health, budgets and losses; exit status 1 if anything was lost, 2 if anything is broken now
+    Status(StatusArgs),
     /// Append a record to the journal
     Log(LogArgs),
     /// Add to a counter (or set a gauge, or observe)
@@ -74,6 +74,15 @@ pub(crate) struct OutputArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: Output,
+}
+
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct StatusArgs {
+    /// With everything that the daemons say of themselves
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Which records.

@@ -1,6 +1,7 @@
 //! Typed conversations with the daemons.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use nexus_abi::{Incarnation, Rights, ServiceId};
@@ -10,6 +11,21 @@ use nexus_wire::metrics::{self, SeriesValue, SeriesView, WindowView};
 use nexus_wire::{LedgerRow, Level, LogStatus, MetricStatus, RecordId, Unit};
 
 const FRAME: usize = nexus_abi::FRAME_BYTES_MAX;
+/// How long a request waits for its sender's budget, and between two attempts.
+const BUDGET_PATIENCE: Duration = Duration::from_secs(30);
+const BUDGET_PAUSE: Duration = Duration::from_millis(100);
+
+/// A daemon is there and lets us not read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Denied(&'static str);
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} lets only root, its own user and its readers' group read", self.0)
+    }
+}
+
+impl std::error::Error for Denied {}
 
 /// A connection that numbers its requests.
 struct Line {
@@ -31,9 +47,22 @@ impl Line {
         self.nonce
     }
 
-    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
-        let len = self.connection.call(request, &mut self.reply[..])?;
-        Ok(self.reply.get(..len).unwrap_or_default())
+    /// Asks, and waits for the budget where it is used up for now: reading a whole journal takes
+    /// more pages than a budget has at once.
+    fn exchange(
+        &mut self,
+        request: &[u8],
+        is_rate_limited: impl Fn(&[u8]) -> bool,
+    ) -> anyhow::Result<&[u8]> {
+        let end = Instant::now() + BUDGET_PATIENCE;
+        loop {
+            let len = self.connection.call(request, &mut self.reply[..])?;
+            let limited = is_rate_limited(self.reply.get(..len).unwrap_or_default());
+            if !limited || Instant::now() > end {
+                return Ok(self.reply.get(..len).unwrap_or_default());
+            }
+            std::thread::sleep(BUDGET_PAUSE);
+        }
     }
 }
 
@@ -102,12 +131,15 @@ impl Journal {
         let mut frame = [0; FRAME];
         let frame = logs::encode(request, head, &mut frame)
             .map_err(|_| anyhow::anyhow!("the request does not fit into a frame"))?;
-        let reply = self.line.exchange(frame)?;
-        let Some((status, reply)) = logs::decode_reply(request.op(), head, reply) else {
+        let op = request.op();
+        let status = |reply: &[u8]| logs::decode_reply(op, head, reply).map(|(status, _)| status);
+        let limited = |reply: &[u8]| status(reply) == Some(LogStatus::RateLimited);
+        let reply = self.line.exchange(frame, limited)?;
+        let Some((status, reply)) = logs::decode_reply(op, head, reply) else {
             bail!("logd's answer is not one of this version");
         };
         if status == LogStatus::Denied {
-            bail!("logd lets only root, its own user and its readers' group read");
+            return Err(Denied("logd").into());
         }
         take(status, reply).with_context(|| format!("logd refused: {}", status.name()))
     }
@@ -287,12 +319,16 @@ impl Metrics {
         let mut frame = [0; FRAME];
         let frame = metrics::encode(request, nonce, &mut frame)
             .map_err(|_| anyhow::anyhow!("the request does not fit into a frame"))?;
-        let reply = self.line.exchange(frame)?;
-        let Some((status, reply)) = metrics::decode_reply(request.op(), nonce, reply) else {
+        let op = request.op();
+        let status =
+            |reply: &[u8]| metrics::decode_reply(op, nonce, reply).map(|(status, _)| status);
+        let limited = |reply: &[u8]| status(reply) == Some(MetricStatus::RateLimited);
+        let reply = self.line.exchange(frame, limited)?;
+        let Some((status, reply)) = metrics::decode_reply(op, nonce, reply) else {
             bail!("metricsd's answer is not one of this version");
         };
         if status == MetricStatus::Denied {
-            bail!("metricsd lets only root, its own user and its readers' group read");
+            return Err(Denied("metricsd").into());
         }
         take(status, reply).with_context(|| format!("metricsd refused: {}", status.name()))
     }

@@ -4,7 +4,8 @@
 //! of `docs/wire.md` and with the rights of whoever runs it. Text is for people and may change;
 //! `-o json` prints one object a line and keeps its keys.
 //!
-//! Exit status: 0 done; 1 done, and something is wrong (`status`, `audit`); 2 could not be done.
+//! Exit status: 0 done; 1 done, and something is wrong (`audit`), was lost (`status`) or went to an
+//! overflow (`count`); 2 could not be done, or is not well now (`status`).
 #![forbid(unsafe_code)]
 
 mod audit;
@@ -23,6 +24,7 @@ mod spans;
 mod status;
 mod top;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -34,8 +36,10 @@ use crate::cli::{Cli, Command};
 pub(crate) enum Verdict {
     /// All is well.
     Fine,
-    /// Something is wrong with what was looked at.
+    /// Something is wrong with what was looked at, or was lost.
     Wrong,
+    /// What was looked at does not work now.
+    Broken,
     /// A child's own exit code.
     Code(u8),
 }
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     match dispatch(&cli) {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Wrong) => ExitCode::from(1),
+        Ok(Verdict::Broken) => ExitCode::from(2),
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         // Whoever reads us has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -64,13 +69,15 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
         Command::Spans(args) => spans::run(place, args),
         Command::Top(args) => top::run(place, args),
         Command::Audit(args) => audit::run(place, args.output),
-        Command::Status(args) => status::run(place, args.output),
+        Command::Status(args) => status::run(place, args),
         Command::Log(args) => emit::log(place, args),
         Command::Count(args) => emit::count(place, args),
         Command::Run(args) => run::run(place, args),
         Command::Completions { shell } => {
             let mut command = Cli::command();
-            clap_complete::generate(*shell, &mut command, "obsctl", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, "obsctl", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(Verdict::Fine)
         }
     }

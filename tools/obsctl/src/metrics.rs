@@ -22,6 +22,9 @@ pub(crate) fn run(place: &Place, args: &MetricsArgs) -> anyhow::Result<Verdict> 
     let window = window_seconds(&mut metrics)?;
     loop {
         let series = chosen(&mut metrics, args)?;
+        if series.is_empty() && !args.follow {
+            eprintln!("obsctl: no such series; without arguments all are shown");
+        }
         match args.output.output {
             Output::Text => show_table(&mut screen, &names, &series, window, args.describe)?,
             Output::Json => {

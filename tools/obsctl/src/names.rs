@@ -38,12 +38,15 @@ impl Names {
 
     /// The name, or 16 hexadecimal digits.
     pub(crate) fn of_service(&self, service: ServiceId) -> String {
+        if service.raw() == LedgerRow::EVICTED {
+            return "(evicted)".to_owned();
+        }
         self.0.get(&service.raw()).cloned().unwrap_or_else(|| service.to_string())
     }
 
     /// The name of a ledger's row.
     pub(crate) fn of_row(&self, row: &LedgerRow) -> String {
-        row.service_id().map_or_else(|| "(evicted)".to_owned(), |id| self.of_service(id))
+        self.of_service(ServiceId::from_raw(row.service))
     }
 
     /// The service that people mean: 16 hexadecimal digits are a number, all else is a name.
@@ -60,7 +63,8 @@ impl Names {
 fn users() -> Vec<String> {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let uids = passwd.lines().filter_map(|line| line.split(':').nth(2));
-    uids.map(|uid| format!("uid.{uid}")).collect()
+    let own = rustix::process::getuid().as_raw().to_string();
+    uids.chain([own.as_str()]).map(|uid| format!("uid.{uid}")).collect()
 }
 
 /// Services with a socket of their own, seen from the run directory or from one of theirs.

@@ -55,6 +55,11 @@ pub(crate) fn watch(
     while !over() {
         check()?;
         let picture = Picture::take(dir);
+        if let (Err(logd), Err(metricsd)) = (&picture.logd, &picture.metricsd)
+            && matches!(painter, Painter::Plain)
+        {
+            anyhow::bail!("nothing can be read: {logd}; {metricsd}");
+        }
         painter.paint(&picture, &mut last, names, plain_lines)?;
         if painter.wait(&over)? {
             break;

@@ -59,7 +59,7 @@ fn the_large_recipe_grants_what_the_frames_can_carry_to_64_senders() {
     );
     assert_eq!((recipe.logd.senders, recipe.metricsd.senders), (64, 64));
     assert_eq!(recipe.redaction.on_secret, OnSecret::Replace);
-    assert_eq!(recipe.senders.len(), 11);
+    assert_eq!(recipe.senders.len(), 12);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn daemons_that_are_away_are_named() {
         assert!(text(&output.stderr).contains("cannot be reached"), "{}", text(&output.stderr));
     }
     let status = obsctl(&folder, &["status"]);
-    assert_eq!(status.status.code(), Some(1));
+    assert_eq!(status.status.code(), Some(2));
     assert!(text(&status.stdout).contains("away"));
 }
 

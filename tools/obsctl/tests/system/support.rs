@@ -102,7 +102,7 @@ pub(crate) fn daemons(folder: &Folder) -> (Daemon, Daemon) {
 
 /// A value of the daemons' state.
 pub(crate) fn status(folder: &Folder, key: &str) -> Option<String> {
-    let said = text(&obsctl(folder, &["status"]).stdout);
+    let said = text(&obsctl(folder, &["status", "--verbose"]).stdout);
     let line = said.lines().find_map(|line| line.trim().strip_prefix(&format!("{key} ")));
     line.map(|value| value.trim().to_owned())
 }

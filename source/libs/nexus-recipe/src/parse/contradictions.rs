@@ -196,12 +196,15 @@ fn replies_outnumber_one_sender(report: &mut Report<'_>) {
 
 fn rules_fit_the_tables(report: &mut Report<'_>, recipe: &Recipe) {
     let rules = recipe.senders.len() as u64;
+    // Strangers displace strangers only, so there must be a place for one.
+    let needed = rules + 1;
     for key in ["logd.senders", "metricsd.senders"] {
         if let Some(places) = report.number(key)
-            && places.number < rules
+            && places.number < needed
         {
             let what = format!(
-                "{} places for {rules} services under [[senders]]; raise it to {rules}",
+                "{} places for {rules} services under [[senders]] and a stranger; raise it to \
+                 {needed}",
                 places.number
             );
             report.error_at(key, what);

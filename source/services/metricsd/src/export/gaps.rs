@@ -121,9 +121,9 @@ impl Gaps {
             // What a former holder of the seat lost stands in the row of the evicted.
             let own = lost.min(senders.row(slot, 0, now).accepted);
             senders.dropped(slot, own);
-            if lost > own {
-                senders.dropped(SenderSlot::EVICTED, lost - own);
-            }
+            // More than was accepted cannot be lost; a record refused twice is no second loss.
+            let evicted = senders.row(SenderSlot::EVICTED, 0, now).accepted;
+            senders.dropped(SenderSlot::EVICTED, (lost - own).min(evicted));
         }
     }
 
