@@ -9,10 +9,12 @@
 //! - `batch64`: a BATCH of 64; the difference to `batch` is 32 items without their frame
 //! - `batch-dry`, `batch64-dry`: the same frames written and not sent, to be subtracted
 //!
+//! - `memory`: prints what a counter series takes; COUNT means nothing
+//!
 //! SERIES (default 64) series exist; each frame goes to the next of them.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
 
-use metricsd::Metricsd;
+use metricsd::{Metricsd, counter_series_bytes};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -52,6 +54,7 @@ struct Bench {
 }
 
 impl Bench {
+    #[inline(always)]
     fn send(&mut self, frame: &[u8]) {
         // Time goes on by a microsecond: windows turn as they do in life.
         self.now = Mono(self.now.0 + 1000);
@@ -67,7 +70,8 @@ fn recipe() -> Recipe {
     let limits = &mut recipe.metricsd;
     limits.budget =
         Budget { events_per_s: most, events_burst: most, bytes_per_s: most, bytes_burst: most };
-    limits.series += 64;
+    // So that the floors of others leave room for 4096.
+    limits.series += 512;
     limits.series_per_sender = limits.series;
     limits.series_per_metric = limits.series;
     limits.series_floor = 3;
@@ -127,10 +131,24 @@ fn batches(bench: &mut Bench, ids: &[SeriesId], size: usize, count: usize, send:
     }
 }
 
+fn print_memory() {
+    let (name, labels) = key(0);
+    let (series, metric) = counter_series_bytes(name.len(), labels.len());
+    println!(
+        "  a counter series with {} bytes of labels {series} B; its metric with {} bytes of name \
+         {metric} B, once for all its series",
+        labels.len(),
+        name.len()
+    );
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let case = args.next().expect("a case");
     let count: usize = args.next().and_then(|n| n.parse().ok()).expect("a count");
+    if case == "memory" {
+        return print_memory();
+    }
     let series: usize = args.next().map_or(64, |n| n.parse().expect("a number of series"));
     let from = Sender::stamped(ServiceId::from_name("execd"), 1, Incarnation::new(1), Rights::NONE);
     let mut bench = Bench {
@@ -152,7 +170,7 @@ fn main() {
         bench.send(frame);
     }
     match case.as_str() {
-        "name" | "id" => (0..count).for_each(|at| bench.send(&frames[at % series])),
+        "name" | "id" => frames.iter().cycle().take(count).for_each(|frame| bench.send(frame)),
         "batch" => batches(&mut bench, &ids, 32, count, true),
         "batch64" => batches(&mut bench, &ids, 64, count, true),
         "batch-dry" => batches(&mut bench, &ids, 32, count, false),

@@ -64,7 +64,7 @@ impl Metricsd {
                 return false;
             }
             self.sessions.resume(session, earlier.incarnation, incarnation);
-            self.spans.resume(asked.slot, before, asked.sender);
+            self.spans.resume(asked.slot, before, *asked.sender);
         }
         let was_held_up = self.was_held_up();
         let life = self.sessions.at_mut(session);
@@ -143,6 +143,7 @@ impl Metricsd {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn batch(&mut self, asked: &Asked, batch: &Batch<'_>, world: &mut impl World) {
         let items = u64::from(batch.len());
         let session = match self.session(asked) {
@@ -170,22 +171,14 @@ impl Metricsd {
         life.applied_seq = batch.seq;
         life.last_batch = asked.now;
         let catchup = core::mem::take(&mut life.catchup);
-        let (mut tally, mut rare) = (Tally::default(), 0);
-        for item in batch.values() {
-            let heard = item
-                .series
-                .and_then(|id| self.sessions.registrations.hear_total(id, session, item.value));
-            if let Some((series, delta)) = heard {
-                if delta > 0 {
-                    self.registry.count(series, delta, catchup);
-                }
-            } else {
-                rare += 1;
-                let taken = self.value(asked, session, &item, catchup);
-                self.tally(&mut tally, asked, taken, world);
-            }
+        // Of the values first the many that are totals of plain counters.
+        let heard = self.sessions.registrations.plain_counters();
+        let others = self.registry.count_all(heard, session, batch.values(), catchup);
+        let accepted = batch.values().len() as u64 - others;
+        let mut tally = Tally { accepted, ..Tally::default() };
+        if others > 0 {
+            self.other_values(asked, session, batch, catchup, &mut tally, world);
         }
-        tally.accepted += batch.values().len() as u64 - rare;
         let mut items = batch.items().peekable();
         if items.peek().is_some() {
             self.hurry();
@@ -200,6 +193,23 @@ impl Metricsd {
         }
         let life = self.sessions.at_mut(session);
         life.refused_items = life.refused_items.saturating_add(tally.refused);
+    }
+
+    fn other_values(
+        &mut self,
+        asked: &Asked,
+        session: u32,
+        batch: &Batch<'_>,
+        catchup: bool,
+        tally: &mut Tally,
+        world: &mut impl World,
+    ) {
+        for item in batch.values() {
+            if !self.sessions.registrations.plain_counters().knows(&item, session) {
+                let taken = self.value(asked, session, &item, catchup);
+                self.tally(tally, asked, taken, world);
+            }
+        }
     }
 
     fn tally(

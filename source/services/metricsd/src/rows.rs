@@ -2,6 +2,7 @@
 //!
 //! A row number that came in a frame goes through [`Rows::get`]; all others are our own invariant,
 //! and to break it is a bug that must stop the service.
+#![expect(clippy::indexing_slicing, reason = "row numbers are made by this crate")]
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -50,7 +51,6 @@ impl<T> Index<u32> for Rows<T> {
     type Output = T;
 
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "row numbers are made by this crate")]
     fn index(&self, row: u32) -> &T {
         &self.0[row as usize]
     }
@@ -58,7 +58,6 @@ impl<T> Index<u32> for Rows<T> {
 
 impl<T> IndexMut<u32> for Rows<T> {
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "row numbers are made by this crate")]
     fn index_mut(&mut self, row: u32) -> &mut T {
         &mut self.0[row as usize]
     }

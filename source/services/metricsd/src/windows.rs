@@ -33,8 +33,8 @@ impl Clock {
     /// Time goes on; it never goes back.
     #[inline]
     pub(crate) fn advance(&mut self, now: Mono) {
-        self.now = self.now.max(now);
-        if self.now >= self.end {
+        self.now = now;
+        if now >= self.end {
             self.turn();
         }
     }
@@ -77,7 +77,7 @@ impl Clock {
     }
 }
 
-/// One window of a series. Of counters the smallest and largest are [`biased`].
+/// One window of a series.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Window {
     sum: u64,
@@ -137,9 +137,9 @@ impl Windows {
         self.number
     }
 
-    /// An increment of a counter, in the window of now.
-    #[inline]
-    pub(crate) fn add(&mut self, clock: &Clock, delta: u64, catchup: bool) {
+    /// An increment of a counter, in the window of now; `value` is `delta`, as far as an i64 goes.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, clock: &Clock, delta: u64, value: i64, catchup: bool) {
         if self.number != clock.short {
             self.turn(clock, None);
         }
@@ -149,14 +149,15 @@ impl Windows {
         *count = count.saturating_add(1);
         // The sum of what was added to a u64 that saturates is a u64.
         open.sum = open.sum.wrapping_add(delta);
-        let value = biased(delta);
         if value < open.min {
             open.min = value;
         }
         if value > open.max {
             open.max = value;
         }
-        *caught |= catchup;
+        if catchup {
+            *caught = true;
+        }
     }
 
     /// `count` values of a gauge or histogram, from `min` to `max`, of which the last is `last`.
@@ -194,7 +195,6 @@ impl Windows {
     }
 
     /// Adds the open short window to the open long one.
-    #[expect(clippy::indexing_slicing, reason = "the indexes are constants within the arrays")]
     fn join(&mut self, wide: &mut Wide) {
         let short = self.windows[SHORT_OPEN];
         let sum = Wide::sum(wide.sums_high[LONG_OPEN], self.windows[LONG_OPEN].sum)
@@ -232,10 +232,6 @@ impl Windows {
         let at_long = at_short.saturating_sub(long_open.sum);
         let last = |total: u64| i64::try_from(total).unwrap_or(i64::MAX);
         let wide = Wide { last_short: last(at_short), last_long: last(at_long), ..Wide::default() };
-        for window in &mut self.windows {
-            window.min = last(unbiased(window.min));
-            window.max = last(unbiased(window.max));
-        }
         self.closed(clock, &wide)
     }
 
@@ -276,17 +272,6 @@ impl Windows {
             catchup: short_caught || long_caught,
         }
     }
-}
-
-/// An increment in an i64 that keeps its place among others: so counters share the comparisons of
-/// gauges.
-#[inline]
-const fn biased(increment: u64) -> i64 {
-    (increment ^ (1 << 63)).cast_signed()
-}
-
-const fn unbiased(value: i64) -> u64 {
-    value.cast_unsigned() ^ (1 << 63)
 }
 
 /// Values put into a gauge or histogram at once.

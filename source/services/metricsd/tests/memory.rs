@@ -1,5 +1,4 @@
 //! Memory: what is taken follows from the recipe, and is taken when the service is made.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -10,8 +10,10 @@
 //! the order of hashes.
 //!
 //! Deliberately absent: who sends (`service`), and which life of a sender (`sessions`).
+#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod admission;
+mod hash;
 mod histogram;
 mod index;
 mod memory;
@@ -25,9 +27,6 @@ pub(crate) use histogram::{BUCKETS_MAX, Bounds};
 pub(crate) use update::Increase;
 pub(crate) use view::ViewScratch;
 
-use core::hash::{BuildHasher, Hasher};
-
-use foldhash::fast::FixedState;
 use nexus_bounded::{BlockChain, BlockStore, Mono, Nanos};
 use nexus_gate::SenderSlot;
 use nexus_recipe::MetricsdLimits;
@@ -166,7 +165,7 @@ impl Registry {
         let mut at = self.series_index.head(hash);
         while let Some(series) = self.series.get(at) {
             let alike = series.hash == hash && series.owner == key.owner && series.kind == key.kind;
-            if alike && self.has_key(series, key) {
+            if alike && self.has_texts(series, key.name, key.labels) {
                 return Some(at);
             }
             at = series.next;
@@ -174,12 +173,12 @@ impl Registry {
         None
     }
 
-    #[inline]
-    fn has_key(&self, series: &Series, key: &Key<'_>) -> bool {
-        self.metrics.get(series.metric).is_some_and(|metric| {
-            self.text.equals(series.labels, &[key.labels])
-                && self.text.equals(metric.name, &[key.name])
-        })
+    /// Apart, so that a search takes up what it needs for comparing texts only when it compares
+    /// them: once, but for collisions.
+    #[inline(never)]
+    fn has_texts(&self, series: &Series, name: &[u8], labels: &[u8]) -> bool {
+        self.text.is(series.labels, labels)
+            && self.metrics.get(series.metric).is_some_and(|metric| self.text.is(metric.name, name))
     }
 
     fn find_metric(&self, owner: SenderSlot, kind: Kind, name: &str) -> Option<u32> {
@@ -189,7 +188,7 @@ impl Registry {
             metric.hash == hash
                 && metric.owner == owner
                 && metric.kind == kind
-                && self.text.equals(metric.name, &[name.as_bytes()])
+                && self.text.is(metric.name, name.as_bytes())
         });
         found.map(|(row, _)| row)
     }
@@ -197,13 +196,8 @@ impl Registry {
     #[inline]
     fn hash(&self, owner: SenderSlot, kind: Kind, name: &[u8], labels: Option<&[u8]>) -> u32 {
         let whose = (u64::from(shares::row(owner)) << 8) | u64::from(kind.raw());
-        let mut hasher = FixedState::with_seed(self.seed ^ whose).build_hasher();
-        hasher.write(name);
-        if let Some(labels) = labels {
-            hasher.write(labels);
-        }
-        let hash = hasher.finish();
-        (hash ^ (hash >> 32)) as u32
+        let state = hash::add(self.seed ^ whose, name);
+        hash::finish(labels.map_or(state, |labels| hash::add(state, labels)))
     }
 
     /// The kind of the series in a row.

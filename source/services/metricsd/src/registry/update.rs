@@ -1,11 +1,14 @@
 //! What updates do to a series.
 
 use nexus_wire::Kind;
+use nexus_wire::metrics::ValueItem;
 
 use super::Registry;
 use super::histogram::BUCKETS_MAX;
 use super::rows::{Flags, Series};
-use crate::windows::Values;
+use crate::rows::Pool;
+use crate::sessions::PlainCounters;
+use crate::windows::{Clock, Values};
 
 /// New observations of a histogram by bucket, as a BATCH brings them.
 #[derive(Clone, Copy, Debug)]
@@ -16,22 +19,37 @@ pub(crate) struct Increase {
 
 impl Registry {
     /// Adds to a counter, at most up to the end of 64 bits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&mut self, row: u32, delta: u64, catchup: bool) {
         let series = &mut self.series[row];
-        let mut added = delta;
-        match series.value.checked_add(delta) {
-            Some(total) => series.value = total,
-            None => {
-                added = u64::MAX - series.value;
-                series.value = u64::MAX;
-                self.totals.saturations += 1;
-            }
+        let value = delta.cast_signed();
+        if value < 0 || !add(series, &self.clock, value, catchup) {
+            let added = add_much(series, &self.clock, delta, catchup);
+            self.totals.saturations += u64::from(added != delta);
+            self.totals.counted = self.totals.counted.wrapping_add(added.into());
+        } else {
+            self.totals.counted = self.totals.counted.wrapping_add(delta.into());
         }
-        series.flags = series.flags.with(Flags::CHANGED);
-        series.windows.add(&self.clock, added, catchup);
-        // What the counters of the registry must add up to: `obsctl audit` compares.
-        self.totals.counted += u128::from(added);
+    }
+
+    /// Counts what is new in the totals of plain counters among `values`; says how many of them
+    /// are something else.
+    pub(crate) fn count_all(
+        &mut self,
+        heard: PlainCounters<'_>,
+        session: u32,
+        values: impl Iterator<Item = ValueItem>,
+        catchup: bool,
+    ) -> u64 {
+        let (series, clock) = (&mut self.series, &self.clock);
+        let sums = if catchup {
+            add_all::<true>(series, clock, heard, session, values)
+        } else {
+            add_all::<false>(series, clock, heard, session, values)
+        };
+        self.totals.counted = self.totals.counted.wrapping_add(sums.added);
+        self.totals.saturations += sums.saturations;
+        sums.others
     }
 
     /// Sets a gauge.
@@ -142,4 +160,68 @@ impl Registry {
         let series: &mut Series = &mut self.series[row];
         &mut series.registrations
     }
+}
+
+/// What updates of counters come to.
+#[derive(Default)]
+struct Sums {
+    /// Items that are no plain counters.
+    others: u64,
+    added: u128,
+    saturations: u64,
+}
+
+/// Adds to a counter a `value` that is not negative; `false`, and nothing, if that would go beyond
+/// the counter's end.
+#[inline(always)]
+fn add(series: &mut Series, clock: &Clock, value: i64, catchup: bool) -> bool {
+    let delta = value.cast_unsigned();
+    let Some(total) = series.value.checked_add(delta) else { return false };
+    series.value = total;
+    series.flags = series.flags.with(Flags::CHANGED);
+    series.windows.add(clock, delta, value, catchup);
+    true
+}
+
+/// As [`add`] for what may be beyond an i64, or reach the end of the counter, where it stays. Says
+/// what was added.
+#[cold]
+#[inline(never)]
+fn add_much(series: &mut Series, clock: &Clock, delta: u64, catchup: bool) -> u64 {
+    let added = delta.min(u64::MAX - series.value);
+    series.value += added;
+    series.flags = series.flags.with(Flags::CHANGED);
+    let value = i64::try_from(added).unwrap_or(i64::MAX);
+    series.windows.add(clock, added, value, catchup);
+    added
+}
+
+/// As [`Registry::count_all`], as a function of its own that keeps what it needs at hand.
+#[inline(never)]
+fn add_all<const CATCHUP: bool>(
+    series: &mut Pool<Series>,
+    clock: &Clock,
+    mut heard: PlainCounters<'_>,
+    session: u32,
+    values: impl Iterator<Item = ValueItem>,
+) -> Sums {
+    let mut sums = Sums::default();
+    for item in values {
+        let Some((row, delta)) = heard.hear(&item, session) else {
+            sums.others += 1;
+            continue;
+        };
+        if delta == 0 {
+            continue;
+        }
+        let value = delta.cast_signed();
+        if value < 0 || !add(&mut series[row], clock, value, CATCHUP) {
+            let added = add_much(&mut series[row], clock, delta, CATCHUP);
+            sums.saturations += u64::from(added != delta);
+            sums.added = sums.added.wrapping_add(added.into());
+        } else {
+            sums.added = sums.added.wrapping_add(delta.into());
+        }
+    }
+    sums
 }

@@ -9,6 +9,7 @@
 //! what a registration says is cumulative, so saying it again changes nothing.
 //!
 //! Deliberately absent: live spans (`spans` keeps its own lives, under the same names).
+#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod registrations;
 
@@ -23,7 +24,7 @@ use crate::registry::Registry;
 use crate::rows::{NONE, Pool, Rows};
 use crate::shares::{Shares, row};
 
-pub(crate) use registrations::{Granted, Registrations};
+pub(crate) use registrations::{Granted, PlainCounters, Registrations};
 
 /// How a life stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

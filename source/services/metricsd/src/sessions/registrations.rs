@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use nexus_gate::SenderSlot;
 use nexus_recipe::MetricsdLimits;
-use nexus_wire::metrics::HistogramItem;
+use nexus_wire::metrics::{HistogramItem, ValueItem};
 use nexus_wire::{Kind, Reason, SeriesId};
 
 use super::Session;
@@ -30,8 +30,8 @@ pub(crate) struct Registration {
     pub(crate) kind: Kind,
     /// The series is an overflow series.
     pub(crate) folded: bool,
-    /// A counter that is not folded: most are.
-    is_plain_counter: bool,
+    /// Generation and life of a counter that is not folded, as most are, in one word; else 0.
+    plain: u64,
 }
 
 const FREE: Registration = Registration {
@@ -45,7 +45,7 @@ const FREE: Registration = Registration {
     buckets: NONE,
     kind: Kind::Counter,
     folded: false,
-    is_plain_counter: false,
+    plain: 0,
 };
 
 /// Buckets of a histogram as last heard.
@@ -56,6 +56,34 @@ type Heard = [u64; BUCKETS_MAX];
 pub(crate) struct Granted {
     pub(crate) id: SeriesId,
     pub(crate) folded: bool,
+}
+
+/// Registrations, where only counters that are stored as they are count.
+pub(crate) struct PlainCounters<'a>(&'a mut Pool<Registration>);
+
+impl PlainCounters<'_> {
+    #[inline(always)]
+    fn find(&mut self, item: &ValueItem, session: u32) -> Option<&mut Registration> {
+        let raw = item.series.map_or(0, SeriesId::raw);
+        let found = self.0.get_mut(raw as u32)?;
+        // A generation is never 0, so an item without a number is like none.
+        (found.plain == (raw >> 32 << 32) | u64::from(session)).then_some(found)
+    }
+
+    /// Whether an item names a plain counter of this life's.
+    pub(crate) fn knows(&mut self, item: &ValueItem, session: u32) -> bool {
+        self.find(item, session).is_some()
+    }
+
+    /// Hears a plain counter's total: its series and what is new. `None`: it is none, and nothing
+    /// has been heard.
+    #[inline(always)]
+    pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> Option<(u32, u64)> {
+        let found = self.find(item, session)?;
+        let delta = item.value.wrapping_sub(found.heard);
+        found.heard = item.value;
+        Some((found.series, delta))
+    }
 }
 
 /// All registrations.
@@ -105,19 +133,9 @@ impl Registrations {
         (found.generation == id.generation() && found.session == session).then_some(found)
     }
 
-    /// Hears a counter's total: the series and what is new. `None`: it is no counter of this
-    /// life's that is stored as it is, and nothing has been heard.
-    #[inline]
-    pub(crate) fn hear_total(
-        &mut self,
-        id: SeriesId,
-        session: u32,
-        total: u64,
-    ) -> Option<(u32, u64)> {
-        let found = self.find_own(id, session).filter(|found| found.is_plain_counter)?;
-        let delta = total.wrapping_sub(found.heard);
-        found.heard = total;
-        Some((found.series, delta))
+    /// As a table by slot, for whoever hears many totals.
+    pub(crate) const fn plain_counters(&mut self) -> PlainCounters<'_> {
+        PlainCounters(&mut self.rows)
     }
 
     /// The life's registration of a series: the one it has, or a new one. What a cap has folded
@@ -169,8 +187,10 @@ impl Registrations {
         self.heard_shares.take(life.owner, buckets);
         let heard = if buckets > 0 { self.heard.take([0; BUCKETS_MAX]) } else { None };
         let head = registry.registrations_mut(series);
+        let generation = self.rows[row].generation;
+        let plain = (u64::from(generation) << 32) | u64::from(session);
         self.rows[row] = Registration {
-            generation: self.rows[row].generation,
+            generation,
             session,
             series,
             next_in_session: life.registrations,
@@ -178,7 +198,7 @@ impl Registrations {
             buckets: heard.unwrap_or(NONE),
             kind,
             folded,
-            is_plain_counter: kind == Kind::Counter && !folded,
+            plain: if kind == Kind::Counter && !folded { plain } else { 0 },
             ..FREE
         };
         if *head != NONE {

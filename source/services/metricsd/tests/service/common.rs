@@ -71,8 +71,6 @@ pub(crate) struct Seen {
     pub(crate) replies: Vec<Vec<u8>>,
     pub(crate) acknowledged: usize,
     pub(crate) printed: Vec<String>,
-    /// Frames for logd.
-    pub(crate) submitted: Vec<(CallId, Vec<u8>)>,
 }
 
 impl World for Seen {

@@ -60,7 +60,10 @@ fn after_its_grace_a_life_is_over() {
     let series = bench.register(old, Kind::Counter, "n", "");
     bench.status_of(old, &start(old, 2));
     bench.gone(old, ExitReason::Disconnected);
-    assert_eq!((bench.state("sessions_lost"), bench.state("spans_live")), ("1".into(), "1".into()));
+    assert_eq!(
+        (bench.state("sessions_parted"), bench.state("spans_live")),
+        ("1".into(), "1".into())
+    );
     bench.pause(secs(5));
     bench.wake();
     assert_eq!((bench.state("sessions"), bench.state("spans_live")), ("0".into(), "0".into()));
@@ -165,7 +168,7 @@ fn a_sender_with_its_part_of_the_table_ends_its_own_lost_lives_first() {
 #[test]
 fn a_sender_that_loses_its_seat_leaves_its_totals_to_the_evicted() {
     let mut bench = Bench::new(&roomy(&[("senders", "16"), ("sessions", "16")]));
-    let victim = sender("execd");
+    let victim = sender("uid.77");
     let id = bench.register(victim, Kind::Counter, "n", "");
     bench.update(victim, id, 40);
     bench.inc(victim, "m", "k=v\n", 2);

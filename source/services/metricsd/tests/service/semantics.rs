@@ -1,6 +1,6 @@
 //! What counters, gauges and histograms are, by fixed vectors.
 
-use crate::common::{Bench, life, recipe, roomy, secs, sender};
+use crate::common::{Bench, life, recipe, secs, sender};
 use nexus_wire::{Kind, MetricStatus, Reason, Unit};
 
 #[test]

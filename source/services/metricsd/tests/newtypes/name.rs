@@ -1,0 +1,7 @@
+//! A string is no name and no labels.
+
+use nexus_wire::metrics::{Request, Update};
+
+fn main() {
+    let _count = Request::CounterInc(Update { name: "jobs_total", labels: "kind=mail\n", value: 1 });
+}
