@@ -55,7 +55,8 @@ impl Sieve {
     /// The next run of word bytes from `from` on that may be secret by its shape.
     #[inline]
     pub(crate) fn next_run(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
-        next_run(text, from, self.run_min?)
+        let min = self.run_min.filter(|min| *min <= text.len())?;
+        next_run(text, from, min)
     }
 
     /// Whether surely no word of the rules begins anywhere in `text`.
