@@ -28,9 +28,30 @@ impl TokenBucket {
     #[inline]
     pub fn take(&mut self, units: u64, now: Mono) -> bool {
         self.refill(now);
-        let left = units.checked_mul(NANOS_PER_SEC).and_then(|cost| self.level.checked_sub(cost));
+        let left = self.level_without(units);
         self.level = left.unwrap_or(self.level);
         left.is_some()
+    }
+
+    /// Takes `units` from this and `others` from another bucket, or nothing from either and says
+    /// `false`.
+    #[inline]
+    pub fn take_both(&mut self, units: u64, other: &mut Self, others: u64, now: Mono) -> bool {
+        self.refill(now);
+        other.refill(now);
+        let (Some(left), Some(other_left)) =
+            (self.level_without(units), other.level_without(others))
+        else {
+            return false;
+        };
+        self.level = left;
+        other.level = other_left;
+        true
+    }
+
+    #[inline]
+    fn level_without(&self, units: u64) -> Option<u64> {
+        self.level.checked_sub(units.checked_mul(NANOS_PER_SEC)?)
     }
 
     /// Whole units left at `now`.
@@ -42,8 +63,10 @@ impl TokenBucket {
     /// What does not fit into 64 bits is more than any burst, so saturation loses nothing.
     #[inline]
     fn refill(&mut self, now: Mono) {
-        let gained = now.since(self.refilled).0.saturating_mul(self.rate);
-        self.level = self.level.saturating_add(gained).min(self.burst);
-        self.refilled = self.refilled.max(now);
+        if now > self.refilled {
+            let gained = now.since(self.refilled).0.saturating_mul(self.rate);
+            self.level = self.level.saturating_add(gained).min(self.burst);
+            self.refilled = now;
+        }
     }
 }

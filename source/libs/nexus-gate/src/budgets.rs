@@ -83,13 +83,9 @@ impl Purse {
     }
 
     /// Takes both or nothing.
+    #[inline]
     pub(crate) fn take(&mut self, events: u32, bytes: u32, now: Mono) -> bool {
-        let mut taken = self.events;
-        if !taken.take(u64::from(events), now) || !self.bytes.take(u64::from(bytes), now) {
-            return false;
-        }
-        self.events = taken;
-        true
+        self.events.take_both(events.into(), &mut self.bytes, bytes.into(), now)
     }
 
     pub(crate) fn left(&mut self, now: Mono) -> (u64, u64) {

@@ -13,7 +13,7 @@ use nexus_wire::{
 use crate::keys;
 use crate::registry::{Bounds, Key, Traits};
 use crate::service::{Asked, Metricsd, Taken, status_of};
-use crate::sessions::Granted;
+use crate::sessions::{Granted, rises};
 
 /// What a BATCH did, by items.
 #[derive(Default)]
@@ -173,9 +173,12 @@ impl Metricsd {
         let catchup = core::mem::take(&mut life.catchup);
         // Of the values first the many that are totals of plain counters.
         let heard = self.sessions.registrations.plain_counters();
-        let others = self.registry.count_all(heard, session, batch.values(), catchup);
-        let accepted = batch.values().len() as u64 - others;
+        let (others, fallen) = self.registry.count_all(heard, session, batch.values(), catchup);
+        let accepted = batch.values().len() as u64 - others - fallen;
         let mut tally = Tally { accepted, ..Tally::default() };
+        for _ in 0..fallen {
+            self.tally(&mut tally, asked, Err(Reason::Invalid), world);
+        }
         if others > 0 {
             self.other_values(asked, session, batch, catchup, &mut tally, world);
         }
@@ -244,6 +247,9 @@ impl Metricsd {
         let folded = found.folded;
         match found.kind {
             Kind::Counter => {
+                if !rises(found.heard, item.value) {
+                    return Err(Reason::Invalid);
+                }
                 let delta = item.value.wrapping_sub(found.heard);
                 found.heard = item.value;
                 if delta > 0 {

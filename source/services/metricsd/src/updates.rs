@@ -14,7 +14,22 @@ impl Metricsd {
         asked: &Asked,
         update: &Update<'_, u64>,
     ) -> Result<Taken, Reason> {
-        let placed = self.by_name(asked, Kind::Counter, update.name, update.labels)?;
+        let key = key(asked, Kind::Counter, update.name, update.labels);
+        if let Some(row) = self.registry.find(&key) {
+            self.registry.count(row, update.value, false);
+            return Ok(Taken::Accepted);
+        }
+        self.counter_first_seen(asked, update)
+    }
+
+    #[cold]
+    fn counter_first_seen(
+        &mut self,
+        asked: &Asked,
+        update: &Update<'_, u64>,
+    ) -> Result<Taken, Reason> {
+        let (name, labels) = (update.name, update.labels);
+        let placed = self.place(asked, Kind::Counter, name, labels, Traits::default())?;
         self.registry.count(placed.row, update.value, false);
         Ok(placed.taken())
     }
@@ -48,7 +63,7 @@ impl Metricsd {
         name: NameBytes<'_>,
         labels: LabelBytes<'_>,
     ) -> Result<Placed, Reason> {
-        let key = Key { owner: asked.slot, kind, name: name.as_bytes(), labels: labels.as_bytes() };
+        let key = key(asked, kind, name, labels);
         match self.registry.find(&key) {
             Some(row) => Ok(Placed { row, folded: false }),
             None => self.place(asked, kind, name, labels, Traits::default()),
@@ -150,4 +165,14 @@ impl Placed {
     pub(crate) const fn taken(self) -> Taken {
         if self.folded { Taken::Folded } else { Taken::Accepted }
     }
+}
+
+#[inline]
+const fn key<'a>(
+    asked: &Asked,
+    kind: Kind,
+    name: NameBytes<'a>,
+    labels: LabelBytes<'a>,
+) -> Key<'a> {
+    Key { owner: asked.slot, kind, name: name.as_bytes(), labels: labels.as_bytes() }
 }

@@ -21,12 +21,7 @@ struct Deaf;
 impl World for Deaf {
     fn reply(&mut self, _: Token, _: &[u8]) {}
 
-    fn submit(
-        &mut self,
-        _: nexus_abi::ServiceId,
-        _: CallId,
-        _: &[u8],
-    ) -> Result<(), SubmitError> {
+    fn submit(&mut self, _: nexus_abi::ServiceId, _: CallId, _: &[u8]) -> Result<(), SubmitError> {
         Err(SubmitError::NotReady)
     }
 

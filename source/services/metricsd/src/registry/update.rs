@@ -7,14 +7,14 @@ use super::Registry;
 use super::histogram::BUCKETS_MAX;
 use super::rows::{Flags, Series};
 use crate::rows::Pool;
-use crate::sessions::PlainCounters;
+use crate::sessions::{News, PlainCounters};
 use crate::windows::{Clock, Values};
 
 /// New observations of a histogram by bucket, as a BATCH brings them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Increase {
     pub(crate) counts: [u64; BUCKETS_MAX],
-    pub(crate) sum: u64,
+    pub(crate) sum: i128,
 }
 
 impl Registry {
@@ -33,14 +33,14 @@ impl Registry {
     }
 
     /// Counts what is new in the totals of plain counters among `values`; says how many of them
-    /// are something else.
+    /// are something else, and how many totals have fallen.
     pub(crate) fn count_all(
         &mut self,
         heard: PlainCounters<'_>,
         session: u32,
         values: impl Iterator<Item = ValueItem>,
         catchup: bool,
-    ) -> u64 {
+    ) -> (u64, u64) {
         let (series, clock) = (&mut self.series, &self.clock);
         let sums = if catchup {
             add_all::<true>(series, clock, heard, session, values)
@@ -49,7 +49,7 @@ impl Registry {
         };
         self.totals.counted = self.totals.counted.wrapping_add(sums.added);
         self.totals.saturations += sums.saturations;
-        sums.others
+        (sums.others, sums.fallen)
     }
 
     /// Sets a gauge.
@@ -91,17 +91,17 @@ impl Registry {
             min = min.min(bounds.lowest(bucket));
             max = max.max(bounds.highest(bucket).max(bounds.lowest(bucket)));
         }
-        histogram.sum = histogram.sum.saturating_add(i128::from(increase.sum));
+        histogram.sum = histogram.sum.saturating_add(increase.sum);
         if count == 0 {
             return;
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let values = Values {
             count: u32::try_from(count).unwrap_or(u32::MAX),
-            sum: i128::from(increase.sum),
+            sum: increase.sum,
             min: signed(min),
             max: signed(max),
-            last: signed(increase.sum / count),
+            last: mean(increase.sum, count),
             catchup,
         };
         series.flags = series.flags.with(Flags::CHANGED);
@@ -122,15 +122,7 @@ impl Registry {
                 *place = place.saturating_add(*count);
             }
         }
-        // A sum of more than 64 bits is added in pieces; only the last has observations.
-        let mut rest = from.sum;
-        while rest > i128::from(u64::MAX) {
-            let piece = Increase { counts: [0; BUCKETS_MAX], sum: u64::MAX };
-            self.observe_increase(to, &piece, true);
-            rest -= i128::from(u64::MAX);
-        }
-        let sum = u64::try_from(rest).unwrap_or(0);
-        self.observe_increase(to, &Increase { counts, sum }, true);
+        self.observe_increase(to, &Increase { counts, sum: from.sum }, true);
     }
 
     /// Whether a series has been updated since it was exported.
@@ -167,6 +159,8 @@ impl Registry {
 struct Sums {
     /// Items that are no plain counters.
     others: u64,
+    /// Totals that have fallen.
+    fallen: u64,
     added: u128,
     saturations: u64,
 }
@@ -207,15 +201,20 @@ fn add_all<const CATCHUP: bool>(
 ) -> Sums {
     let mut sums = Sums::default();
     for item in values {
-        let Some((row, delta)) = heard.hear(&item, session) else {
-            sums.others += 1;
-            continue;
+        let (row, delta) = match heard.hear(&item, session) {
+            News::Rose { delta: 0, .. } => continue,
+            News::Rose { series, delta } => (series, delta),
+            News::Fallen => {
+                sums.fallen += 1;
+                continue;
+            }
+            News::Other => {
+                sums.others += 1;
+                continue;
+            }
         };
-        if delta == 0 {
-            continue;
-        }
-        let value = delta.cast_signed();
-        if value < 0 || !add(&mut series[row], clock, value, CATCHUP) {
+        // A rise is less than 2^63.
+        if !add(&mut series[row], clock, delta.cast_signed(), CATCHUP) {
             let added = add_much(&mut series[row], clock, delta, CATCHUP);
             sums.saturations += u64::from(added != delta);
             sums.added = sums.added.wrapping_add(added.into());
@@ -224,4 +223,9 @@ fn add_all<const CATCHUP: bool>(
         }
     }
     sums
+}
+
+/// The mean of observations, as far as an i64 goes.
+fn mean(sum: i128, count: u64) -> i64 {
+    i64::try_from(sum / i128::from(count.max(1))).unwrap_or(i64::MAX)
 }

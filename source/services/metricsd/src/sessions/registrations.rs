@@ -58,6 +58,13 @@ pub(crate) struct Granted {
     pub(crate) folded: bool,
 }
 
+/// Whether a total has gone on from what was heard before, perhaps round the end of 64 bits. A step
+/// of more than half of them is one backwards: no total does that, so it is a client's mistake.
+#[inline(always)]
+pub(crate) const fn rises(heard: u64, total: u64) -> bool {
+    total.wrapping_sub(heard) >> 63 == 0
+}
+
 /// Registrations, where only counters that are stored as they are count.
 pub(crate) struct PlainCounters<'a>(&'a mut Pool<Registration>);
 
@@ -75,15 +82,27 @@ impl PlainCounters<'_> {
         self.find(item, session).is_some()
     }
 
-    /// Hears a plain counter's total: its series and what is new. `None`: it is none, and nothing
-    /// has been heard.
+    /// Hears a plain counter's total. A total that falls is not heard.
     #[inline(always)]
-    pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> Option<(u32, u64)> {
-        let found = self.find(item, session)?;
+    pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> News {
+        let Some(found) = self.find(item, session) else { return News::Other };
         let delta = item.value.wrapping_sub(found.heard);
+        if !rises(found.heard, item.value) {
+            return News::Fallen;
+        }
         found.heard = item.value;
-        Some((found.series, delta))
+        News::Rose { series: found.series, delta }
     }
+}
+
+/// What a value of a BATCH says of a plain counter.
+pub(crate) enum News {
+    /// It is of something else.
+    Other,
+    /// Its total has fallen.
+    Fallen,
+    /// What is new, and of which series.
+    Rose { series: u32, delta: u64 },
 }
 
 /// All registrations.
@@ -241,7 +260,8 @@ impl Registrations {
     /// What is new in a histogram item, and where it goes.
     ///
     /// # Errors
-    /// `Invalid`: not a histogram, or a bucket that it does not have.
+    /// `Invalid`: not a histogram, a bucket that it does not have, a total that falls, or a sum that
+    /// rises without observations. Nothing has been heard then.
     pub(crate) fn hear(
         &mut self,
         item: &HistogramItem<'_>,
@@ -251,10 +271,16 @@ impl Registrations {
         let Some(heard) = self.rows.get(row).map(|row| row.buckets).filter(|at| *at != NONE) else {
             return Err(Reason::Invalid);
         };
-        if item.buckets.iter().any(|(index, _)| usize::from(index) >= buckets) {
+        let known = &mut self.heard[heard];
+        let (mut legal, mut observed) = (true, false);
+        for (index, total) in item.buckets.iter() {
+            let before = known.get(usize::from(index)).copied();
+            legal &= usize::from(index) < buckets && before.is_some_and(|n| rises(n, total));
+            observed |= before != Some(total);
+        }
+        if !legal || (!observed && item.sum != self.rows[row].heard) {
             return Err(Reason::Invalid);
         }
-        let known = &mut self.heard[heard];
         let mut counts = [0; BUCKETS_MAX];
         for (index, total) in item.buckets.iter() {
             let place = usize::from(index);
@@ -265,6 +291,6 @@ impl Registrations {
         }
         let sum = item.sum.wrapping_sub(self.rows[row].heard);
         self.rows[row].heard = item.sum;
-        Ok(Increase { counts, sum })
+        Ok(Increase { counts, sum: i128::from(sum) })
     }
 }

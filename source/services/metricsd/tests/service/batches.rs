@@ -50,13 +50,45 @@ fn a_batch_that_comes_too_early_is_out_of_order_and_changes_nothing() {
 }
 
 #[test]
-fn a_total_that_wraps_counts_on() {
+fn a_total_may_go_round_the_end_of_64_bits_and_never_back() {
     let mut bench = Bench::new(&recipe(&[]));
     let who = sender("execd");
     let counter = bench.register(who, Kind::Counter, "n", "");
-    bench.values(who, 1, &[(counter, 3)]);
-    bench.values(who, 2, &[(counter, 1)]);
-    assert_eq!(bench.one(who, "n", "").value, i128::from(u64::MAX), "3, then all the way round");
+    let half = u64::MAX / 2;
+    for (seq, total) in [(1, half), (2, 2 * half), (3, 4)] {
+        assert_eq!(bench.values(who, seq, &[(counter, total)]).1.refused_items, 0);
+    }
+    assert_eq!(bench.one(who, "n", "").value, i128::from(u64::MAX), "it stays at the end");
+    let other = bench.register(who, Kind::Counter, "other", "");
+    bench.values(who, 4, &[(other, 5)]);
+    let (status, ack) = bench.values(who, 5, &[(other, 4)]);
+    assert_eq!((status, ack.refused_items), (MetricStatus::Ok, 1), "a total never falls");
+    bench.values(who, 6, &[(other, 7)]);
+    assert_eq!(bench.one(who, "other", "").value, 7);
+    assert_eq!(bench.refusals(who, Reason::Invalid), 1);
+}
+
+#[test]
+fn a_client_may_claim_to_have_lost_anything() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let (status, _) = bench.batch(who, 1, |batch| {
+        for reason in LossReason::ALL {
+            assert!(batch.item(&Item::Lost { reason: *reason, count: u64::MAX }));
+        }
+    });
+    assert_eq!(status, MetricStatus::Ok);
+    assert_eq!(bench.ledger(who).lost_by_client, u64::MAX);
+}
+
+#[test]
+fn a_sum_rises_with_its_observations_only() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let series = bench.register(sender("execd"), Kind::Histogram, "h", "");
+    assert_eq!(histogram(&mut bench, 1, series, u64::MAX, &[]), 1);
+    assert_eq!(histogram(&mut bench, 2, series, 10, &[(0, 1)]), 1);
+    assert_eq!(histogram(&mut bench, 3, series, 20, &[(0, 0)]), 2, "a count never falls");
+    assert_eq!(histogram(&mut bench, 4, series, 30, &[(0, 2)]), 2);
 }
 
 #[test]
