@@ -85,7 +85,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn runs_are_found_as_by_looking_at_every_byte(text in "[ab+z*,~ =.\u{e4}]{0,80}", min in 1usize..20) {
+        fn runs_are_found_as_by_looking_at_every_byte(
+            text in "[ab+z*,~ =.\u{e4}]{0,80}",
+            min in 1usize..20,
+        ) {
             proptest::prop_assert_eq!(all_runs(text.as_bytes(), min), naive(text.as_bytes(), min));
         }
     }

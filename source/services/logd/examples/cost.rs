@@ -1,8 +1,8 @@
 //! The loop behind the figures of `cargo xtask bench`: appends in a steady state, one after
 //! another, through the whole of `handle`.
 //!
-//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 14 bytes), `eight` (8 fields, a
-//! message of 150 bytes) and `span` (an ended span as metricsd exports it). The difference of two
+//! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 14 bytes), `eight` (8 fields,
+//! a message of 150 bytes) and `span` (an ended span as metricsd exports it). The difference of two
 //! counts, counted in instructions, is the cost of the appends between them: start and filling are
 //! the same in both.
 

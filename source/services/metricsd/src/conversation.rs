@@ -13,7 +13,7 @@ use nexus_wire::{
 use crate::keys;
 use crate::registry::{Bounds, Key, Traits};
 use crate::service::{Asked, Metricsd, Taken, status_of};
-use crate::sessions::{Granted, rises};
+use crate::sessions::{Granted, rise};
 
 /// What a BATCH did, by items.
 #[derive(Default)]
@@ -173,14 +173,12 @@ impl Metricsd {
         let catchup = core::mem::take(&mut life.catchup);
         // Of the values first the many that are totals of plain counters.
         let heard = self.sessions.registrations.plain_counters();
-        let (others, fallen) = self.registry.count_all(heard, session, batch.values(), catchup);
-        let accepted = batch.values().len() as u64 - others - fallen;
+        let others = self.registry.count_all(heard, session, batch.values(), catchup);
+        let accepted = batch.values().len() as u64 - others.len();
         let mut tally = Tally { accepted, ..Tally::default() };
-        for _ in 0..fallen {
-            self.tally(&mut tally, asked, Err(Reason::Invalid), world);
-        }
-        if others > 0 {
-            self.other_values(asked, session, batch, catchup, &mut tally, world);
+        for item in others.pick(batch.values()) {
+            let taken = self.value(asked, session, &item, catchup);
+            self.tally(&mut tally, asked, taken, world);
         }
         let mut items = batch.items().peekable();
         if items.peek().is_some() {
@@ -196,23 +194,6 @@ impl Metricsd {
         }
         let life = self.sessions.at_mut(session);
         life.refused_items = life.refused_items.saturating_add(tally.refused);
-    }
-
-    fn other_values(
-        &mut self,
-        asked: &Asked,
-        session: u32,
-        batch: &Batch<'_>,
-        catchup: bool,
-        tally: &mut Tally,
-        world: &mut impl World,
-    ) {
-        for item in batch.values() {
-            if !self.sessions.registrations.plain_counters().knows(&item, session) {
-                let taken = self.value(asked, session, &item, catchup);
-                self.tally(tally, asked, taken, world);
-            }
-        }
     }
 
     fn tally(
@@ -247,13 +228,10 @@ impl Metricsd {
         let folded = found.folded;
         match found.kind {
             Kind::Counter => {
-                if !rises(found.heard, item.value) {
-                    return Err(Reason::Invalid);
-                }
-                let delta = item.value.wrapping_sub(found.heard);
+                let delta = rise(found.heard, item.value).ok_or(Reason::Invalid)?;
                 found.heard = item.value;
                 if delta > 0 {
-                    self.registry.count(found.series, delta, catchup);
+                    self.registry.count(found.series, delta.cast_unsigned(), catchup);
                 }
             }
             Kind::Gauge => self.registry.set(found.series, item.value.cast_signed(), catchup),

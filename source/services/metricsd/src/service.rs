@@ -94,30 +94,20 @@ impl Metricsd {
         frame: &[u8],
         world: &mut impl World,
     ) {
+        let decoded = decode(frame);
         self.own.frames = self.own.frames.wrapping_add(1);
         let slot = self.seat(sender.id, now);
+        let (op, nonce, items) = match &decoded {
+            Ok(decoded) => (op_of(frame), decoded.nonce, items_of(&decoded.request)),
+            Err(refusal) => (refusal.op, refusal.nonce, 1),
+        };
+        let asked = Asked { slot, sender, token, now, op, nonce };
         // A frame is at most 4 KiB.
-        let bytes = frame.len() as u32;
-        match decode(frame) {
-            Ok(decoded) => {
-                let (op, nonce) = (op_of(frame), decoded.nonce);
-                let asked = Asked { slot, sender, token, now, op, nonce };
-                let items = items_of(&decoded.request);
-                if self.senders.charge(slot, items, bytes, now) {
-                    self.answer(&asked, &decoded, world);
-                } else {
-                    self.refuse_for_budget(&asked, u64::from(items), world);
-                }
-            }
-            Err(refusal) => {
-                let Refusal { op, nonce, .. } = refusal;
-                let asked = Asked { slot, sender, token, now, op, nonce };
-                if self.senders.charge(slot, 1, bytes, now) {
-                    self.refuse_shape(&asked, refusal, world);
-                } else {
-                    self.refuse_for_budget(&asked, 1, world);
-                }
-            }
+        let charged = self.senders.charge(slot, items, frame.len() as u32, now);
+        match &decoded {
+            _ if !charged => self.refuse_for_budget(&asked, u64::from(items), world),
+            Ok(frame) => self.answer(&asked, frame, world),
+            Err(refusal) => self.refuse_shape(&asked, *refusal, world),
         }
     }
 

@@ -39,16 +39,16 @@ pub(super) const fn finish(state: u64) -> u32 {
 
 fn words(pair: &[u8; 16]) -> [u64; 2] {
     let [a, b, c, d, e, f, g, h, rest @ ..] = *pair;
-    [u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest)]
+    [u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes(rest)]
 }
 
 /// Less than sixteen bytes as two words.
 fn few(bytes: &[u8]) -> [u64; 2] {
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+        return [u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)];
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return [u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()];
+        return [u32::from_ne_bytes(*first).into(), u32::from_ne_bytes(*last).into()];
     }
     [bytes.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)), 0]
 }

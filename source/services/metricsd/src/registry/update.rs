@@ -1,5 +1,6 @@
 //! What updates do to a series.
 
+use nexus_abi::FRAME_BYTES_MAX;
 use nexus_wire::Kind;
 use nexus_wire::metrics::ValueItem;
 
@@ -32,15 +33,15 @@ impl Registry {
         }
     }
 
-    /// Counts what is new in the totals of plain counters among `values`; says how many of them
-    /// are something else, and how many totals have fallen.
+    /// Counts what is new in the totals of plain counters among `values`; says which of them are
+    /// something else.
     pub(crate) fn count_all(
         &mut self,
         heard: PlainCounters<'_>,
         session: u32,
-        values: impl Iterator<Item = ValueItem>,
+        values: impl ExactSizeIterator<Item = ValueItem>,
         catchup: bool,
-    ) -> (u64, u64) {
+    ) -> Others {
         let (series, clock) = (&mut self.series, &self.clock);
         let sums = if catchup {
             add_all::<true>(series, clock, heard, session, values)
@@ -49,7 +50,7 @@ impl Registry {
         };
         self.totals.counted = self.totals.counted.wrapping_add(sums.added);
         self.totals.saturations += sums.saturations;
-        (sums.others, sums.fallen)
+        sums.others
     }
 
     /// Sets a gauge.
@@ -157,8 +158,7 @@ impl Registry {
 /// What updates of counters come to.
 #[derive(Default)]
 struct Sums {
-    /// Items that are no plain counters.
-    others: u64,
+    others: Others,
     /// Totals that have fallen.
     fallen: u64,
     added: u128,
@@ -197,35 +197,63 @@ fn add_all<const CATCHUP: bool>(
     clock: &Clock,
     mut heard: PlainCounters<'_>,
     session: u32,
-    values: impl Iterator<Item = ValueItem>,
+    mut values: impl ExactSizeIterator<Item = ValueItem>,
 ) -> Sums {
     let mut sums = Sums::default();
-    for item in values {
-        let (row, delta) = match heard.hear(&item, session) {
-            News::Rose { delta: 0, .. } => continue,
-            News::Rose { series, delta } => (series, delta),
-            News::Fallen => {
-                sums.fallen += 1;
-                continue;
-            }
-            News::Other => {
-                sums.others += 1;
-                continue;
-            }
+    while let Some(item) = values.next() {
+        let Some((row, delta)) = heard.hear(&item, session) else {
+            sums.others.note(values.len());
+            continue;
         };
-        // A rise is less than 2^63.
-        if !add(&mut series[row], clock, delta.cast_signed(), CATCHUP) {
-            let added = add_much(&mut series[row], clock, delta, CATCHUP);
-            sums.saturations += u64::from(added != delta);
-            sums.added = sums.added.wrapping_add(added.into());
-        } else {
-            sums.added = sums.added.wrapping_add(delta.into());
+        if delta == 0 {
+            continue;
         }
+        let series = &mut series[row];
+        let mut added = delta.cast_unsigned();
+        if !add(series, clock, delta, CATCHUP) {
+            let asked = added;
+            added = add_much(series, clock, asked, CATCHUP);
+            sums.saturations += u64::from(added != asked);
+        }
+        sums.added = sums.added.wrapping_add(added.into());
     }
     sums
 }
 
-/// The mean of observations, as far as an i64 goes.
-fn mean(sum: i128, count: u64) -> i64 {
-    i64::try_from(sum / i128::from(count.max(1))).unwrap_or(i64::MAX)
+/// Places of some values of a BATCH, told by how many follow.
+#[derive(Default)]
+pub(crate) struct Others {
+    following: [u64; VALUES_MAX.div_ceil(64)],
+}
+
+/// Values that fit into a frame, with room to spare.
+const VALUES_MAX: usize = FRAME_BYTES_MAX / 16;
+
+impl Others {
+    #[cold]
+    fn note(&mut self, following: usize) {
+        let word = self.following.get_mut(following / 64);
+        assert!(word.is_some(), "a frame holds no more values");
+        if let Some(word) = word {
+            *word |= 1 << (following % 64);
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.following.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// Those of the same values, in order.
+    pub(crate) fn pick(
+        self,
+        values: impl ExactSizeIterator<Item = ValueItem>,
+    ) -> impl Iterator<Item = ValueItem> {
+        let count = if self.len() == 0 { 0 } else { values.len() };
+        let following = (0..count).rev();
+        let noted = move |at: usize| {
+            self.following.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
+        };
+        values.zip(following).filter(move |(_, at)| noted(*at)).map(|(item, _)| item)
+    }
 }

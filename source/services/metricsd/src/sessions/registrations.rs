@@ -58,51 +58,32 @@ pub(crate) struct Granted {
     pub(crate) folded: bool,
 }
 
-/// Whether a total has gone on from what was heard before, perhaps round the end of 64 bits. A step
-/// of more than half of them is one backwards: no total does that, so it is a client's mistake.
+/// How far a total has gone on from what was heard before, perhaps round the end of 64 bits. A step
+/// of half of them or more is one backwards: no total does that, so it is a client's mistake.
 #[inline(always)]
-pub(crate) const fn rises(heard: u64, total: u64) -> bool {
-    total.wrapping_sub(heard) >> 63 == 0
+pub(crate) const fn rise(heard: u64, total: u64) -> Option<i64> {
+    let delta = total.wrapping_sub(heard).cast_signed();
+    if delta < 0 { None } else { Some(delta) }
 }
 
 /// Registrations, where only counters that are stored as they are count.
 pub(crate) struct PlainCounters<'a>(&'a mut Pool<Registration>);
 
 impl PlainCounters<'_> {
+    /// Hears a plain counter's total: its series and what is new, which is not negative. `None`:
+    /// it is none of this life's, or its total falls; nothing has been heard.
     #[inline(always)]
-    fn find(&mut self, item: &ValueItem, session: u32) -> Option<&mut Registration> {
+    pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> Option<(u32, i64)> {
         let raw = item.series.map_or(0, SeriesId::raw);
         let found = self.0.get_mut(raw as u32)?;
         // A generation is never 0, so an item without a number is like none.
-        (found.plain == (raw >> 32 << 32) | u64::from(session)).then_some(found)
-    }
-
-    /// Whether an item names a plain counter of this life's.
-    pub(crate) fn knows(&mut self, item: &ValueItem, session: u32) -> bool {
-        self.find(item, session).is_some()
-    }
-
-    /// Hears a plain counter's total. A total that falls is not heard.
-    #[inline(always)]
-    pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> News {
-        let Some(found) = self.find(item, session) else { return News::Other };
-        let delta = item.value.wrapping_sub(found.heard);
-        if !rises(found.heard, item.value) {
-            return News::Fallen;
+        if found.plain != (raw >> 32 << 32) | u64::from(session) {
+            return None;
         }
+        let delta = rise(found.heard, item.value)?;
         found.heard = item.value;
-        News::Rose { series: found.series, delta }
+        Some((found.series, delta))
     }
-}
-
-/// What a value of a BATCH says of a plain counter.
-pub(crate) enum News {
-    /// It is of something else.
-    Other,
-    /// Its total has fallen.
-    Fallen,
-    /// What is new, and of which series.
-    Rose { series: u32, delta: u64 },
 }
 
 /// All registrations.
@@ -260,8 +241,8 @@ impl Registrations {
     /// What is new in a histogram item, and where it goes.
     ///
     /// # Errors
-    /// `Invalid`: not a histogram, a bucket that it does not have, a total that falls, or a sum that
-    /// rises without observations. Nothing has been heard then.
+    /// `Invalid`: not a histogram, a bucket that it does not have, a total that falls, or a sum
+    /// that rises without observations. Nothing has been heard then.
     pub(crate) fn hear(
         &mut self,
         item: &HistogramItem<'_>,
@@ -275,7 +256,8 @@ impl Registrations {
         let (mut legal, mut observed) = (true, false);
         for (index, total) in item.buckets.iter() {
             let before = known.get(usize::from(index)).copied();
-            legal &= usize::from(index) < buckets && before.is_some_and(|n| rises(n, total));
+            legal &=
+                usize::from(index) < buckets && before.is_some_and(|n| rise(n, total).is_some());
             observed |= before != Some(total);
         }
         if !legal || (!observed && item.sum != self.rows[row].heard) {

@@ -3,5 +3,5 @@
 use nexus_wire::metrics::{Request, Update};
 
 fn main() {
-    let _count = Request::CounterInc(Update { name: "jobs_total", labels: "kind=mail\n", value: 1 });
+    let _count = Request::CounterInc(Update { name: "jobs_total", labels: "k=v\n", value: 1 });
 }

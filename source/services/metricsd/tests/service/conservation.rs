@@ -63,7 +63,8 @@ proptest! {
             bench.pause(step.pause);
             let who = sender(&format!("s{}", step.who));
             let name = format!("n{}", step.name);
-            let labels = if step.label == 0 { String::new() } else { format!("l={}\n", step.label) };
+            let none = step.label == 0;
+            let labels = if none { String::new() } else { format!("l={}\n", step.label) };
             match step.kind {
                 Kind::Counter => {
                     bench.inc(who, &name, &labels, step.value);
