@@ -8,7 +8,7 @@ use super::Registry;
 use super::histogram::BUCKETS_MAX;
 use super::rows::{Flags, Series};
 use crate::rows::Pool;
-use crate::sessions::{News, PlainCounters};
+use crate::sessions::PlainCounters;
 use crate::windows::{Clock, Values};
 
 /// New observations of a histogram by bucket, as a BATCH brings them.
@@ -155,12 +155,15 @@ impl Registry {
     }
 }
 
+/// The mean of `count` observations, as far as an i64 goes; `count` is not 0.
+fn mean(sum: i128, count: u64) -> i64 {
+    i64::try_from(sum / i128::from(count)).unwrap_or(i64::MAX)
+}
+
 /// What updates of counters come to.
 #[derive(Default)]
 struct Sums {
     others: Others,
-    /// Totals that have fallen.
-    fallen: u64,
     added: u128,
     saturations: u64,
 }

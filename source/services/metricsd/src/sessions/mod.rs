@@ -24,7 +24,7 @@ use crate::registry::Registry;
 use crate::rows::{NONE, Pool, Rows};
 use crate::shares::{Shares, row};
 
-pub(crate) use registrations::{Granted, News, PlainCounters, Registrations, rise};
+pub(crate) use registrations::{Granted, PlainCounters, Registrations, rise};
 
 /// How a life stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
