@@ -75,6 +75,8 @@ const COSTS: [Cost; 9] = [
 /// Instructions that an item of a BATCH may cost.
 const ITEM_TARGET: f64 = 50.0;
 const BATCH_ITEMS: f64 = 32.0;
+/// Bytes that a counter series may take.
+const SERIES_BYTES_TARGET: f64 = 256.0;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(setup::FOR_BENCHMARKS)?;
@@ -95,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let item = item_cost(&metricsd)?;
     missed += report("an item of a BATCH of 32", item, Some(ITEM_TARGET));
     println!("bytes");
-    shell::succeeds(shell::command(&metricsd.to_string_lossy(), &["memory"])?.arg("0"))?;
+    missed += report("a counter series", series_bytes(&metricsd)?, Some(SERIES_BYTES_TARGET));
     if !args.exact {
         missed += timed()?;
     }
@@ -138,6 +140,13 @@ fn item_cost(metricsd: &Path) -> Result<f64> {
     let served = batch("batch64")? - batch("batch")?;
     let written = batch("batch64-dry")? - batch("batch-dry")?;
     Ok((served - written) / BATCH_ITEMS)
+}
+
+/// Bytes of a counter series, as the example says: the first number before ` B`.
+fn series_bytes(metricsd: &Path) -> Result<f64> {
+    let said = shell::output(&mut shell::command(&metricsd.to_string_lossy(), &["memory", "0"])?)?;
+    let bytes = said.split(" B").next().and_then(|front| front.rsplit(' ').next());
+    bytes.and_then(|bytes| bytes.parse().ok()).with_context(|| format!("no bytes in: {said}"))
 }
 
 /// Instructions of one whole run.
