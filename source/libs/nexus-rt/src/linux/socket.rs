@@ -44,7 +44,7 @@ struct Control([MaybeUninit<u8>; CONTROL_BYTES]);
 const CONTROL_BYTES: usize =
     size_of::<libc::cmsghdr>() + size_of::<libc::ucred>().next_multiple_of(size_of::<usize>());
 
-/// Takes one packet. The socket must have `SO_PASSCRED` (see [`listener`] and [`connect`]).
+/// Takes one packet. The socket must have `SO_PASSCRED` (see [`connect`]).
 pub(crate) fn receive(socket: &OwnedFd, buffer: &mut FrameBuffer) -> io::Result<Received> {
     let mut control = Control([MaybeUninit::uninit(); CONTROL_BYTES]);
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };

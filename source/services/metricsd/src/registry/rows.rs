@@ -123,7 +123,7 @@ pub(super) struct Owner {
     /// Its overflow counter and its overflow histogram.
     pub(super) overflow: [u32; 2],
     pub(super) metrics: u32,
-    /// The short window in which nothing idle could make up for a lack, by [`super::Lack`].
+    /// The short window in which nothing idle could make up for a lack, by kind of lack.
     pub(super) nothing_idle_in: [u32; 3],
 }
 
