@@ -44,7 +44,7 @@
 //!
 //! # Spans
 //!
-//! [`span!`](crate::span) returns a guard. The span ends when it is dropped: as an error after
+//! [`span!`](crate::span!) returns a guard. The span ends when it is dropped: as an error after
 //! [`SpanGuard::fail`] or when the thread panics. Spans that begin meanwhile on the thread are its
 //! children. Another thread is given the [`SpanContext`]: `span!(parent = context, "name")`. Ids
 //! are counted, not drawn: from 1 in each process, one number for each span, which a span without
