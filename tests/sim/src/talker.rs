@@ -167,6 +167,8 @@ pub fn append(scope: &str, message: &str, fields: &str) -> Vec<u8> {
     let fields = fields.as_bytes();
     let record = NewRecord { level: Level::Info, scope, message, fields };
     let mut frame = [0; 1024];
+    let mut text = [0; size_of::<logs::RecordText>()];
+    let record = record.join(&mut text).expect("a record fits");
     let request = logs::Request::Append(record);
     logs::encode(&request, APPEND_HEAD, &mut frame).expect("a record fits").to_vec()
 }

@@ -187,7 +187,10 @@ impl Journal {
     }
 
     pub(crate) fn append(&mut self, record: &logs::NewRecord<'_>) -> anyhow::Result<RecordId> {
-        self.ask(&logs::Request::Append(*record), |status, reply| match reply {
+        let mut text = [0; size_of::<logs::RecordText>()];
+        let record = record.join(&mut text);
+        let record = record.map_err(|_| anyhow::anyhow!("the record is longer than logd takes"))?;
+        self.ask(&logs::Request::Append(record), |status, reply| match reply {
             logs::Reply::Append(append) if status == LogStatus::Ok => Some(append.id),
             _ => None,
         })

@@ -64,6 +64,7 @@ impl Logd {
                     self.refuse -= 1;
                     LogStatus::OverLimit
                 } else {
+                    let record = record.as_new();
                     let fields = Fields::parse_claimless(record.fields).unwrap();
                     let fields = fields.iter().map(|(key, value)| (key.into(), value.into()));
                     self.stored.push((record.message.into(), fields.collect()));

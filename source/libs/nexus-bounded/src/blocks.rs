@@ -3,9 +3,6 @@ use alloc::vec;
 
 const NONE: u32 = u32::MAX;
 
-/// Bytes in one block.
-const BLOCK: usize = 32;
-
 /// A byte string that lies in a [`BlockStore`]: where it begins and how long it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BlockChain {
@@ -33,12 +30,13 @@ impl BlockChain {
 /// Whether a block begins with `text`, which is shorter: by its first and its last bytes, which
 /// may overlap, because comparing a known number of bytes takes no loop.
 #[inline]
-fn begins_with(block: &[u8; BLOCK], text: &[u8]) -> bool {
+fn begins_with<const BLOCK: usize>(block: &[u8; BLOCK], text: &[u8]) -> bool {
     fn both_ends<const N: usize>(own: &[u8], text: &[u8]) -> bool {
         own.first_chunk::<N>() == text.first_chunk() && own.last_chunk::<N>() == text.last_chunk()
     }
     let own = &block[..text.len()];
     match text.len() {
+        32.. => both_ends::<32>(own, text),
         16.. => both_ends::<16>(own, text),
         8.. => both_ends::<8>(own, text),
         4.. => both_ends::<4>(own, text),
@@ -46,19 +44,24 @@ fn begins_with(block: &[u8; BLOCK], text: &[u8]) -> bool {
     }
 }
 
-/// Byte strings of any length in a fixed number of 32-byte blocks, without fragmentation: a string
-/// that needs `n` blocks fits whenever `n` blocks are free, wherever they are.
-pub struct BlockStore {
+/// Byte strings of any length in a fixed number of blocks of `BLOCK` bytes, at most 64, without
+/// fragmentation: a string that needs `n` blocks fits whenever `n` blocks are free, wherever they
+/// are.
+pub struct BlockStore<const BLOCK: usize> {
     data: Box<[[u8; BLOCK]]>,
     next: Box<[u32]>,
     free: u32,
     free_blocks: u32,
 }
 
-impl BlockStore {
+impl<const BLOCK: usize> BlockStore<BLOCK> {
+    const LEGAL: () =
+        assert!(BLOCK > 0 && BLOCK <= 64, "a rest of a block is compared in two pieces");
+
     /// A store of `blocks` free blocks, all memory taken now.
     #[must_use]
     pub fn new(blocks: u32) -> Self {
+        const { Self::LEGAL };
         let next = (0..blocks).map(|at| if at + 1 < blocks { at + 1 } else { NONE }).collect();
         let data = vec![[0; BLOCK]; blocks as usize].into_boxed_slice();
         Self { data, next, free: if blocks > 0 { 0 } else { NONE }, free_blocks: blocks }

@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod blocks;
 mod byte_queue;
+pub mod eights;
 mod secret;
 mod slab;
 mod text;

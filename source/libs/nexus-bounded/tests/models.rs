@@ -65,7 +65,7 @@ proptest! {
         blocks in 0u32..12,
         steps in vec((any::<bool>(), any::<Index>(), vec(vec(any::<u8>(), 0..70), 0..4)), 0..40),
     ) {
-        let mut store = BlockStore::new(blocks);
+        let mut store = BlockStore::<32>::new(blocks);
         let mut live: Vec<(BlockChain, Vec<u8>)> = Vec::new();
         for (insert, which, parts) in steps {
             let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
@@ -93,7 +93,7 @@ proptest! {
         right in vec(0u8..2, 0..70),
         cut in any::<Index>(),
     ) {
-        let mut store = BlockStore::new(8);
+        let mut store = BlockStore::<32>::new(8);
         let chain = store.store(&[&left]).unwrap();
         let (front, back) = right.split_at(cut.index(right.len() + 1));
         prop_assert_eq!(store.equals(chain, &[front, back]), left == right);
@@ -102,8 +102,8 @@ proptest! {
     }
 
     #[test]
-    fn a_block_store_sees_every_single_byte_that_differs(text in vec(any::<u8>(), 0..70)) {
-        let mut store = BlockStore::new(8);
+    fn a_block_store_sees_every_single_byte_that_differs(text in vec(any::<u8>(), 0..140)) {
+        let mut store = BlockStore::<64>::new(8);
         let chain = store.store(&[&text]).unwrap();
         prop_assert!(store.is(chain, &text));
         for at in 0..text.len() {
@@ -185,7 +185,11 @@ fn rates() -> impl Strategy<Value = u64> {
     prop_oneof![0u64..20, 0..=u64::from(u32::MAX), any::<u64>()]
 }
 
-fn check_chain(store: &BlockStore, chain: BlockChain, bytes: &[u8]) -> Result<(), TestCaseError> {
+fn check_chain(
+    store: &BlockStore<32>,
+    chain: BlockChain,
+    bytes: &[u8],
+) -> Result<(), TestCaseError> {
     let mut out = vec![0; bytes.len()];
     prop_assert_eq!(chain.len(), bytes.len());
     prop_assert_eq!(chain.is_empty(), bytes.is_empty());

@@ -15,13 +15,11 @@ extern crate alloc;
 mod budgets;
 mod markers;
 mod port_totals;
-mod redactor;
+mod redaction;
 mod senders;
-mod sieve;
-mod words;
 
 pub use budgets::Budgets;
 pub use markers::{RejectMarker, RejectMarkers};
 pub use port_totals::PortTotals;
-pub use redactor::{REDACTED, Redacted, Redactor};
+pub use redaction::{REDACTED, Redacted, Redactor};
 pub use senders::{Seat, SenderSlot, Senders};

@@ -8,11 +8,13 @@
 
 extern crate alloc;
 
+mod blocks;
 mod limits;
 mod memory;
 #[cfg(feature = "parse")]
 mod parse;
 
+pub use blocks::{JournalBlocks, TextBlocks};
 pub use limits::*;
 pub use memory::{MemoryBudget, MemoryLine};
 #[cfg(feature = "parse")]

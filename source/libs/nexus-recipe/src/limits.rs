@@ -190,8 +190,8 @@ pub enum OnSecret {
 pub struct Redaction {
     /// What a hit does.
     pub on_secret: OnSecret,
-    /// Keys whose values are secret: a key hits when one of its words (between `_`, `.`, `-`) or
-    /// the whole key is in this list. Lower case.
+    /// Keys whose values are secret, as words: letters alone count, and a key hits that has them
+    /// one behind the other.
     pub deny_keys: Box<[String]>,
     /// Whole keys that never hit by key, although a word of theirs is denied, nor by the shape of
     /// their values (`hex_run`, `base64_run`).

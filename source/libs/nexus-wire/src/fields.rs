@@ -2,9 +2,10 @@
 
 use core::cmp::Ordering;
 
+use nexus_bounded::eights::{below, equal, is_ascii, lowest, not_of_a_key, word_at};
+
 use crate::EncodeError;
 use crate::bytes::Writer;
-use crate::eights::{below, equal, is_ascii, lowest, not_of_a_key, word_at};
 
 /// Keys that would claim an identity. Who sent a record is the stamp's to say.
 const IDENTITY_KEYS: [&str; 4] = ["requester_id", "sender_service_id", "service", "service_id"];
@@ -58,7 +59,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        check_pairs(bytes, |_, _| Ok(()))?;
+        check_pairs(bytes, |_| Ok(()))?;
         Ok(Self(bytes))
     }
 
@@ -67,24 +68,31 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse_claimless(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        check_pairs(bytes, |key, _| check_claim(key))?;
+        check_pairs(bytes, |pair| check_claim(pair.key))?;
         Ok(Self(bytes))
     }
 
-    /// The fields in `bytes`, none of which claims an identity, within `bounds`.
+    /// The fields in `bytes`, none of which claims an identity, within `bounds`. `look` sees each
+    /// pair on the way; what it sees is canonical only if the result is.
     ///
     /// # Errors
     /// [`FieldError`], the first one met.
-    pub fn parse_bounded(bytes: &'a [u8], bounds: &FieldBounds) -> Result<Self, FieldError> {
+    #[inline]
+    pub fn parse_bounded(
+        bytes: &'a [u8],
+        bounds: &FieldBounds,
+        mut look: impl FnMut(FieldPair<'_>),
+    ) -> Result<Self, FieldError> {
         let mut count = 0;
-        check_pairs(bytes, |key, value_len| {
+        check_pairs(bytes, |pair| {
             count += 1;
-            let within = key.len() <= bounds.key_bytes && value_len <= bounds.value_bytes;
-            if within && count <= bounds.count {
-                check_claim(key)
-            } else {
-                Err(FieldError::OverBound)
+            let within =
+                pair.key.len() <= bounds.key_bytes && pair.value.len() <= bounds.value_bytes;
+            if !within || count > bounds.count {
+                return Err(FieldError::OverBound);
             }
+            look(pair);
+            check_claim(pair.key)
         })?;
         Ok(Self(bytes))
     }
@@ -110,7 +118,7 @@ impl<'a> Fields<'a> {
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let (text, mut start) = (self.as_str(), 0);
         core::iter::from_fn(move || {
-            let pair = Pair::at(text.as_bytes(), start, &mut 0).ok()?;
+            let pair = Place::at(text.as_bytes(), start, &mut 0).ok()?;
             let both = text.get(start..pair.equals).zip(text.get(pair.equals + 1..pair.end));
             start = pair.end + 1;
             both
@@ -130,24 +138,37 @@ impl core::fmt::Debug for Fields<'_> {
     }
 }
 
-/// Checks that `bytes` is pairs whose keys are in order; `accept` judges each by its key and the
-/// length of its value.
+/// A pair as it is met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FieldPair<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: &'a [u8],
+    /// The first eight bytes of its key, filled with zeros, the first one lowest.
+    pub key_front: u64,
+}
+
+/// Checks that `bytes` is pairs whose keys are in order; `accept` judges each.
 #[inline]
 fn check_pairs(
     bytes: &[u8],
-    mut accept: impl FnMut(&[u8], usize) -> Result<(), FieldError>,
+    mut accept: impl FnMut(FieldPair<'_>) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
     let (mut before, mut before_front): (&[u8], u64) = (&[], 0);
     let (mut start, mut seen) = (0, 0);
     while start < bytes.len() {
-        let pair = Pair::at(bytes, start, &mut seen)?;
-        let key = bytes.get(start..pair.equals).unwrap_or_default();
-        if pair.key_front <= before_front {
+        let place = Place::at(bytes, start, &mut seen)?;
+        let (key, value) = place.of(bytes, start);
+        // With the first byte highest, such numbers are ordered as the keys are, but for keys that
+        // differ later.
+        let front = place.key_front.swap_bytes();
+        if front <= before_front {
             check_order(key, before)?;
         }
-        accept(key, pair.end.saturating_sub(pair.equals + 1))?;
-        (before, before_front) = (key, pair.key_front);
-        start = pair.end + 1;
+        accept(FieldPair { key, value, key_front: place.key_front })?;
+        (before, before_front) = (key, front);
+        start = place.end + 1;
     }
     if is_ascii(seen) { Ok(()) } else { check_text(bytes) }
 }
@@ -175,49 +196,57 @@ fn check_order(key: &[u8], before: &[u8]) -> Result<(), FieldError> {
     }
 }
 
-/// A pair in a text.
-struct Pair {
+/// Where a pair lies in a text.
+struct Place {
     /// Where its `=` stands.
     equals: usize,
     /// Where its newline stands.
     end: usize,
-    /// The first eight bytes of its key, filled with zeros, the first one highest: such numbers are
-    /// ordered as the keys are, but for keys that differ later.
+    /// The first eight bytes of its key, filled with zeros, the first one lowest.
     key_front: u64,
 }
 
-impl Pair {
+impl Place {
     /// The pair that begins at `start`. Adds the bits of all bytes of its value, and of some behind
     /// it, to `seen`.
     #[inline(always)]
     fn at(bytes: &[u8], start: usize, seen: &mut u64) -> Result<Self, FieldError> {
         let first = word_at(bytes, start);
         let stop = not_of_a_key(first);
-        let equals =
-            if stop == 0 { find(bytes, start + 8, not_of_a_key) } else { start + lowest(stop) };
+        let equals = if stop == 0 { end_of_key(bytes, start + 8) } else { start + lowest(stop) };
         match bytes.get(equals) {
             Some(b'=') if equals > start => {}
             Some(b'\n') | None => return Err(FieldError::NotAPair),
             Some(_) => return Err(FieldError::BadKey),
         }
-        let end = find(bytes, equals + 1, |word| {
+        let mut at = equals + 1;
+        while at < bytes.len() {
+            let word = word_at(bytes, at);
             *seen |= word;
-            equal(word, b'\n')
-        });
-        if end >= bytes.len() {
-            return Err(FieldError::NotAPair);
+            let newline = equal(word, b'\n');
+            if newline != 0 {
+                let end = at + lowest(newline);
+                return Ok(Self { equals, end, key_front: first & below(stop) });
+            }
+            at += 8;
         }
-        Ok(Self { equals, end, key_front: (first & below(stop)).swap_bytes() })
+        Err(FieldError::NotAPair)
+    }
+
+    /// Its key and value.
+    #[inline(always)]
+    fn of<'a>(&self, bytes: &'a [u8], start: usize) -> (&'a [u8], &'a [u8]) {
+        let key = bytes.get(start..self.equals).unwrap_or_default();
+        (key, bytes.get(self.equals + 1..self.end).unwrap_or_default())
     }
 }
 
-/// Index of the first byte meant by `meant` at or behind `at`; the end or beyond if none is.
-#[inline(always)]
-fn find(bytes: &[u8], mut at: usize, mut meant: impl FnMut(u64) -> u64) -> usize {
+/// Where a key ends of which the bytes before `at` are known.
+fn end_of_key(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() {
-        let found = meant(word_at(bytes, at));
-        if found != 0 {
-            return at + lowest(found);
+        let stop = not_of_a_key(word_at(bytes, at));
+        if stop != 0 {
+            return at + lowest(stop);
         }
         at += 8;
     }

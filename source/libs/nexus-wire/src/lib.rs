@@ -11,7 +11,6 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod bytes;
-mod eights;
 mod fields;
 mod ids;
 mod ledger;
@@ -23,7 +22,7 @@ mod status;
 mod vocabulary;
 
 pub use bytes::EncodeError;
-pub use fields::{FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key};
+pub use fields::{FieldBounds, FieldError, FieldPair, Fields, FieldsWriter, is_identity_key};
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};

@@ -12,7 +12,7 @@ use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_recipe::Recipe;
 use nexus_wire::Level;
-use nexus_wire::logs::{Head, NewRecord, Request, Version, encode};
+use nexus_wire::logs::{Head, NewRecord, RecordText, Request, Version, encode};
 
 /// A world that only looks at what it is told.
 struct Sink {
@@ -62,6 +62,8 @@ fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut buffer = [0; 1024];
     let head = Head { version: Version::V2, nonce: 1 };
+    let mut text = [0; size_of::<RecordText>()];
+    let record = record.join(&mut text).map_err(|e| format!("{e:?}"))?;
     let frame =
         encode(&Request::Append(record), head, &mut buffer).map_err(|e| format!("{e:?}"))?;
 

@@ -3,8 +3,11 @@ use alloc::vec;
 
 use nexus_gate::{Redacted, Redactor};
 use nexus_recipe::{LogdLimits, Recipe};
-use nexus_wire::logs::NewRecord;
-use nexus_wire::{FIELDS_BYTES_MAX, FieldBounds, FieldError, Fields, MESSAGE_BYTES_MAX, Reason};
+use nexus_wire::logs::{NewRecord, SentRecord};
+use nexus_wire::{
+    FIELDS_BYTES_MAX, FieldBounds, FieldError, Fields, Level, MESSAGE_BYTES_MAX, Reason,
+    SCOPE_BYTES_MAX,
+};
 
 /// What a record must be like to be stored. Everything is checked before anything is stored: sizes
 /// against the recipe, the form of the fields, claims of identity, secrets.
@@ -14,14 +17,17 @@ pub(crate) struct Admission {
     fields_bytes: usize,
     fields: FieldBounds,
     redactor: Redactor,
-    /// Where texts are written anew whose secrets are replaced.
-    clean_message: Box<[u8]>,
-    clean_fields: Box<[u8]>,
+    /// Where a text is written anew whose secrets are replaced.
+    clean: Box<[u8]>,
 }
 
 /// A record as it may be stored.
 pub(crate) struct Admitted<'a> {
-    pub(crate) record: NewRecord<'a>,
+    pub(crate) level: Level,
+    pub(crate) scope_len: usize,
+    pub(crate) message_len: usize,
+    /// Scope, message and fields, one behind the other.
+    pub(crate) text: &'a [u8],
     /// Values in it that were replaced as secret.
     pub(crate) redacted: u32,
 }
@@ -32,30 +38,23 @@ impl Admission {
         let limits = &recipe.logd;
         Self {
             scope_bytes: limits.scope_bytes as usize,
-            message_bytes: limits.message_bytes as usize,
-            fields_bytes: limits.fields_bytes as usize,
+            message_bytes: MESSAGE_BYTES_MAX.min(limits.message_bytes as usize),
+            fields_bytes: FIELDS_BYTES_MAX.min(limits.fields_bytes as usize),
             fields: FieldBounds {
                 count: limits.fields_count as usize,
                 key_bytes: limits.key_bytes as usize,
                 value_bytes: limits.value_bytes as usize,
             },
             redactor: Redactor::new(&recipe.redaction),
-            clean_message: vec![0; Self::message_room(limits)].into_boxed_slice(),
-            clean_fields: vec![0; Self::fields_room(limits)].into_boxed_slice(),
+            clean: vec![0; Self::bytes(limits)].into_boxed_slice(),
         }
     }
 
-    fn message_room(limits: &LogdLimits) -> usize {
-        MESSAGE_BYTES_MAX.min(limits.message_bytes as usize)
-    }
-
-    fn fields_room(limits: &LogdLimits) -> usize {
-        FIELDS_BYTES_MAX.min(limits.fields_bytes as usize)
-    }
-
-    /// Bytes of memory that it takes besides the redaction rules.
+    /// Bytes of memory that it takes besides the redaction rules: room for one text.
     pub(crate) fn bytes(limits: &LogdLimits) -> usize {
-        Self::message_room(limits) + Self::fields_room(limits)
+        SCOPE_BYTES_MAX.min(limits.scope_bytes as usize)
+            + MESSAGE_BYTES_MAX.min(limits.message_bytes as usize)
+            + FIELDS_BYTES_MAX.min(limits.fields_bytes as usize)
     }
 
     /// The record as it may be stored, or why it may not.
@@ -63,35 +62,89 @@ impl Admission {
     /// # Errors
     /// `OverLimit` beyond one of the recipe's sizes, `Identity` for a claim to be somebody,
     /// `Secret` where the recipe refuses secrets, else `Invalid`.
-    pub(crate) fn check<'a>(&'a mut self, record: &NewRecord<'a>) -> Result<Admitted<'a>, Reason> {
+    pub(crate) fn check<'a>(&'a mut self, record: &SentRecord<'a>) -> Result<Admitted<'a>, Reason> {
         self.check_sizes(record)?;
-        let fields = Fields::parse_bounded(record.fields, &self.fields).map_err(reason_of)?;
-        if self.redactor.name_is_secret(record.scope) {
-            return Err(Reason::Secret);
+        let redactor = &mut self.redactor;
+        let mut is_clean = redactor.is_plain(record.scope_and_message());
+        let fields = Fields::parse_bounded(record.fields(), &self.fields, |pair| {
+            is_clean = is_clean && redactor.pair_is_clean(pair.key, pair.key_front, pair.value);
+        });
+        let fields = fields.map_err(reason_of)?;
+        if !is_clean {
+            return self.settle(record, fields);
         }
-        let (message, in_message) =
-            settle(self.redactor.message(record.message, &mut self.clean_message), record.message)?;
-        let (fields, in_fields) =
-            settle(self.redactor.fields(fields, &mut self.clean_fields), fields)?;
-        let fields = fields.as_bytes();
-        let record = NewRecord { level: record.level, scope: record.scope, message, fields };
-        Ok(Admitted { record, redacted: in_message + in_fields })
+        Ok(Admitted {
+            level: record.level,
+            scope_len: record.scope_len(),
+            message_len: record.message_len(),
+            text: record.text(),
+            redacted: 0,
+        })
     }
 
-    fn check_sizes(&self, record: &NewRecord<'_>) -> Result<(), Reason> {
-        let within = record.scope.len() <= self.scope_bytes
-            && record.message.len() <= self.message_bytes
-            && record.fields.len() <= self.fields_bytes;
+    fn check_sizes(&self, record: &SentRecord<'_>) -> Result<(), Reason> {
+        let within = record.scope_len() <= self.scope_bytes
+            && record.message_len() <= self.message_bytes
+            && record.fields().len() <= self.fields_bytes;
         if within { Ok(()) } else { Err(Reason::OverLimit) }
+    }
+
+    /// Looks closer at a record that may have secrets, and writes it anew.
+    #[cold]
+    fn settle(
+        &mut self,
+        record: &SentRecord<'_>,
+        fields: Fields<'_>,
+    ) -> Result<Admitted<'_>, Reason> {
+        let NewRecord { level, scope, message, .. } = record.as_new();
+        let redactor = &mut self.redactor;
+        if redactor.name_is_secret(scope) {
+            return Err(Reason::Secret);
+        }
+        let mut clean = CleanText { buffer: &mut self.clean, len: 0 };
+        clean.push(scope.as_bytes(), scope.len(), |_| Redacted::Clean)?;
+        let in_message = clean.push(message.as_bytes(), self.message_bytes, |room| {
+            redactor.message(message, room).map(str::len)
+        })?;
+        let message_len = clean.len - scope.len();
+        let in_fields = clean.push(fields.as_bytes(), self.fields_bytes, |room| {
+            redactor.fields(fields, room).map(|fields| fields.as_bytes().len())
+        })?;
+        let (scope_len, redacted) = (scope.len(), in_message + in_fields);
+        let CleanText { buffer, len } = clean;
+        let text = buffer.get(..len).unwrap_or_default();
+        Ok(Admitted { level, scope_len, message_len, text, redacted })
     }
 }
 
-/// The text to store and how many secrets it has lost.
-fn settle<T>(redacted: Redacted<T>, clean: T) -> Result<(T, u32), Reason> {
-    match redacted {
-        Redacted::Clean => Ok((clean, 0)),
-        Redacted::Refused => Err(Reason::Secret),
-        Redacted::Replaced { value, count } => Ok((value, count)),
+/// A text while it is written anew.
+struct CleanText<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+}
+
+impl CleanText<'_> {
+    /// Appends a part, at most `room` bytes: as `look` writes it to there or, if that finds it
+    /// clean, as it is. Gives how many secrets it has lost.
+    fn push(
+        &mut self,
+        part: &[u8],
+        room: usize,
+        look: impl FnOnce(&mut [u8]) -> Redacted<usize>,
+    ) -> Result<u32, Reason> {
+        let room = room.min(self.buffer.len() - self.len);
+        let target = self.buffer.get_mut(self.len..self.len + room).unwrap_or_default();
+        let (len, lost) = match look(target) {
+            Redacted::Refused => return Err(Reason::Secret),
+            Redacted::Replaced { value, count } => (value, count),
+            Redacted::Clean => {
+                let target = target.get_mut(..part.len()).ok_or(Reason::OverLimit)?;
+                target.copy_from_slice(part);
+                (part.len(), 0)
+            }
+        };
+        self.len += len;
+        Ok(lost)
     }
 }
 

@@ -1,5 +1,5 @@
 use nexus_port::World;
-use nexus_wire::logs::{AppendBatch, AppendReply, BatchReply, NewRecord};
+use nexus_wire::logs::{AppendBatch, AppendReply, BatchReply, SentRecord};
 use nexus_wire::{EncodeError, LogStatus, Reason, RecordId};
 
 use crate::Logd;
@@ -9,7 +9,7 @@ impl Logd {
     pub(crate) fn append<'b>(
         &mut self,
         asked: &Asked,
-        record: &NewRecord<'_>,
+        record: &SentRecord<'_>,
         world: &mut impl World,
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
@@ -62,7 +62,7 @@ impl Logd {
     }
 
     /// Stores one record, or says why not; counts what is stored and what had to go for it.
-    fn store(&mut self, asked: &Asked, record: &NewRecord<'_>) -> Result<RecordId, Reason> {
+    fn store(&mut self, asked: &Asked, record: &SentRecord<'_>) -> Result<RecordId, Reason> {
         let admitted = self.admission.check(record)?;
         let (slot, service) = (asked.slot, asked.from.service());
         let senders = &mut self.senders;
@@ -71,6 +71,6 @@ impl Logd {
             senders.redacted(slot, u64::from(admitted.redacted));
         }
         let dropped = |from| senders.dropped(from, 1);
-        Ok(self.journal.append(slot, service, asked.now, &admitted.record, dropped))
+        Ok(self.journal.append(slot, service, asked.now, &admitted, dropped))
     }
 }

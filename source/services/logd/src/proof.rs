@@ -1,7 +1,7 @@
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::World;
-use nexus_wire::logs::{self, Head, NewRecord, Op, Reply, Request, Version};
+use nexus_wire::logs::{self, Head, NewRecord, Op, RecordText, Reply, Request, Version};
 use nexus_wire::{EncodeError, Fields, FieldsWriter, Level, LogStatus, markers};
 
 use crate::Logd;
@@ -38,6 +38,7 @@ impl Logd {
         let mut fields = [0; FIELDS_ROOM];
         let fields = ready_fields(self.boot, &mut fields)?;
         let mut frame = [0; FRAME_ROOM];
+        let mut text = [0; size_of::<RecordText>()];
 
         let head = Head { version: Version::V2, nonce: 1 };
         let ready = NewRecord {
@@ -46,7 +47,7 @@ impl Logd {
             message: MESSAGE,
             fields: fields.as_str().as_bytes(),
         };
-        let request = logs::encode(&Request::Append(ready), head, &mut frame)?;
+        let request = logs::encode(&Request::Append(ready.join(&mut text)?), head, &mut frame)?;
         let reply = self.answer(now, me, request, world, out);
         let Some((LogStatus::Ok, Reply::Append(appended))) =
             logs::decode_reply(Op::Append, head, reply)

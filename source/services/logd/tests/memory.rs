@@ -9,7 +9,7 @@ use nexus_bounded::{Mono, Wall};
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_recipe::Recipe;
 use nexus_wire::Level;
-use nexus_wire::logs::{Head, NewRecord, Request, Search, Version, encode};
+use nexus_wire::logs::{Head, NewRecord, RecordText, Request, Search, Version, encode};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -39,7 +39,10 @@ impl World for Nowhere {
 
 fn frames() -> Vec<Vec<u8>> {
     let record = |message, fields| {
-        Request::Append(NewRecord { level: Level::Warn, scope: "s", message, fields })
+        let text = Box::leak(Box::new([0; size_of::<RecordText>()]));
+        Request::Append(
+            NewRecord { level: Level::Warn, scope: "s", message, fields }.join(text).unwrap(),
+        )
     };
     let requests = [
         record("hello", b"a=1\nb=2\n".as_slice()),

@@ -82,7 +82,7 @@ impl Metricsd {
         let bounds = Bounds::new(register.bounds());
         let mut scratch = [0; HELP_BYTES_MAX];
         let granted = self.session(asked).and_then(|session| {
-            let help = keys::clean_help(&self.redactor, register.help, &mut scratch)?;
+            let help = keys::clean_help(&mut self.redactor, register.help, &mut scratch)?;
             self.senders.redacted(asked.slot, u64::from(help.replaced));
             let traits = Traits {
                 unit: Some(register.unit),
@@ -105,9 +105,10 @@ impl Metricsd {
         self.answer_registered(asked, Op::Lookup, granted, world);
     }
 
-    fn find_clean(&self, asked: &Asked, lookup: &Lookup<'_>) -> Result<u32, Reason> {
+    fn find_clean(&mut self, asked: &Asked, lookup: &Lookup<'_>) -> Result<u32, Reason> {
         let mut scratch = [0; LABELS_BYTES_MAX];
-        let clean = self.keys.clean(&self.redactor, lookup.name, lookup.labels, &mut scratch)?;
+        let clean =
+            self.keys.clean(&mut self.redactor, lookup.name, lookup.labels, &mut scratch)?;
         let key = Key {
             owner: asked.slot,
             kind: lookup.kind,
@@ -265,7 +266,7 @@ impl Metricsd {
             Item::Close(end) => self.span_end(asked, end),
             Item::Span(whole) => {
                 let owner = asked.span_owner();
-                let (redactor, exporter) = (&self.redactor, &mut self.exporter);
+                let (redactor, exporter) = (&mut self.redactor, &mut self.exporter);
                 let accepted = self.spans.whole(&owner, whole, asked.now, redactor, exporter)?;
                 self.senders.redacted(asked.slot, u64::from(accepted.redacted));
                 Ok(Taken::Accepted)

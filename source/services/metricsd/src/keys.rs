@@ -38,7 +38,7 @@ impl KeyRules {
     /// Checks a name and labels as they came and takes out what is secret.
     pub(crate) fn clean<'a>(
         &self,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
         name: NameBytes<'a>,
         labels: LabelBytes<'a>,
         scratch: &'a mut LabelScratch,
@@ -71,7 +71,7 @@ impl KeyRules {
 
 /// The name, or what stands for a secret one, and how many secrets were replaced.
 fn clean_name<'a>(
-    redactor: &Redactor,
+    redactor: &mut Redactor,
     name: MetricName<'a>,
 ) -> Result<(MetricName<'a>, u32), Reason> {
     if !redactor.name_is_secret(name.as_str()) {
@@ -92,7 +92,7 @@ pub(crate) struct CleanHelp<'a> {
 
 /// Takes out of a help what is secret.
 pub(crate) fn clean_help<'a>(
-    redactor: &Redactor,
+    redactor: &mut Redactor,
     help: Help<'a>,
     scratch: &'a mut [u8; HELP_BYTES_MAX],
 ) -> Result<CleanHelp<'a>, Reason> {

@@ -1,10 +1,7 @@
 //! What of the recipe has to be divided before it is used, and the memory that follows from it.
 
-use alloc::string::String;
-
-use nexus_bounded::BlockStore;
-use nexus_gate::Senders;
-use nexus_recipe::{MemoryBudget, MemoryLine, MetricsdLimits, Recipe};
+use nexus_gate::{Redactor, Senders};
+use nexus_recipe::{MemoryBudget, MemoryLine, MetricsdLimits, Recipe, TextBlocks};
 use nexus_wire::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::export::Exporter;
@@ -13,13 +10,13 @@ use crate::sessions::Sessions;
 use crate::spans::SpanTable;
 
 /// Blocks of text that a series takes at most: its metric's name and help, and its labels.
-pub(crate) const SERIES_BLOCKS_MAX: u32 = (BlockStore::blocks_for(NAME_BYTES_MAX)
-    + BlockStore::blocks_for(LABELS_BYTES_MAX)
-    + BlockStore::blocks_for(HELP_BYTES_MAX)) as u32;
+pub(crate) const SERIES_BLOCKS_MAX: u32 = (TextBlocks::blocks_for(NAME_BYTES_MAX)
+    + TextBlocks::blocks_for(LABELS_BYTES_MAX)
+    + TextBlocks::blocks_for(HELP_BYTES_MAX)) as u32;
 
 /// Blocks of the recipe's bytes for text that series have; live spans have the others.
 pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
-    let blocks = limits.text_bytes / BlockStore::bytes(1) as u32;
+    let blocks = limits.text_bytes / TextBlocks::bytes(1) as u32;
     blocks - SpanTable::text_blocks(limits)
 }
 
@@ -47,7 +44,7 @@ pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
 #[must_use]
 pub fn counter_series_bytes(name_bytes: usize, labels_bytes: usize) -> (u64, u64) {
     let (series, metric) = Registry::row_bytes();
-    let text = |bytes| BlockStore::bytes(BlockStore::blocks_for(bytes) as u32) as u64;
+    let text = |bytes| TextBlocks::bytes(TextBlocks::blocks_for(bytes) as u32) as u64;
     (series + text(labels_bytes), metric + text(name_bytes))
 }
 
@@ -55,13 +52,11 @@ pub(crate) const fn memory_line(what: &'static str, count: u32, bytes_each: u64)
     MemoryLine { what, count: count as u64, bytes_each }
 }
 
-/// Copies of the recipe's lists: texts, their handles, and tables made of them.
+/// Copies of the recipe's lists, and tables made of them.
 fn rules_bytes(recipe: &Recipe) -> u64 {
     const HANDLE: usize = 64;
-    let redaction = &recipe.redaction;
-    let texts = [&redaction.deny_keys, &redaction.allow_keys, &redaction.deny_prefixes];
-    let texts = texts.into_iter().flatten().map(String::len);
     let prefixes = recipe.metricsd.buckets.iter().map(|rule| rule.prefix.len());
     let senders = recipe.senders.iter().map(|_| 0);
-    texts.chain(prefixes).chain(senders).map(|bytes| (bytes + HANDLE) as u64).sum()
+    let rules = prefixes.chain(senders).map(|bytes| bytes + HANDLE).sum::<usize>();
+    (rules + Redactor::bytes(&recipe.redaction)) as u64
 }

@@ -81,7 +81,7 @@ impl Metricsd {
         traits: Traits<'_>,
     ) -> Result<Placed, Reason> {
         let mut scratch = [0; LABELS_BYTES_MAX];
-        let key = self.keys.clean(&self.redactor, name, labels, &mut scratch)?;
+        let key = self.keys.clean(&mut self.redactor, name, labels, &mut scratch)?;
         let placed = self.registry.place(&Wanted {
             owner: asked.slot,
             service: asked.sender.service(),
@@ -145,7 +145,7 @@ impl Metricsd {
     ) -> Result<Taken, Reason> {
         self.session(asked)?;
         let owner = asked.span_owner();
-        let accepted = self.spans.start(&owner, start, asked.now, &self.redactor)?;
+        let accepted = self.spans.start(&owner, start, asked.now, &mut self.redactor)?;
         self.senders.redacted(asked.slot, u64::from(accepted.redacted));
         self.hurry();
         Ok(Taken::Accepted)
@@ -153,7 +153,7 @@ impl Metricsd {
 
     pub(crate) fn span_end(&mut self, asked: &Asked, end: &SpanEnd<'_>) -> Result<Taken, Reason> {
         let owner = asked.span_owner();
-        let (redactor, exporter) = (&self.redactor, &mut self.exporter);
+        let (redactor, exporter) = (&mut self.redactor, &mut self.exporter);
         let accepted = self.spans.end(&owner, end, asked.now, redactor, exporter)?;
         self.senders.redacted(asked.slot, u64::from(accepted.redacted));
         self.hurry();

@@ -19,7 +19,9 @@ use alloc::vec;
 use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{SendError, Transport};
-use nexus_wire::logs::{Head, NewRecord, Op, Reply, Request, Version, decode_reply, encode};
+use nexus_wire::logs::{
+    Head, NewRecord, Op, RecordText, Reply, Request, Version, decode_reply, encode,
+};
 use nexus_wire::{FIELDS_BYTES_MAX, Level, LogStatus};
 
 use crate::limits::WINDOW;
@@ -270,8 +272,9 @@ impl Courier {
         let fields = fields::complete(&record, self.service, late, &mut buffer);
         let frame = fields.and_then(|fields| {
             let Record { level, scope, message, .. } = record;
-            let request = Request::Append(NewRecord { level, scope, message, fields });
-            encode(&request, head, &mut self.frame).ok()
+            let mut text = [0; size_of::<RecordText>()];
+            let record = NewRecord { level, scope, message, fields }.join(&mut text).ok()?;
+            encode(&Request::Append(record), head, &mut self.frame).ok()
         });
         match frame {
             Some(frame) => {
@@ -307,13 +310,15 @@ impl Courier {
         });
         let mut buffer = [0; FIELDS_BYTES_MAX];
         let Ok(fields) = telling.gap.fields(telling.number, &mut buffer) else { return Ok(()) };
-        let request = Request::Append(NewRecord {
+        let record = NewRecord {
             level: Level::Warn,
             scope: "nexus-log",
             message: "records are missing",
-            fields: fields.as_str().as_bytes(),
-        });
-        self.ask(&request, What::Gap, now, transport)?;
+            fields: fields.as_bytes(),
+        };
+        let mut text = [0; size_of::<RecordText>()];
+        let Ok(record) = record.join(&mut text) else { return Ok(()) };
+        self.ask(&Request::Append(record), What::Gap, now, transport)?;
         self.telling = Some(Telling { under_way: true, ..telling });
         self.next_gap_at = now.after(GAP_PAUSE);
         Ok(())

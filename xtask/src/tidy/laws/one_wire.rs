@@ -12,10 +12,9 @@ pub(crate) const LAW: Law = Law {
 /// Where frames are encoded and decoded; and this very law names how they begin.
 const PLACES: &[&str] = &["nexus-wire", "xtask"];
 
-/// Files that look at eight bytes of a text at a time: where a byte stands must not depend on the
-/// machine.
-const SCANS: &[&str] =
-    &["source/libs/nexus-gate/src/sieve.rs", "source/libs/nexus-gate/src/words.rs"];
+/// The file that looks at eight bytes of a text at a time: where a byte stands must not depend on
+/// the machine.
+const SCANS: &[&str] = &["source/libs/nexus-bounded/src/eights.rs"];
 
 const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
 

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use nexus_abi::ServiceId;
-use nexus_bounded::BlockStore;
 
 use super::table::Report;
 use super::units::Unit;
-use crate::{Recipe, Redaction, SenderRule};
+use crate::{JournalBlocks, Recipe, Redaction, SenderRule, TextBlocks};
 
 /// The product of `parts` must not exceed `whole`.
 struct AtMost {
@@ -87,9 +86,17 @@ fn product(report: &mut Report<'_>, parts: &[&str], whole: &str, why: &str) {
 }
 
 /// Bytes that `len` bytes take in a store of blocks.
-fn stored(len: u64) -> u64 {
-    let blocks = BlockStore::blocks_for(usize::try_from(len).unwrap_or(usize::MAX));
-    u32::try_from(blocks).map_or(u64::MAX, |blocks| BlockStore::bytes(blocks) as u64)
+fn stored(blocks_for: fn(usize) -> usize, bytes: fn(u32) -> usize, len: u64) -> u64 {
+    let blocks = blocks_for(usize::try_from(len).unwrap_or(usize::MAX));
+    u32::try_from(blocks).map_or(u64::MAX, |blocks| bytes(blocks) as u64)
+}
+
+fn in_journal(len: u64) -> u64 {
+    stored(JournalBlocks::blocks_for, JournalBlocks::bytes, len)
+}
+
+fn in_texts(len: u64) -> u64 {
+    stored(TextBlocks::blocks_for, TextBlocks::bytes, len)
 }
 
 fn share_holds_a_record(report: &mut Report<'_>) {
@@ -102,7 +109,7 @@ fn share_holds_a_record(report: &mut Report<'_>) {
     ) else {
         return;
     };
-    let needed = stored(scope + message + fields);
+    let needed = in_journal(scope + message + fields);
     if share < needed {
         let what = format!(
             "the largest record takes {needed} B, which no share of {} holds; \
@@ -151,7 +158,7 @@ fn text_holds_the_floors(report: &mut Report<'_>) {
     ) else {
         return;
     };
-    let each = series * stored(SERIES_TEXT) + spans * stored(SPAN_TEXT);
+    let each = series * in_texts(SERIES_TEXT) + spans * in_texts(SPAN_TEXT);
     let needed = senders.saturating_mul(each);
     if text < needed {
         let what = format!(

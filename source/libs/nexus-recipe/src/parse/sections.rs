@@ -153,7 +153,7 @@ fn metric_prefix(text: &str) -> Result<(), String> {
 fn redaction(t: &mut Table<'_, '_>) -> Redaction {
     Redaction {
         on_secret: on_secret(t),
-        deny_keys: t.texts("deny_keys", field_key),
+        deny_keys: t.texts("deny_keys", secret_key),
         allow_keys: t.texts("allow_keys", field_key),
         deny_prefixes: t.texts("deny_prefixes", secret_prefix),
         hex_run: run(t, "hex_run"),
@@ -177,12 +177,23 @@ fn field_key(key: &str) -> Result<(), String> {
     Err(format!("`{key}` is no key: write 1 to 64 of a-z, 0-9, `_`, `.`, `-`"))
 }
 
-fn secret_prefix(prefix: &str) -> Result<(), String> {
-    let word = prefix.trim_end();
-    if word.len() >= 3 && prefix.len() <= 32 && !prefix.chars().any(char::is_control) {
+fn secret_key(key: &str) -> Result<(), String> {
+    field_key(key)?;
+    if key.chars().filter(char::is_ascii_lowercase).count() >= 3 {
         return Ok(());
     }
-    Err(format!("`{prefix}` would hit ordinary words, or never: write 3 to 32 printable bytes"))
+    Err(format!("`{key}` would hit ordinary words: write at least 3 letters"))
+}
+
+fn secret_prefix(prefix: &str) -> Result<(), String> {
+    let word = prefix.trim_end();
+    let is_printable = prefix.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    if word.len() >= 3 && prefix.len() <= 32 && is_printable {
+        return Ok(());
+    }
+    Err(format!(
+        "`{prefix}` would hit ordinary words, or never: write 3 to 32 printable ASCII characters"
+    ))
 }
 
 /// Length from which a word counts as a secret; shorter than 16 hits ordinary words and numbers.

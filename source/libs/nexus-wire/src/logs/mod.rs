@@ -13,7 +13,7 @@ pub use reply::{
     Anchors, AppendReply, BatchReply, ClockAnchor, HelloReply, QueryWriter, Record, Records, Reply,
     StatsReply, decode_reply, encode_anchors, encode_status,
 };
-pub use request::{AppendBatch, AppendBatchWriter, NewRecord, Request};
+pub use request::{AppendBatch, AppendBatchWriter, NewRecord, RecordText, Request, SentRecord};
 pub use search::{Found, Search, SearchReply, SearchWriter};
 
 use crate::bytes::{Reader, Writer};

@@ -5,8 +5,7 @@ use crate::{EncodeError, FIELDS_BYTES_MAX, Level, LogStatus, MESSAGE_BYTES_MAX, 
 /// What is answered to everything malformed.
 const SHORT: LogStatus = LogStatus::InvalidArgs;
 
-/// A record as its sender gives it. Lengths are within their bounds, texts are UTF-8; whether the
-/// fields are canonical is for the service to check.
+/// A record to be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NewRecord<'a> {
     /// How grave it is.
@@ -19,22 +18,23 @@ pub struct NewRecord<'a> {
     pub fields: &'a [u8],
 }
 
-impl<'a> NewRecord<'a> {
-    #[inline]
-    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
-        let [level, scope_len, m0, m1, f0, f1] = from.array().ok_or(SHORT)?;
-        let scope_len = usize::from(scope_len);
-        let message_len = usize::from(u16::from_le_bytes([m0, m1]));
-        let fields_len = usize::from(u16::from_le_bytes([f0, f1]));
-        if !lengths_are_legal(scope_len, message_len, fields_len) {
-            return Err(LogStatus::OverLimit);
+/// Room for the text of any record.
+pub type RecordText = [u8; SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX];
+
+impl NewRecord<'_> {
+    /// The record as it lies in frames, its texts joined in `text`.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if one of them is beyond its bound.
+    pub fn join<'b>(&self, text: &'b mut RecordText) -> Result<SentRecord<'b>, EncodeError> {
+        let (scope, message) = (self.scope.as_bytes(), self.message.as_bytes());
+        if !lengths_are_legal(scope.len(), message.len(), self.fields.len()) {
+            return Err(EncodeError);
         }
-        let level = Level::from_raw(level).ok_or(SHORT)?;
-        // Together they are UTF-8 with a boundary between them if and only if each of them is.
-        let texts = from.str(scope_len + message_len).ok_or(SHORT)?;
-        let (scope, message) = texts.split_at_checked(scope_len).ok_or(SHORT)?;
-        let fields = from.bytes(fields_len).ok_or(SHORT)?;
-        Ok(Self { level, scope, message, fields })
+        let mut writer = Writer::new(text);
+        [scope, message, self.fields].iter().for_each(|part| writer.bytes(part));
+        let (scope_len, message_len) = (scope.len() as u8, message.len() as u16);
+        Ok(SentRecord { level: self.level, scope_len, message_len, text: writer.finish()? })
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
@@ -46,6 +46,91 @@ impl<'a> NewRecord<'a> {
         to.bytes(self.scope.as_bytes());
         to.bytes(self.message.as_bytes());
         to.bytes(self.fields);
+    }
+}
+
+/// A record as it lies in a frame: scope, message and fields one behind the other. Lengths are
+/// within their bounds, scope and message are UTF-8; whether the fields are canonical is for the
+/// service to check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentRecord<'a> {
+    /// How grave it is.
+    pub level: Level,
+    scope_len: u8,
+    message_len: u16,
+    text: &'a [u8],
+}
+
+impl<'a> SentRecord<'a> {
+    #[inline]
+    pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
+        let [level, scope_len, m0, m1, f0, f1] = from.array().ok_or(SHORT)?;
+        let message_len = u16::from_le_bytes([m0, m1]);
+        let (scope, message) = (usize::from(scope_len), usize::from(message_len));
+        let fields = usize::from(u16::from_le_bytes([f0, f1]));
+        if !lengths_are_legal(scope, message, fields) {
+            return Err(LogStatus::OverLimit);
+        }
+        let level = Level::from_raw(level).ok_or(SHORT)?;
+        let text = from.bytes(scope + message + fields).ok_or(SHORT)?;
+        let record = Self { level, scope_len, message_len, text };
+        if record.scope_and_message().is_ascii() || record.is_utf8() {
+            Ok(record)
+        } else {
+            Err(SHORT)
+        }
+    }
+
+    #[cold]
+    fn is_utf8(&self) -> bool {
+        [self.parts().0, self.parts().1].iter().all(|part| core::str::from_utf8(part).is_ok())
+    }
+
+    fn parts(&self) -> (&'a [u8], &'a [u8], &'a [u8]) {
+        let (scope, rest) = self.text.split_at_checked(self.scope_len()).unwrap_or_default();
+        let (message, fields) = rest.split_at_checked(self.message_len()).unwrap_or_default();
+        (scope, message, fields)
+    }
+
+    /// Scope, message and fields, one behind the other.
+    #[must_use]
+    pub const fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// Scope and message, one behind the other.
+    #[inline]
+    #[must_use]
+    pub fn scope_and_message(&self) -> &'a [u8] {
+        self.text.get(..self.scope_len() + self.message_len()).unwrap_or_default()
+    }
+
+    /// Bytes of the scope.
+    #[must_use]
+    pub const fn scope_len(&self) -> usize {
+        self.scope_len as usize
+    }
+
+    /// Bytes of the message.
+    #[must_use]
+    pub const fn message_len(&self) -> usize {
+        self.message_len as usize
+    }
+
+    /// The fields, as they came.
+    #[inline]
+    #[must_use]
+    pub fn fields(&self) -> &'a [u8] {
+        self.text.get(self.scope_len() + self.message_len()..).unwrap_or_default()
+    }
+
+    /// The record in its parts. It costs a look at every byte.
+    #[must_use]
+    pub fn as_new(&self) -> NewRecord<'a> {
+        let (scope, message, fields) = self.parts();
+        // Both were found to be text when the record was read.
+        let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
+        NewRecord { level: self.level, scope: text(scope), message: text(message), fields }
     }
 }
 
@@ -65,15 +150,15 @@ impl<'a> AppendBatch<'a> {
         let count = body.u16().ok_or(SHORT)?;
         let records = body.rest();
         for _ in 0..count {
-            NewRecord::read(body)?;
+            SentRecord::read(body)?;
         }
         Ok(Self { count, records })
     }
 
     /// The records, in order.
-    pub fn records(&self) -> impl Iterator<Item = NewRecord<'a>> + 'a {
+    pub fn records(&self) -> impl Iterator<Item = SentRecord<'a>> + 'a {
         let mut rest = Reader::new(self.records);
-        core::iter::from_fn(move || NewRecord::read(&mut rest).ok())
+        core::iter::from_fn(move || SentRecord::read(&mut rest).ok())
     }
 
     /// How many there are.
@@ -159,8 +244,8 @@ fn read_audit<'a>(body: &mut Reader<'a>) -> Result<Request<'a>, LogStatus> {
 /// A request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
-    /// Appends a record.
-    Append(NewRecord<'a>),
+    /// Appends a record. See [`NewRecord::join`].
+    Append(SentRecord<'a>),
     /// Reads records no older than a time, oldest first.
     Query {
         /// Monotonic ns.
@@ -213,7 +298,7 @@ impl<'a> Request<'a> {
         then: impl FnOnce(Result<Self, LogStatus>) -> R,
     ) -> R {
         match op {
-            Op::Append => then(read_whole(body, NewRecord::read).map(Self::Append)),
+            Op::Append => then(read_whole(body, SentRecord::read).map(Self::Append)),
             Op::Query => then(read_whole(body, read_query)),
             Op::Stats => then(read_whole(body, |_| Ok(Self::Stats))),
             Op::Hello => then(read_whole(body, |_| Ok(Self::Hello))),
@@ -227,7 +312,7 @@ impl<'a> Request<'a> {
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         match self {
-            Self::Append(record) => record.write(to),
+            Self::Append(record) => record.as_new().write(to),
             Self::Query { since_ns, max } => {
                 to.u64(*since_ns);
                 to.u16(*max);

@@ -1,8 +1,8 @@
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_wire::logs::{
     AppendBatchWriter, AppendReply, BatchReply, ClockAnchor, Found, Head, HelloReply, NewRecord,
-    Op, QueryWriter, Record, Refusal, Request, Search, SearchWriter, StatsReply, Version, encode,
-    encode_anchors, encode_status,
+    Op, QueryWriter, Record, RecordText, Refusal, Request, Search, SearchWriter, StatsReply,
+    Version, encode, encode_anchors, encode_status,
 };
 use nexus_wire::{AuditReply, Fields, Level, LogStatus, RecordId};
 
@@ -70,8 +70,9 @@ fn request(head: Head, name: &str, request: &Request<'_>) -> (String, Vec<u8>) {
 }
 
 fn field_requests(head: Head) -> Examples {
+    let mut text = [0; size_of::<RecordText>()];
     vec![
-        request(head, "APPEND", &Request::Append(record())),
+        request(head, "APPEND", &Request::Append(record().join(&mut text).unwrap())),
         request(head, "QUERY", &Request::Query { since_ns: 1_000_000_000, max: 16 }),
         request(head, "STATS", &Request::Stats),
     ]

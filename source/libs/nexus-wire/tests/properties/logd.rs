@@ -1,7 +1,8 @@
 //! Requests to logd.
 
 use nexus_wire::logs::{
-    self, AppendBatchWriter, Frame, Head, NewRecord, Op, Request, Search, Version,
+    self, AppendBatchWriter, Frame, Head, NewRecord, Op, RecordText, Request, Search, SentRecord,
+    Version,
 };
 use nexus_wire::{Fields, Level, LogStatus};
 use proptest::collection::vec;
@@ -12,6 +13,11 @@ use crate::any::{bytes, fields, leak, level, record_id, service, text};
 pub(crate) fn new_record() -> impl Strategy<Value = NewRecord<'static>> {
     (level(), text(64), text(256), bytes(0, 512))
         .prop_map(|(level, scope, message, fields)| NewRecord { level, scope, message, fields })
+}
+
+/// A record as it lies in frames, for as long as the test runs.
+fn joined(record: &NewRecord<'_>) -> SentRecord<'static> {
+    record.join(Box::leak(Box::new([0; size_of::<RecordText>()]))).unwrap()
 }
 
 fn search() -> impl Strategy<Value = Search<'static>> {
@@ -55,7 +61,7 @@ fn batch_frame(nonce: u64, records: &[NewRecord<'_>]) -> Vec<u8> {
 
 fn request() -> impl Strategy<Value = Request<'static>> {
     prop_oneof![
-        new_record().prop_map(Request::Append),
+        new_record().prop_map(|record| Request::Append(joined(&record))),
         any::<(u64, u16)>().prop_map(|(since_ns, max)| Request::Query { since_ns, max }),
         Just(Request::Stats),
         Just(Request::Hello),
@@ -123,7 +129,7 @@ proptest! {
         prop_assert_eq!(head, Head { version: Version::V2, nonce });
         prop_assert_eq!(usize::from(batch.len()), records.len());
         prop_assert_eq!(batch.is_empty(), records.is_empty());
-        prop_assert_eq!(batch.records().collect::<Vec<_>>(), records);
+        prop_assert_eq!(batch.records().map(|record| record.as_new()).collect::<Vec<_>>(), records);
     }
 
     #[test]
@@ -141,7 +147,8 @@ proptest! {
                 let Ok(Frame { request: Request::AppendBatch(batch), .. }) = decoded else {
                     panic!("a written APPEND_BATCH is legal");
                 };
-                prop_assert_eq!(batch.records().collect::<Vec<_>>(), written);
+                let records = batch.records().map(|record| record.as_new());
+                prop_assert_eq!(records.collect::<Vec<_>>(), written);
             }
         }
     }
@@ -159,15 +166,19 @@ fn what_no_frame_may_carry_is_not_encoded() {
     let nobody = Some(nexus_abi::ServiceId::from_raw(0));
     let v2 = Head { version: Version::V2, nonce: 1 };
     for request in [
-        Request::Append(NewRecord { scope: &long[..65], ..record }),
-        Request::Append(NewRecord { message: &long[..257], ..record }),
-        Request::Append(NewRecord { fields: &long.as_bytes()[..513], ..record }),
         Request::Search(Search { scope: &long[..65], ..Search::ALL }),
         Request::Search(Search { pair: two, ..Search::ALL }),
         Request::Search(Search { pair: wide, ..Search::ALL }),
         Request::Search(Search { service: nobody, ..Search::ALL }),
     ] {
         assert!(logs::encode(&request, v2, &mut [0; 1024]).is_err(), "{request:?}");
+    }
+    for beyond in [
+        NewRecord { scope: &long[..65], ..record },
+        NewRecord { message: &long[..257], ..record },
+        NewRecord { fields: &long.as_bytes()[..513], ..record },
+    ] {
+        assert!(beyond.join(&mut [0; size_of::<RecordText>()]).is_err(), "{beyond:?}");
     }
     let mut out = [0; 1024];
     let mut writer = AppendBatchWriter::new(1, &mut out);

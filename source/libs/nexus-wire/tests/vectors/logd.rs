@@ -1,5 +1,5 @@
 use nexus_wire::logs::{
-    self, Frame, Head, NewRecord, Op, Reply, Request, StatsReply, Version, decode_reply,
+    self, Frame, Head, NewRecord, Op, RecordText, Reply, Request, StatsReply, Version, decode_reply,
 };
 use nexus_wire::{Fields, Level, LogStatus};
 
@@ -26,14 +26,17 @@ fn head(line: &Line) -> Head {
     Head { version, nonce }
 }
 
-fn request_in(line: &Line) -> Request<'_> {
+fn request_in<'a>(line: &'a Line, text: &'a mut RecordText) -> Request<'a> {
     match line.top("op") {
-        "append_v1" | "append_v2" => Request::Append(NewRecord {
-            level: Level::from_raw(line.int("level")).unwrap(),
-            scope: line.text("scope"),
-            message: line.text("message"),
-            fields: line.text("fields").as_bytes(),
-        }),
+        "append_v1" | "append_v2" => {
+            let record = NewRecord {
+                level: Level::from_raw(line.int("level")).unwrap(),
+                scope: line.text("scope"),
+                message: line.text("message"),
+                fields: line.text("fields").as_bytes(),
+            };
+            Request::Append(record.join(text).unwrap())
+        }
         "query_v1" | "query_v2" => {
             Request::Query { since_ns: line.int("since_nsec"), max: line.int("max_count") }
         }
@@ -45,12 +48,13 @@ fn request_in(line: &Line) -> Request<'_> {
 fn request(line: &Line) -> &'static str {
     assert!(line.valid());
     let frame = line.frame();
-    let expected = Frame { head: head(line), request: request_in(line) };
+    let mut text = [0; size_of::<RecordText>()];
+    let expected = Frame { head: head(line), request: request_in(line, &mut text) };
     assert_eq!(logs::decode(&frame), Ok(expected));
     let mut buffer = [0; 1024];
     assert_eq!(logs::encode(&expected.request, expected.head, &mut buffer), Ok(&*frame));
     if let Request::Append(record) = expected.request {
-        let canonical = Fields::parse_claimless(record.fields).is_ok();
+        let canonical = Fields::parse_claimless(record.fields()).is_ok();
         assert_eq!(line.status(), if canonical { 0 } else { 4 });
     }
     "request"

@@ -21,12 +21,13 @@ use alloc::vec;
 use core::ops::Range;
 
 use nexus_abi::ServiceId;
-use nexus_bounded::{BlockChain, BlockStore, Mono};
+use nexus_bounded::{BlockChain, Mono};
 use nexus_gate::SenderSlot;
-use nexus_recipe::LogdLimits;
-use nexus_wire::logs::{NewRecord, Record};
+use nexus_recipe::{JournalBlocks, LogdLimits};
+use nexus_wire::logs::Record;
 use nexus_wire::{FIELDS_BYTES_MAX, Fields, MESSAGE_BYTES_MAX, RecordId, SCOPE_BYTES_MAX};
 
+use crate::admission::Admitted;
 use entry::{EntryLog, NONE};
 use share::Share;
 
@@ -37,7 +38,7 @@ pub(crate) use gap::Gap;
 pub(crate) const TEXT_BYTES_MAX: usize = SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX;
 
 /// Bytes of memory that a block of text takes.
-const BLOCK_BYTES: u32 = BlockStore::bytes(1) as u32;
+const BLOCK_BYTES: u32 = JournalBlocks::bytes(1) as u32;
 
 /// What a seat has in the journal.
 #[derive(Clone, Copy)]
@@ -65,7 +66,7 @@ fn oldest<'a>(queues: &'a [Queue], log: &'a EntryLog) -> impl Fn(usize) -> Optio
 
 /// See the module.
 pub(crate) struct Journal {
-    store: BlockStore,
+    store: JournalBlocks,
     log: EntryLog,
     queues: Box<[Queue]>,
     records: Share,
@@ -84,7 +85,7 @@ impl Journal {
         let seats = Self::seats(limits);
         let blocks_max = limits.journal_bytes / BLOCK_BYTES;
         Self {
-            store: BlockStore::new(blocks_max),
+            store: JournalBlocks::new(blocks_max),
             log: EntryLog::new(limits.journal_records),
             queues: vec![EMPTY; seats].into_boxed_slice(),
             records: Share::new(limits.share_records, seats),
@@ -110,14 +111,12 @@ impl Journal {
         from: SenderSlot,
         service: ServiceId,
         now: Mono,
-        record: &NewRecord<'_>,
+        record: &Admitted<'_>,
         mut dropped: impl FnMut(SenderSlot),
     ) -> RecordId {
-        let parts = [record.scope.as_bytes(), record.message.as_bytes(), record.fields];
-        let len = parts.iter().map(|part| part.len()).sum::<usize>();
-        let blocks = BlockStore::blocks_for(len) as u32;
+        let blocks = JournalBlocks::blocks_for(record.text.len()) as u32;
         self.make_room(from.index(), blocks, &mut dropped);
-        let text = self.store.store(&parts);
+        let text = self.store.store(&[record.text]);
         assert!(text.is_some(), "room was made");
         self.latest = self.latest.max(now);
         self.total += 1;
@@ -129,8 +128,8 @@ impl Journal {
             text: text.unwrap_or(BlockChain::EMPTY),
             next: NONE,
             owner: from,
-            message_len: record.message.len() as u16,
-            scope_len: record.scope.len() as u8,
+            message_len: record.message_len as u16,
+            scope_len: record.scope_len as u8,
             level: record.level,
             live: true,
         });
@@ -167,7 +166,7 @@ impl Journal {
         self.store.release(text);
         self.kept -= 1;
         self.dropped += 1;
-        let blocks = BlockStore::blocks_for(text.len()) as u32;
+        let blocks = JournalBlocks::blocks_for(text.len()) as u32;
         self.records.give_back(seat, 1);
         self.blocks.give_back(seat, blocks);
         owner

@@ -33,7 +33,7 @@ const SHARE_RECORDS: usize = 3;
 const SHARE_BLOCKS: usize = 7;
 
 /// Longest message whose blocks are within a share.
-const MESSAGE_MAX: usize = SHARE_BLOCKS * 32 - 8;
+const MESSAGE_MAX: usize = SHARE_BLOCKS * 64 - 8;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Kept {
@@ -46,7 +46,7 @@ struct Kept {
 
 impl Kept {
     fn blocks(&self) -> usize {
-        BlockStore::blocks_for(self.message.len())
+        JournalBlocks::blocks_for(self.message.len())
     }
 }
 
@@ -83,7 +83,7 @@ impl Model {
     }
 
     fn append(&mut self, seat: usize, service: u64, now: u64, message: &str) -> Vec<usize> {
-        let blocks = BlockStore::blocks_for(message.len());
+        let blocks = JournalBlocks::blocks_for(message.len());
         let mut gone = Vec::new();
         while BLOCKS - self.kept.iter().map(Kept::blocks).sum::<usize>() < blocks {
             gone.push(self.drop_one(seat, blocks, SHARE_BLOCKS, |used| used.1));
@@ -162,7 +162,7 @@ impl Pair {
         let protected = self.protected(seat.slot.index());
         let service = id.service();
         let expected = self.model.append(seat.slot.index(), service.raw(), now, &message);
-        let record = NewRecord { level: Level::Info, scope: "", message: &message, fields: &[] };
+        let record = admitted(&message);
         let mut gone = Vec::new();
         let stored = self.journal.append(seat.slot, service, Mono(now), &record, |seat| {
             gone.push(seat.index());
@@ -249,7 +249,7 @@ fn a_flood_leaves_everybody_elses_share_alone() {
     let mut pair = Pair::new();
     for number in [0, 1] {
         for at in 0..SHARE_RECORDS {
-            pair.append(number, at as u64, 60);
+            pair.append(number, at as u64, 120);
         }
     }
     for at in 0..1000 {
@@ -301,7 +301,13 @@ fn guarantees_beyond_the_capacity_are_our_own_error() {
     for number in [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] {
         let id = sender(number);
         let slot = senders.seat(id, Mono(0)).slot;
-        let record = NewRecord { level: Level::Info, scope: "", message: "", fields: &[] };
+        let record = admitted("");
         journal.append(slot, id.service(), Mono(0), &record, |_| {});
     }
+}
+
+/// A record that is only a message.
+fn admitted(message: &str) -> Admitted<'_> {
+    let (message_len, text) = (message.len(), message.as_bytes());
+    Admitted { level: Level::Info, scope_len: 0, message_len, text, redacted: 0 }
 }

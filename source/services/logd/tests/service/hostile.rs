@@ -1,7 +1,7 @@
 //! Senders that mean ill, or whose memory is broken: nobody else notices.
 
 use nexus_abi::{Rights, Sender};
-use nexus_wire::logs::{Request, Search, encode};
+use nexus_wire::logs::{RecordText, Request, Search, encode};
 use proptest::prelude::*;
 
 use crate::rig::*;
@@ -9,8 +9,9 @@ use crate::rig::*;
 /// Frames that are random, or nearly right: one of ours, cut, extended, or with bytes changed.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let ours = (0usize..6, any::<u64>()).prop_map(|(which, number)| {
+        let mut text = [0; size_of::<RecordText>()];
         let request = match which {
-            0 => Request::Append(record("s", "message", "a=1\nb=2\n")),
+            0 => Request::Append(record("s", "message", "a=1\nb=2\n").join(&mut text).unwrap()),
             1 => Request::Query { since_ns: number, max: 7 },
             2 => Request::Search(Search { since_ns: number, gaps: true, ..Search::ALL }),
             3 => Request::Audit { cursor: number as u32 },

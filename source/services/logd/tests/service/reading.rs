@@ -302,7 +302,7 @@ fn the_ledger_balances_and_keeps_what_is_kept() {
 fn the_ledger_comes_in_pages_when_it_does_not_fit_a_reply() {
     let mut recipe = recipe();
     (recipe.logd.senders, recipe.logd.journal_records) = (100, 400);
-    recipe.logd.journal_bytes = 36 * 3200;
+    recipe.logd.journal_bytes = 68 * 3200;
     let mut rig = Rig::new(&recipe);
     for n in 0..64 {
         rig.accept(producer(&format!("s{n}")), record("s", "m", ""));
@@ -321,10 +321,10 @@ fn stats_count_what_is_kept_and_what_it_takes() {
     let mut rig = Rig::new(&recipe());
     let before = rig.stats();
     assert_eq!((before.total, before.used_records, before.cap_records), (1, 1, 64));
-    rig.accept(producer(PRODUCER), record("s", &"m".repeat(63), ""));
+    rig.accept(producer(PRODUCER), record("s", &"m".repeat(127), ""));
     let after = rig.stats();
-    assert_eq!((after.used_records, after.used_bytes - before.used_bytes), (2, 2 * 36));
-    assert_eq!(after.cap_bytes, 512 * 36);
+    assert_eq!((after.used_records, after.used_bytes - before.used_bytes), (2, 2 * 68));
+    assert_eq!(after.cap_bytes, 512 * 68);
 }
 
 #[test]

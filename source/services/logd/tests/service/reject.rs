@@ -55,7 +55,7 @@ fn test_reject_log_append_oversized_fields() {
     rig.accept(producer(PRODUCER), record("s", "m", &within));
     let before = state(&mut rig);
     // The encoder of ours refuses to write such a frame, so it is made by hand.
-    let mut frame = hand_made_append(record("s", "m", &within));
+    let mut frame = append_frame(record("s", "m", &within));
     frame.push(b'\n');
     frame[16..18].copy_from_slice(&513_u16.to_le_bytes());
     let reply = rig.raw(producer(PRODUCER), &frame);
@@ -66,11 +66,6 @@ fn test_reject_log_append_oversized_fields() {
     assert_eq!(refused(&mut rig, Reason::OverLimit), 1);
     assert_eq!(state(&mut rig), before);
     assert_eq!(rig.world.lines, ["logd: ready", "logd: reject over_limit"]);
-}
-
-fn hand_made_append(record: NewRecord<'_>) -> Vec<u8> {
-    let mut frame = [0; 4096];
-    nexus_wire::logs::encode(&Request::Append(record), V2, &mut frame).unwrap().to_vec()
 }
 
 #[test]
@@ -118,7 +113,7 @@ fn test_reject_lengths_beyond_those_of_frames_before_anything_behind_them() {
         let mut rig = Rig::new(&recipe());
         let before = state(&mut rig);
         // The rest of the frame is missing too, which would be invalid_args.
-        let mut frame = hand_made_append(record("", "", ""));
+        let mut frame = append_frame(record("", "", ""));
         let bytes = len.to_le_bytes();
         frame[at..][..if at == 13 { 1 } else { 2 }]
             .copy_from_slice(&bytes[..if at == 13 { 1 } else { 2 }]);
@@ -165,7 +160,7 @@ fn test_reject_log_append_rate_limited_sender() {
 
 #[test]
 fn test_reject_a_sender_beyond_its_budget_of_bytes() {
-    let frame = hand_made_append(record("s", "m", "")).len() as u32;
+    let frame = append_frame(record("s", "m", "")).len() as u32;
     let budget =
         Budget { events_per_s: 9, events_burst: 9, bytes_per_s: 1, bytes_burst: 2 * frame };
     let mut rig = Rig::new(&limited_recipe(budget));

@@ -6,8 +6,8 @@ use nexus_bounded::{Mono, Wall};
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_recipe::{OnSecret, Recipe};
 use nexus_wire::logs::{
-    AppendBatchWriter, AppendReply, ClockAnchor, Found, Head, NewRecord, Op, Record, Reply,
-    Request, Search, StatsReply, Version, decode_reply, encode,
+    AppendBatchWriter, AppendReply, ClockAnchor, Found, Head, NewRecord, Op, Record, RecordText,
+    Reply, Request, Search, StatsReply, Version, decode_reply, encode,
 };
 use nexus_wire::{LedgerRow, Level, LogStatus, RecordId};
 
@@ -21,7 +21,7 @@ pub(crate) fn recipe() -> Recipe {
     let text = include_str!("../../../../../recipes/observability/metrics.toml");
     let mut recipe = Recipe::parse(text).unwrap();
     recipe.logd.journal_records = 64;
-    recipe.logd.journal_bytes = 36 * 512;
+    recipe.logd.journal_bytes = 68 * 512;
     recipe.logd.share_records = 4;
     recipe.logd.share_bytes = 36 * 32;
     recipe.logd.senders = 16;
@@ -83,6 +83,13 @@ pub(crate) fn reader() -> Sender {
 pub(crate) const V1: Head = Head { version: Version::V1, nonce: 0 };
 pub(crate) const V2: Head = Head { version: Version::V2, nonce: 0x1122_3344_5566_7788 };
 
+/// The frame of an APPEND.
+pub(crate) fn append_frame(record: NewRecord<'_>) -> Vec<u8> {
+    let (mut text, mut frame) = ([0; size_of::<RecordText>()], [0; 1024]);
+    let request = Request::Append(record.join(&mut text).unwrap());
+    nexus_wire::logs::encode(&request, V2, &mut frame).unwrap().to_vec()
+}
+
 pub(crate) fn record<'a>(scope: &'a str, message: &'a str, fields: &'a str) -> NewRecord<'a> {
     NewRecord { level: Level::Info, scope, message, fields: fields.as_bytes() }
 }
@@ -137,6 +144,8 @@ impl Rig {
         from: Sender,
         record: NewRecord<'_>,
     ) -> (LogStatus, AppendReply) {
+        let mut text = [0; size_of::<RecordText>()];
+        let record = record.join(&mut text).unwrap();
         self.ask(from, V2, Request::Append(record), |status, reply| match reply {
             Reply::Append(reply) => (status, reply),
             other => panic!("{other:?}"),

@@ -63,10 +63,39 @@ fn carriers() -> Vec<(String, String, String)> {
         push("s", format!("token: {secret}, retry"), String::new());
         push("s", format!("{{\"secret\": \"{secret}\"}}"), String::new());
         push("s", format!("({secret})"), String::new());
+        for key in
+            ["dbpassword", "stripe.api-keys", "label.user_token", "attr.private_key", "x_otp2"]
+        {
+            push("s", "m".into(), format!("{key}={secret}\n"));
+        }
+        for form in FORMS {
+            let message = form.replace("SECRET", secret);
+            push("s", message.chars().take(256).collect(), String::new());
+            let value = message.replace('\n', " ");
+            push("s", "m".into(), format!("note={}\n", value.get(..250).unwrap_or(&value)));
+        }
         push(secret.get(..64).unwrap_or(secret), "m".into(), String::new());
     }
     all
 }
+
+/// Texts that give a secret away by its key or place, in ways that programs write.
+const FORMS: [&str; 14] = [
+    "mysql --password SECRET -h db",
+    "run --api-key=SECRET",
+    "userPassword: SECRET",
+    "STRIPE_API_KEY=SECRET",
+    "GET https://bob:SECRET@db.example/x",
+    "redis:SECRET@10.0.0.1",
+    "{\"tokens\": [\"SECRET\", \"SECRET\"]}",
+    "{\"auth\":{\"user\":\"bob\",\"value\":\"SECRET\"},\"n\":1}",
+    "{\\\"password\\\":\\\"SECRET\\\"}",
+    "env['secret_key'] = 'SECRET'",
+    "Authorization: Basic SECRET",
+    "auth=bearer SECRET",
+    "BEARER SECRET",
+    "-----BEGIN KEY-----\nSECRET\n-----END KEY-----",
+];
 
 /// Everything that logd can be asked, by the one who may ask everything.
 fn everything_said(rig: &mut Rig) -> Vec<u8> {
@@ -92,9 +121,7 @@ fn everything_said(rig: &mut Rig) -> Vec<u8> {
 fn leaks(recipe: &Recipe, (scope, message, fields): &(String, String, String)) -> Option<String> {
     let mut rig = Rig::new(recipe);
     let new = record(scope, message, fields);
-    let mut frame = [0; 4096];
-    let frame = nexus_wire::logs::encode(&Request::Append(new), V2, &mut frame).unwrap().to_vec();
-    let mut said = rig.raw(producer(PRODUCER), &frame);
+    let mut said = rig.raw(producer(PRODUCER), &append_frame(new));
     said.extend(everything_said(&mut rig));
     let said = String::from_utf8_lossy(&said).into_owned();
     pieces().into_iter().find(|piece| said.contains(piece.as_str()))
@@ -116,7 +143,9 @@ fn without_the_rules_the_same_search_finds_the_secret() {
     recipe.redaction.deny_prefixes = [].into();
     (recipe.redaction.hex_run, recipe.redaction.base64_run) = (0, 0);
     for carrier in carriers() {
-        assert!(leaks(&recipe, &carrier).is_some(), "{carrier:?}");
+        // What stands between a user and a host is a password in every recipe.
+        let by_place = [&carrier.1, &carrier.2].iter().any(|text| text.contains('@'));
+        assert_eq!(leaks(&recipe, &carrier).is_some(), !by_place, "{carrier:?}");
     }
 }
 

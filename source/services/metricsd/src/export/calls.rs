@@ -121,7 +121,7 @@ impl Call {
         else {
             return None;
         };
-        batch.records().nth(usize::from(index))
+        batch.records().nth(usize::from(index)).map(|record| record.as_new())
     }
 
     /// Leaves the records from `first` on, to be sent again.

@@ -1,8 +1,9 @@
 //! What becomes of a key that is first seen: a new series, or an overflow series.
 
 use nexus_abi::ServiceId;
-use nexus_bounded::{BlockChain, BlockStore};
+use nexus_bounded::BlockChain;
 use nexus_gate::SenderSlot;
+use nexus_recipe::TextBlocks;
 use nexus_wire::{Kind, Labels, MetricName, Reason, Unit};
 
 use super::histogram::{Bounds, Histogram};
@@ -313,7 +314,7 @@ pub(super) const fn overflow_place(kind: Kind) -> Option<usize> {
 }
 
 pub(super) const fn blocks_of(text: &str) -> u32 {
-    BlockStore::blocks_for(text.len()) as u32
+    TextBlocks::blocks_for(text.len()) as u32
 }
 
 impl<'a> Wanted<'a> {

@@ -1,7 +1,6 @@
 //! The memory that a registry takes.
 
-use nexus_bounded::BlockStore;
-use nexus_recipe::{MemoryLine, MetricsdLimits};
+use nexus_recipe::{MemoryLine, MetricsdLimits, TextBlocks};
 
 use super::histogram::{Bounds, Histogram, Layouts};
 use super::index::Chains;
@@ -27,7 +26,7 @@ impl Registry {
             memory_line(
                 "blocks of names and labels",
                 text_blocks(limits),
-                BlockStore::bytes(1) as u64,
+                TextBlocks::bytes(1) as u64,
             ),
             memory_line("what senders have of them", 1, per_sender),
         ]

@@ -27,9 +27,9 @@ pub(crate) use histogram::{BUCKETS_MAX, Bounds};
 pub(crate) use update::Increase;
 pub(crate) use view::ViewScratch;
 
-use nexus_bounded::{BlockChain, BlockStore, Mono, Nanos};
+use nexus_bounded::{BlockChain, Mono, Nanos};
 use nexus_gate::SenderSlot;
-use nexus_recipe::MetricsdLimits;
+use nexus_recipe::{MetricsdLimits, TextBlocks};
 use nexus_wire::Kind;
 
 use crate::limits::{SERIES_BLOCKS_MAX, text_blocks};
@@ -86,7 +86,7 @@ pub(crate) struct Registry {
     /// Of the hashes: what orders chains, and nothing that anybody can see.
     seed: u64,
     caps: Caps,
-    text: BlockStore,
+    text: TextBlocks,
     series: Pool<Series>,
     series_index: Chains,
     metrics: Pool<Metric>,
@@ -117,7 +117,7 @@ impl Registry {
                 idle: limits.series_idle,
                 quarantine: limits.quarantine,
             },
-            text: BlockStore::new(blocks),
+            text: TextBlocks::new(blocks),
             series: Pool::filled(series + EVICTED_SERIES, Series::FREE),
             series_index: Chains::new(series),
             metrics: Pool::filled(series, Metric::FREE),
@@ -221,5 +221,5 @@ impl Registry {
 }
 
 fn blocks_in(text: BlockChain) -> u32 {
-    BlockStore::blocks_for(text.len()) as u32
+    TextBlocks::blocks_for(text.len()) as u32
 }

@@ -35,7 +35,7 @@ impl TextRules {
     pub(super) fn attributes<'a>(
         &self,
         bytes: AttrBytes<'a>,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
         buffer: &'a mut AttrBuffer,
     ) -> Result<Kept<Fields<'a>>, Reason> {
         let fields = Fields::parse_claimless(bytes.as_bytes()).map_err(|wrong| match wrong {
@@ -81,7 +81,10 @@ impl TextRules {
 }
 
 /// A span's name that may be kept.
-pub(super) fn name<'a>(bytes: NameBytes<'a>, redactor: &Redactor) -> Result<Kept<&'a str>, Reason> {
+pub(super) fn name<'a>(
+    bytes: NameBytes<'a>,
+    redactor: &mut Redactor,
+) -> Result<Kept<&'a str>, Reason> {
     let name = bytes.span_name().ok_or(Reason::Invalid)?.as_str();
     if !redactor.name_is_secret(name) {
         return Ok(Kept { text: name, redacted: 0 });

@@ -1,7 +1,7 @@
 use nexus_abi::{ExitReason, Incarnation, Sender, ServiceId};
-use nexus_bounded::{BlockChain, BlockStore, Mono, Nanos, Slab, SlotId};
+use nexus_bounded::{BlockChain, Mono, Nanos, Slab, SlotId};
 use nexus_gate::{Redactor, SenderSlot};
-use nexus_recipe::{MemoryLine, MetricsdLimits};
+use nexus_recipe::{MemoryLine, MetricsdLimits, TextBlocks};
 use nexus_wire::metrics::{LiveSpan, SpanEnd, SpanStart, SpansWriter, WholeSpan};
 use nexus_wire::{
     AttrBytes, Fields, LABELS_BYTES_MAX, NAME_BYTES_MAX, NameBytes, Reason, SpanId, SpanStatus,
@@ -18,7 +18,7 @@ use crate::shares::Shares;
 
 /// Bytes of a live span's texts, at most.
 const TEXT_BYTES_MAX: usize = NAME_BYTES_MAX + LABELS_BYTES_MAX;
-const TEXT_BLOCKS_MAX: u32 = BlockStore::blocks_for(TEXT_BYTES_MAX) as u32;
+const TEXT_BLOCKS_MAX: u32 = TextBlocks::blocks_for(TEXT_BYTES_MAX) as u32;
 
 /// Who a span is said to belong to: a seat and the stamp of the frame.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct SpanTable {
     ttl: Nanos,
     rules: TextRules,
     spans: Slab<Live>,
-    texts: BlockStore,
+    texts: TextBlocks,
     lives: Lives,
     index: Index,
     ages: Ages,
@@ -70,7 +70,7 @@ impl SpanTable {
             ttl: limits.span_ttl,
             rules: TextRules::new(limits),
             spans: Slab::new(limits.spans),
-            texts: BlockStore::new(blocks),
+            texts: TextBlocks::new(blocks),
             lives: Lives::new(limits.sessions, senders),
             index: Index::new(senders, limits.spans_per_sender),
             ages: Ages::new(),
@@ -85,7 +85,7 @@ impl SpanTable {
     pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
         let series = limits.series_floor as u64 * SERIES_BLOCKS_MAX as u64;
         let spans = limits.spans_floor as u64 * TEXT_BLOCKS_MAX as u64;
-        let blocks = limits.text_bytes as u64 / BlockStore::bytes(1) as u64;
+        let blocks = limits.text_bytes as u64 / TextBlocks::bytes(1) as u64;
         let part = blocks * spans / (series + spans);
         // No more than every span could fill.
         let most = limits.spans as u64 * TEXT_BLOCKS_MAX as u64;
@@ -105,7 +105,7 @@ impl SpanTable {
             + 2 * Shares::bytes(limits.senders) as usize;
         [
             line("live spans", limits.spans, Slab::<Live>::bytes(1)),
-            line("blocks of their texts", Self::text_blocks(limits), BlockStore::bytes(1)),
+            line("blocks of their texts", Self::text_blocks(limits), TextBlocks::bytes(1)),
             line("their owners and index", 1, tables),
         ]
     }
@@ -121,7 +121,7 @@ impl SpanTable {
         owner: &SpanOwner,
         start: &SpanStart<'_>,
         now: Mono,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
     ) -> Result<Accepted, Reason> {
         self.check_new(owner, start)?;
         let mut buffer = [0; LABELS_BYTES_MAX];
@@ -153,7 +153,7 @@ impl SpanTable {
     /// Takes a place and stores texts, or does neither.
     fn take_room(&mut self, slot: SenderSlot, texts: [&str; 2]) -> Result<BlockChain, Reason> {
         let [name, attrs] = texts.map(str::as_bytes);
-        let blocks = BlockStore::blocks_for(name.len() + attrs.len()) as u32;
+        let blocks = TextBlocks::blocks_for(name.len() + attrs.len()) as u32;
         if !self.span_shares.fits(slot, 1) || !self.text_shares.fits(slot, blocks) {
             return Err(Reason::OverLimit);
         }
@@ -166,7 +166,7 @@ impl SpanTable {
 
     fn give_room_back(&mut self, slot: SenderSlot, text: BlockChain) {
         self.span_shares.give(slot, 1);
-        self.text_shares.give(slot, BlockStore::blocks_for(text.len()) as u32);
+        self.text_shares.give(slot, TextBlocks::blocks_for(text.len()) as u32);
         self.texts.release(text);
     }
 
@@ -216,7 +216,7 @@ impl SpanTable {
         owner: &SpanOwner,
         end: &SpanEnd<'_>,
         now: Mono,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
         exporter: &mut Exporter,
     ) -> Result<Accepted, Reason> {
         check_span_id(end.span, owner.sender.service())?;
@@ -237,7 +237,7 @@ impl SpanTable {
         owner: &SpanOwner,
         whole: &WholeSpan<'_>,
         now: Mono,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
         exporter: &mut Exporter,
     ) -> Result<Accepted, Reason> {
         let start = &whole.start;

@@ -194,6 +194,7 @@ impl Journal {
             last_id,
         };
         for (index, record) in (0..).zip(batch.records()) {
+            let record = record.as_new();
             let fields = Fields::parse_claimless(record.fields).unwrap();
             if self.refuses.contains(record.message) {
                 if reply.refused == 0 {
@@ -336,7 +337,7 @@ impl Bench {
     /// Secrets replaced in what was taken, or why it was refused.
     pub(crate) fn start(&mut self, sender: Sender, start: &SpanStart<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
-        let result = self.spans.start(&owner, start, self.now, &self.redactor);
+        let result = self.spans.start(&owner, start, self.now, &mut self.redactor);
         let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();
@@ -345,7 +346,7 @@ impl Bench {
 
     pub(crate) fn end(&mut self, sender: Sender, end: &SpanEnd<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
-        let result = self.spans.end(&owner, end, self.now, &self.redactor, &mut self.exporter);
+        let result = self.spans.end(&owner, end, self.now, &mut self.redactor, &mut self.exporter);
         let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();
@@ -354,7 +355,8 @@ impl Bench {
 
     pub(crate) fn whole(&mut self, sender: Sender, whole: &WholeSpan<'_>) -> Result<u32, Reason> {
         let owner = self.owner(sender);
-        let result = self.spans.whole(&owner, whole, self.now, &self.redactor, &mut self.exporter);
+        let result =
+            self.spans.whole(&owner, whole, self.now, &mut self.redactor, &mut self.exporter);
         let result = result.map(|accepted| accepted.redacted);
         self.count(owner.slot, &result);
         self.poll();

@@ -176,7 +176,7 @@ fn secrets_in_names_and_attributes_are_replaced_or_refused() {
 #[test]
 fn what_is_exported_passes_the_journals_own_redaction() {
     let recipe = recipe();
-    let redactor = nexus_gate::Redactor::new(&recipe.redaction);
+    let mut redactor = nexus_gate::Redactor::new(&recipe.redaction);
     let mut bench = bench(&recipe);
     let who = Sender::stamped(ServiceId::from_name("execd"), 1, Incarnation::MAX, Rights::NONE);
     bench.whole(who, &whole(who, u32::MAX, "exec.path")).unwrap();

@@ -1,4 +1,4 @@
-//! Words of texts, found with few looks at each byte.
+//! Runs of word bytes, found with few looks at each byte.
 
 /// Bytes that words of secrets are made of: base64 in both alphabets, hexadecimal, and the joints
 /// of tokens.
@@ -32,7 +32,7 @@ pub(crate) fn next_run(text: &[u8], from: usize, min: usize) -> Option<(usize, u
     loop {
         let probe = start + min.max(1) - 1;
         let window = text.get(start..=probe)?;
-        match last_break(window).or_else(|| window.iter().rposition(|byte| !in_word(*byte))) {
+        match window.iter().rposition(|byte| !in_word(*byte)) {
             Some(gap) => start += gap + 1,
             None => {
                 let tail = text.get(probe..)?;
@@ -41,19 +41,6 @@ pub(crate) fn next_run(text: &[u8], from: usize, min: usize) -> Option<(usize, u
             }
         }
     }
-}
-
-const TOPS: u64 = 0x8080_8080_8080_8080;
-
-/// The last byte among the last eight of `window` that stands before all word bytes in ASCII, as
-/// spaces, line ends and quotes do: mostly there is one, and it is found at once.
-#[inline]
-fn last_break(window: &[u8]) -> Option<usize> {
-    let word = u64::from_le_bytes(*window.last_chunk::<8>()?);
-    let first_of_words = u64::from_le_bytes([0x80 - b'+'; 8]);
-    let others = ((word & !TOPS).wrapping_add(first_of_words) | word) & TOPS;
-    let behind = (others ^ TOPS).leading_zeros() / 8;
-    if behind < 8 { window.len().checked_sub(1 + behind as usize) } else { None }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Bytes looked at eight at a time: what stands in the way of every record has to be quick.
 //!
-//! Each function sets the top bit of every byte of its answer that it means, and no other bit.
+//! A word holds eight bytes, the first one lowest. A function that means some of them sets the top
+//! bit of each of those in its answer, and no other bit.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = ONES << 7;
 
 /// The eight bytes at `at`, the first one lowest; zeros behind the end.
 #[inline]
-pub(crate) fn word_at(bytes: &[u8], at: usize) -> u64 {
+#[must_use]
+pub fn word_at(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         Some(word) => u64::from_le_bytes(*word),
         None => last_word(bytes, at),
@@ -32,32 +34,37 @@ fn last_word(bytes: &[u8], at: usize) -> u64 {
 
 /// Index, 0 to 7, of the lowest byte meant; 8 if none is.
 #[inline]
-pub(crate) const fn lowest(meant: u64) -> usize {
+#[must_use]
+pub const fn lowest(meant: u64) -> usize {
     (meant.trailing_zeros() / 8) as usize
 }
 
 /// All bits of the bytes below the lowest one meant; of all if none is.
 #[inline]
-pub(crate) const fn below(meant: u64) -> u64 {
+#[must_use]
+pub const fn below(meant: u64) -> u64 {
     ((meant & meant.wrapping_neg()) >> 7).wrapping_sub(1)
 }
 
 /// Whether all bytes are ASCII.
 #[inline]
-pub(crate) const fn is_ascii(word: u64) -> bool {
+#[must_use]
+pub const fn is_ascii(word: u64) -> bool {
     word & TOPS == 0
 }
 
 /// Bytes that are `byte`. Those above the lowest one may be meant wrongly.
-#[inline]
-pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
+#[inline(always)]
+#[must_use]
+pub const fn equal(word: u64, byte: u8) -> u64 {
     let zeros = word ^ (ONES * byte as u64);
     zeros.wrapping_sub(ONES) & !zeros & TOPS
 }
 
 /// Bytes that no key may have: all but `[a-z0-9_.-]`.
 #[inline]
-pub(crate) const fn not_of_a_key(word: u64) -> u64 {
+#[must_use]
+pub const fn not_of_a_key(word: u64) -> u64 {
     let low = word & !TOPS;
     // From `-` to `9` without `/`, and from `_` to `z` without the back quote.
     let digits = at_least(low, b'-') & !at_least(low, b'9' + 1) & other_than(low, b'/');

@@ -1,0 +1,257 @@
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::ops::Range;
+
+use nexus_bounded::eights::word_at;
+use nexus_recipe::Redaction;
+
+use super::REDACTED;
+use super::anchors::Anchors;
+use super::ends;
+use super::keys::{Keys, Verdict};
+use super::known::{Judged, Known, Short};
+use super::runs::{in_word, next_run};
+
+/// Finds the parts of a text that must go.
+pub(super) struct Finder {
+    keys: Keys,
+    known: Known,
+    prefixes: Box<[Prefix]>,
+    anchors: Anchors,
+    hex_run: usize,
+    base64_run: usize,
+    /// The shortest run that may be secret by its shape.
+    run_min: Option<usize>,
+}
+
+/// A denied prefix.
+struct Prefix {
+    text: String,
+    /// The byte by which it is found.
+    anchor_at: usize,
+    anchor: u8,
+    /// It begins an armored key, which goes to its end and not only to that of the word.
+    is_armor: bool,
+}
+
+/// Letters of English from frequent to rare (Lewand, *Cryptological Mathematics*, 2000); whatever
+/// is no letter is rarer than all, and capitals are rarer than small ones.
+const FREQUENT_FIRST: &[u8] = b" etaoinshrdlcumwfgypbvkjxqz";
+
+impl Prefix {
+    fn new(text: &str) -> Option<Self> {
+        let rarity = |byte: u8| {
+            let letter = byte.to_ascii_lowercase();
+            let frequent = FREQUENT_FIRST.iter().position(|frequent| *frequent == letter);
+            (frequent.is_none(), byte.is_ascii_uppercase(), frequent)
+        };
+        let (anchor_at, anchor) = text.bytes().enumerate().max_by_key(|(_, byte)| rarity(*byte))?;
+        let is_armor = text.starts_with("-----");
+        Some(Self { text: String::from(text), anchor_at, anchor, is_armor })
+    }
+
+    /// Whether it is the name of a scheme and a blank, and this is that name in whatever case
+    /// (RFC 9110, section 11.1).
+    fn is_scheme(&self, name: &[u8]) -> bool {
+        self.text.strip_suffix(' ').is_some_and(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Finder {
+    pub(super) fn new(rules: &Redaction) -> Self {
+        let prefixes: Box<[Prefix]> =
+            rules.deny_prefixes.iter().filter_map(|text| Prefix::new(text)).collect();
+        let (hex_run, base64_run) = (rules.hex_run as usize, rules.base64_run as usize);
+        Self {
+            keys: Keys::new(&rules.deny_keys, &rules.allow_keys),
+            known: Known::new(),
+            anchors: Anchors::new(prefixes.iter().map(|prefix| prefix.anchor)),
+            prefixes,
+            hex_run,
+            base64_run,
+            run_min: [hex_run, base64_run].into_iter().filter(|run| *run > 0).min(),
+        }
+    }
+
+    /// Bytes of memory that the rules take.
+    pub(super) fn bytes(rules: &Redaction) -> usize {
+        let prefixes = rules.deny_prefixes.iter().map(|text| size_of::<Prefix>() + text.len());
+        Keys::bytes(&rules.deny_keys, &rules.allow_keys) + Known::bytes() + prefixes.sum::<usize>()
+    }
+
+    /// Whether `text` has surely nothing secret in it: no byte at which a secret could be found,
+    /// and no run that is long enough to be secret by its shape. Texts that lie one behind the
+    /// other may be asked of as one.
+    #[inline]
+    pub(super) fn is_plain(&self, text: &[u8]) -> bool {
+        !self.anchors.any_in(text)
+            && !self
+                .run_min
+                .is_some_and(|min| min <= text.len() && next_run(text, 0, min).is_some())
+    }
+
+    /// What there is to say about a key.
+    pub(super) fn judge(&mut self, key: &[u8]) -> Judged {
+        self.judge_short(key, word_at(key, 0))
+    }
+
+    /// What there is to say about a key whose first eight bytes are known.
+    #[inline]
+    fn judge_short(&mut self, key: &[u8], front: u64) -> Judged {
+        let short = Short::of(key, front);
+        short.and_then(|short| self.known.get(short)).unwrap_or_else(|| self.judge_anew(key, short))
+    }
+
+    #[cold]
+    fn judge_anew(&mut self, key: &[u8], short: Option<Short>) -> Judged {
+        let begins_secret = (0..key.len()).any(|at| self.prefixed_around(key, 0, at).is_some());
+        let is_secret = begins_secret || self.next_shaped(key, 0).is_some();
+        let judged = Judged { verdict: self.keys.verdict(key), is_secret };
+        if let Some(short) = short {
+            self.known.keep(short, judged);
+        }
+        judged
+    }
+
+    /// Whether a key is itself something secret.
+    pub(super) fn key_is_secret(&mut self, key: &[u8]) -> bool {
+        self.judge(key).is_secret
+    }
+
+    /// Whether neither a key, whose first eight bytes are known, nor its value is or has something
+    /// secret.
+    #[inline]
+    pub(super) fn pair_is_clean(&mut self, key: &[u8], key_front: u64, value: &[u8]) -> bool {
+        match self.judge_short(key, key_front) {
+            Judged { is_secret: true, .. } => false,
+            Judged { verdict: Verdict::Plain, .. } => {
+                self.is_plain(value) || !self.has_secret(value)
+            }
+            Judged { verdict: Verdict::Allowed, .. } => self.next_anchored(value, 0).is_none(),
+            Judged { verdict: Verdict::Secret, .. } => value == REDACTED.as_bytes(),
+        }
+    }
+
+    /// Whether something in a text is secret.
+    #[cold]
+    pub(super) fn has_secret(&mut self, text: &[u8]) -> bool {
+        self.next(text, 0).is_some()
+    }
+
+    /// The next part of a text, from `from` on, that must go: a word that looks or begins secret,
+    /// or the value behind a secret key.
+    pub(super) fn next(&mut self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let found = [self.next_shaped(text, from), self.next_anchored(text, from)];
+        // Of two that begin together the longer one.
+        found.into_iter().flatten().min_by_key(|found| (found.start, usize::MAX - found.end))
+    }
+
+    /// The next secret that is found by one of its bytes.
+    fn next_anchored(&mut self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let mut at = from;
+        loop {
+            at = self.anchors.next(text, at)?;
+            let found = match text.get(at)? {
+                b'=' => self.value_behind(text, from, at),
+                b':' => self.value_behind(text, from, at).or_else(|| password_of_user(text, at)),
+                b'-' => self.value_of_flag(text, from, at),
+                _ => None,
+            };
+            let found = found.or_else(|| self.prefixed_around(text, from, at));
+            if found
+                .as_ref()
+                .is_some_and(|found| text.get(found.clone()) != Some(REDACTED.as_bytes()))
+            {
+                return found;
+            }
+            at += 1;
+        }
+    }
+
+    /// The value behind the joint of `key=value`, `key: value`, `"key": "value"` or `key["a"] =
+    /// ..`, if the key is secret.
+    fn value_behind(&mut self, text: &[u8], from: usize, joint: usize) -> Option<Range<usize>> {
+        let key_end = ends::behind_last(text.get(..joint)?, from, |byte| {
+            !matches!(byte, b' ' | b'"' | b'\'' | b'`' | b'\\' | b']' | b')')
+        });
+        let before = text.get(..key_end)?;
+        let key_start = ends::behind_last(before, from, |byte| !(in_word(byte) || byte == b'.'));
+        if self.judge(before.get(key_start..)?).verdict != Verdict::Secret {
+            return None;
+        }
+        let is_list = *text.get(joint)? == b':';
+        let start = ends::skip(text, joint, |byte| matches!(byte, b'=' | b':' | b'>' | b' '));
+        let value = ends::value(text, start, is_list)?;
+        let word = text.get(value.clone())?;
+        if text.get(value.end) == Some(&b' ') && self.prefixes.iter().any(|p| p.is_scheme(word)) {
+            return Some(value.start..ends::word(text, value.end + 1));
+        }
+        Some(value)
+    }
+
+    /// The value of `--key value`, if the key is secret; `--key=value` has a joint.
+    fn value_of_flag(&mut self, text: &[u8], from: usize, dash: usize) -> Option<Range<usize>> {
+        let begins = dash <= from || !in_word(*text.get(dash - 1)?);
+        let key = ends::skip(text, dash, |byte| byte == b'-');
+        let key_end = ends::skip(text, key, |byte| in_word(byte) || byte == b'.');
+        let is_flag = begins && *text.get(key_end)? == b' ';
+        if !is_flag || self.judge(text.get(key..key_end)?).verdict != Verdict::Secret {
+            return None;
+        }
+        let start = ends::skip(text, key_end, |byte| byte == b' ');
+        if *text.get(start)? == b'-' { None } else { ends::value(text, start, false) }
+    }
+
+    /// A word with a denied prefix whose anchor is the byte at `at`.
+    fn prefixed_around(&self, text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+        let byte = *text.get(at)?;
+        self.prefixes.iter().find_map(|prefix| {
+            if byte != prefix.anchor {
+                return None;
+            }
+            let start = at.checked_sub(prefix.anchor_at).filter(|start| *start >= from)?;
+            let begins = start == 0 || text.get(start - 1).is_some_and(|byte| !in_word(*byte));
+            let end = start + prefix.text.len();
+            if !begins || text.get(start..end)? != prefix.text.as_bytes() {
+                return None;
+            }
+            let end = if prefix.is_armor { ends::armor(text, end) } else { ends::word(text, end) };
+            Some(start..end)
+        })
+    }
+
+    /// The next run that looks like hexadecimal or base64 of something long.
+    fn next_shaped(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let min = self.run_min?;
+        let mut at = from;
+        loop {
+            let (start, end) = next_run(text, at, min)?;
+            let run = text.get(start..end)?;
+            if self.is_hex(run) || self.is_base64(run) {
+                return Some(start..end);
+            }
+            at = end;
+        }
+    }
+
+    fn is_hex(&self, run: &[u8]) -> bool {
+        self.hex_run > 0
+            && run.split(|byte| !byte.is_ascii_hexdigit()).any(|part| part.len() >= self.hex_run)
+    }
+
+    fn is_base64(&self, run: &[u8]) -> bool {
+        self.base64_run > 0
+            && run.len() >= self.base64_run
+            && run.iter().any(u8::is_ascii_uppercase)
+            && run.iter().any(u8::is_ascii_lowercase)
+            && run.iter().any(u8::is_ascii_digit)
+    }
+}
+
+/// What stands between the colon and the `@` of `user:password@host`.
+fn password_of_user(text: &[u8], colon: usize) -> Option<Range<usize>> {
+    let start = colon + 1;
+    let end =
+        ends::skip(text, start, |byte| !matches!(byte, b'@' | b'/' | b'"' | b'\'' | 0..=b' '));
+    (end > start && *text.get(end)? == b'@').then_some(start..end)
+}

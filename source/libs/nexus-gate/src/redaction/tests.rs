@@ -1,0 +1,300 @@
+use super::*;
+use proptest::prelude::*;
+use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
+
+fn rules(on_secret: OnSecret) -> Redaction {
+    let list = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    Redaction {
+        on_secret,
+        deny_keys: list(&["password", "token", "authorization", "api_key", "cookie"]),
+        allow_keys: list(&["token.count", "trace"]),
+        deny_prefixes: list(&["Bearer ", "eyJ", "-----BEGIN", "AKIA", "ghp_"]),
+        hex_run: 32,
+        base64_run: 20,
+    }
+}
+
+fn redact(message: &str) -> String {
+    let mut out = [0; 512];
+    match Redactor::new(&rules(OnSecret::Replace)).message(message, &mut out) {
+        Redacted::Clean => message.to_string(),
+        Redacted::Refused => "refused".to_string(),
+        Redacted::Replaced { value, .. } => value.to_string(),
+    }
+}
+
+#[test]
+fn ordinary_prose_passes_untouched() {
+    for message in [
+        "",
+        "spawned pid=7 name=demo.exit42 in 12 ms",
+        "token.count=3 is a number and keybearer no prefix",
+        "GET /index.html?page=2 took 3:20",
+        "a-very-long-kebab-case-word-that-is-no-secret-at-all",
+        "0123456789abcdef is short hexadecimal",
+    ] {
+        assert_eq!(redact(message), message);
+    }
+}
+
+#[test]
+fn values_behind_secret_keys_go() {
+    for (message, clean) in [
+        ("login password=hunter2 ok", "login password=[redacted] ok"),
+        ("user_password=hunter2", "user_password=[redacted]"),
+        ("Authorization: Basic dXNlcjpw", "Authorization: [redacted]"),
+        ("{\"token\": \"a b c\", \"n\": 1}", "{\"token\": \"[redacted]\", \"n\": 1}"),
+        ("password=\"two words\" next", "password=\"[redacted]\" next"),
+        ("/x?a=1&api_key=zz&b=2", "/x?a=1&api_key=[redacted]&b=2"),
+        ("PASSWORD = x", "PASSWORD = [redacted]"),
+    ] {
+        assert_eq!(redact(message), clean);
+    }
+}
+
+#[test]
+fn words_that_begin_or_look_secret_go() {
+    for (message, clean) in [
+        ("with Bearer abc.def to x", "with [redacted] to x"),
+        ("Bearer abc", "[redacted]"),
+        ("key AKIAIOSFODNN7EXAMPLE used", "key [redacted] used"),
+        ("sha d41d8cd98f00b204e9800998ecf8427e", "sha [redacted]"),
+        ("blob Zm9vYmFyYmF6cXV4MTIz/+x end", "blob [redacted] end"),
+        ("-----BEGIN RSA", "[redacted]"),
+    ] {
+        assert_eq!(redact(message), clean);
+    }
+}
+
+#[test]
+fn a_refusing_recipe_refuses_what_a_replacing_one_replaces() {
+    let mut refuse = Redactor::new(&rules(OnSecret::Refuse));
+    assert_eq!(refuse.message("password=x", &mut [0; 64]), Redacted::Refused);
+    assert_eq!(refuse.message("all is well", &mut [0; 64]), Redacted::Clean);
+}
+
+#[test]
+fn fields_lose_their_secret_values_and_keep_their_keys() {
+    let fields = Fields::parse(b"a=1\npassword=hunter2\nurl=/x?token=abc\n").unwrap();
+    let mut out = [0; 256];
+    let redacted = Redactor::new(&rules(OnSecret::Replace)).fields(fields, &mut out);
+    let Redacted::Replaced { value, count } = redacted else { panic!("{redacted:?}") };
+    assert_eq!(value.as_str(), "a=1\npassword=[redacted]\nurl=[redacted]\n");
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn what_does_not_fit_without_its_secrets_is_refused() {
+    let mut redactor = Redactor::new(&rules(OnSecret::Replace));
+    assert_eq!(redactor.message("token=x", &mut [0; 8]), Redacted::Refused);
+}
+
+/// Every 8-byte piece of a secret, wherever it stands.
+fn pieces(secret: &str) -> Vec<&str> {
+    (0..=secret.len() - 8).map(|at| &secret[at..at + 8]).collect()
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_piece_of_a_keyed_secret_survives(
+        before in "[ -~]{0,40}",
+        secret in "[A-Za-z0-9+/]{8,60}",
+        after in "( [ -~]{0,40})?",
+        joint in "(=|: |=\")",
+    ) {
+        let text = format!("{before} password{joint}{secret}{after}");
+        let left = redact(&text);
+        let outside = format!("{before} {after}");
+        for piece in pieces(&secret) {
+            proptest::prop_assert!(!left.contains(piece) || outside.contains(piece), "{left}");
+        }
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing_more(text in "[ -~]{0,120}") {
+        let once = redact(&text);
+        proptest::prop_assert_eq!(redact(&once), once);
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        redact(&text);
+    }
+}
+
+#[test]
+fn under_an_allowed_key_the_shape_of_a_value_says_nothing_and_its_beginning_still_does() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let fields = |key: &str, value: &str| {
+        let text = format!("{key}={value}\n");
+        let mut out = [0; 128];
+        let fields = Fields::parse(text.as_bytes()).unwrap();
+        match Redactor::new(&rules(OnSecret::Replace)).fields(fields, &mut out) {
+            Redacted::Clean => "clean",
+            Redacted::Refused => "refused",
+            Redacted::Replaced { .. } => "replaced",
+        }
+    };
+    assert_eq!(fields("trace", long), "clean");
+    assert_eq!(fields("track", long), "replaced");
+    assert_eq!(fields("trace", "Bearer x"), "replaced");
+    assert_eq!(fields("trace", "password=x"), "replaced");
+}
+
+proptest::proptest! {
+    /// Texts that are plain together are so apart, wherever they are parted.
+    #[test]
+    fn plain_texts_have_nothing_secret(text in texts(), at in 0usize..40) {
+        let mut redactor = Redactor::new(&rules(OnSecret::Replace));
+        let (front, back) = text.split_at_checked(at.min(text.len())).unwrap_or((&text, ""));
+        if redactor.is_plain(text.as_bytes()) {
+            for part in [&text, front, back] {
+                proptest::prop_assert_eq!(redactor.finder.next(part.as_bytes(), 0), None);
+            }
+        }
+    }
+
+    /// In whatever form a secret is given away by its key or place.
+    #[test]
+    fn no_piece_of_a_secret_survives_in_any_form(
+        form in proptest::sample::select(FORMS),
+        secret in "[A-Za-z0-9+/.,;!$%*?^~]{8,40}",
+        before in "([a-z ]{0,20} )?",
+        after in "( [a-z ]{0,20})?",
+    ) {
+        let text = format!("{before}{}{after}", form.replace("SECRET", &secret));
+        let left = redact(&text);
+        for piece in pieces(&secret) {
+            proptest::prop_assert!(!left.contains(piece), "{left}");
+        }
+    }
+}
+
+const FORMS: &[&str] = &[
+    "password=SECRET",
+    "db.password = SECRET",
+    "userPassword: SECRET",
+    "STRIPE_API_KEY=SECRET",
+    "--password SECRET",
+    "--password=SECRET",
+    "--db-token 'SECRET'",
+    "x?token=SECRET&y=1",
+    "{\"password\": \"SECRET\"}",
+    "{\"tokens\":[\"a\",\"SECRET\"]}",
+    "{\"cookie\":{\"v\":\"SECRET\"},\"n\":1}",
+    "{\\\"password\\\":\\\"SECRET\\\"}",
+    "opts[\"password\"] = \"SECRET\"",
+    ":token => 'SECRET'",
+    "Authorization: Basic SECRET",
+    "sent Bearer SECRET",
+    "authorization=bearer SECRET",
+    "authorization: BEARER SECRET",
+    "key ghp_SECRET end",
+    "-----BEGIN A KEY-----\nMIIE\nSECRET\n-----END A KEY-----",
+    "-----BEGIN A KEY-----\nSECRET",
+    "passwords: SECRET",
+    "authorization:SECRET",
+    "token:=SECRET",
+    "dbpassword=SECRET",
+];
+
+/// Texts of words that the rules know.
+fn texts() -> impl Strategy<Value = String> {
+    let part = proptest::prop_oneof![
+        "[ -~]{0,3}",
+        "[ =:_.,\"'@\\\\({\\[-]{1,2}",
+        proptest::sample::select(vec![
+            "password",
+            "Token",
+            "api_key",
+            "authorization",
+            "Bearer ",
+            "eyJ",
+            "AKIA",
+            "--",
+            "-----BEGIN",
+            "-----END",
+            "ghp_",
+            "deadbeef",
+            "Abc123",
+            "\u{e4}",
+            "[redacted]",
+            "Abc123deadbeefAbc123",
+            "://u:",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+#[test]
+fn what_is_secret_by_its_place_goes() {
+    for (message, clean) in [
+        ("mysql --password hunter2 -h db", "mysql --password [redacted] -h db"),
+        ("run --db-token 'a b' x", "run --db-token '[redacted]' x"),
+        ("run --token --verbose", "run --token --verbose"),
+        ("GET https://bob:hunter2@db.example/x?y=1", "GET https://bob:[redacted]@db.example/x?y=1"),
+        ("redis:hunter2@10.0.0.1", "redis:[redacted]@10.0.0.1"),
+        ("git@host:path and mail bob@example.org", "git@host:path and mail bob@example.org"),
+        ("{\"tokens\": [\"a\", \"b]\"], \"n\": 1}", "{\"tokens\": [redacted], \"n\": 1}"),
+        ("{\"password\":{\"old\":\"x\"},\"n\":1}", "{\"password\":[redacted],\"n\":1}"),
+        ("{\"password\": [1, 2", "{\"password\": [redacted]"),
+        (r#"{"password":"ab\"cd","n":1}"#, r#"{"password":"[redacted]","n":1}"#),
+        (r#""{\"password\":\"hunter2\",\"n\":1}""#, r#""{\"password\":\"[redacted]\",\"n\":1}""#),
+        ("config['password'] = 'x y'", "config['password'] = '[redacted]'"),
+        ("{:password=>\"x\"}", "{:password=>\"[redacted]\"}"),
+        ("password := x", "password := [redacted]"),
+        ("password=a,b;c d", "password=[redacted] d"),
+        ("user=x,password=y,n=1", "user=x,password=[redacted],n=1"),
+        ("STRIPE_API_KEY=x userPassword=y", "STRIPE_API_KEY=[redacted] userPassword=[redacted]"),
+        ("key -----BEGIN X KEY-----\nMIIE\nAbC=\n-----END X KEY----- ok", "key [redacted] ok"),
+        ("key -----BEGIN X KEY-----\nMIIE\nAbC=", "key [redacted]"),
+    ] {
+        assert_eq!(redact(message), clean);
+    }
+}
+
+#[test]
+fn prefixes_have_a_case_and_the_schemes_among_them_have_none_behind_a_secret_key() {
+    for message in
+        ["akiaiosfodnn7example", "eyjafjallajokull erupts", "GHP_X", "the bearer of news"]
+    {
+        assert_eq!(redact(message), message);
+    }
+    assert_eq!(redact("token=bearer abc x"), "token=[redacted] x");
+    assert_eq!(redact("token=beaver abc x"), "token=[redacted] abc x");
+}
+
+#[test]
+fn what_was_replaced_before_is_clean() {
+    let fields = Fields::parse(b"label.password=[redacted]\n").unwrap();
+    let mut out = [0; 64];
+    let looked = Redactor::new(&rules(OnSecret::Replace)).fields(fields, &mut out);
+    assert_eq!(looked, Redacted::Clean);
+}
+
+#[test]
+fn a_key_that_carries_a_secret_is_refused_whatever_the_recipe_says() {
+    let text = "ghp_abcdef0123456789=1\n";
+    let fields = Fields::parse(text.as_bytes()).unwrap();
+    let mut out = [0; 64];
+    let looked = Redactor::new(&rules(OnSecret::Replace)).fields(fields, &mut out);
+    assert_eq!(looked, Redacted::Refused);
+}
+
+proptest::proptest! {
+    /// What is kept is what would be found again.
+    #[test]
+    fn an_answer_does_not_depend_on_the_keys_before(
+        asked in proptest::collection::vec("(token|api|key|_|a|K|trace|pwd|ghp_|=){0,5}", 1..300),
+    ) {
+        let mut one = Redactor::new(&rules(OnSecret::Replace));
+        for key in &asked {
+            let mut fresh = Redactor::new(&rules(OnSecret::Replace));
+            let key = key.as_bytes();
+            proptest::prop_assert_eq!(one.finder.judge(key), fresh.finder.judge(key));
+        }
+    }
+}
