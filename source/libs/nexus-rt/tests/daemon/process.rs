@@ -149,6 +149,10 @@ pub(crate) fn text(connection: &mut Connection, frame: &[u8]) -> String {
 #[test]
 #[ignore = "the daemon that the other tests start"]
 fn daemon() {
+    if env::var_os("ECHOD_NAME").is_none() {
+        // All ignored tests were asked for, and nobody needs a daemon.
+        return;
+    }
     allocations::count_this_thread();
     let var = |name: &str| env::var(format!("ECHOD_{name}")).unwrap();
     let number = |name: &str| var(name).parse::<u64>().unwrap();
