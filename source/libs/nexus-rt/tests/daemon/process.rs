@@ -119,9 +119,7 @@ impl Process {
 
     /// A total of the port or the service, asked for over `connection`.
     pub(crate) fn total(&self, connection: &mut Connection, name: &str) -> u64 {
-        let status = text(connection, b"s");
-        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        value.unwrap_or_else(|| panic!("{name} is in {status}")).parse().unwrap()
+        total(&text(connection, b"s"), name)
     }
 
     /// Waits for the end; gives what was said on the console.
@@ -137,6 +135,12 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A total in an answer to `s`.
+pub(crate) fn total(status: &str, name: &str) -> u64 {
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("{name} is in {status}")).parse().unwrap()
 }
 
 /// The answer to `frame` as text.

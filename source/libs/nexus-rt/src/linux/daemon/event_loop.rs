@@ -17,7 +17,13 @@ use super::signals::Signals;
 use crate::linux::clock::monotonic;
 use crate::linux::socket::{self, FrameBuffer};
 
-/// Connections accepted before others have their turn.
+/// Connections accepted at one socket before others have their turn.
+///
+/// No budget is charged for them: who connects is known only once the connection is taken, and by
+/// then refusing it would cost as much as it did. What bounds a storm of connections is this number
+/// for every turn of the loop, in which whoever has sent something is read as well; that the
+/// storm's connections displace each other and not those of senders that hold fewer; and that
+/// services with a socket of their own do not queue behind it. Status says who connects most.
 const ACCEPTS_PER_TURN: u32 = 64;
 /// Pause of accepting when descriptors or memory ran out.
 const ACCEPT_PAUSE: Nanos = Nanos::from_millis(100);
