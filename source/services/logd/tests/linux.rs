@@ -91,6 +91,27 @@ fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
 }
 
+#[test]
+fn a_second_one_in_the_same_place_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    let first = Command::new(env!("CARGO_BIN_EXE_logd"))
+        .args(["--run-dir", place])
+        .stderr(Stdio::null())
+        .spawn();
+    let mut first = Daemon(first.unwrap());
+    let mut connection = connected(dir.path(), &mut first);
+    let second = logd(&["--run-dir", place]);
+    assert_eq!(second.status.code(), Some(1));
+    let why = said(&second.stderr);
+    assert!(
+        why.starts_with(&format!("logd: {place}/logd.lock: another logd serves here")),
+        "{why}"
+    );
+    assert!(why.contains("stop it or choose another --run-dir"), "{why}");
+    assert_eq!(connection.call(&STATS, &mut [0; 64]).unwrap(), 37, "the first one goes on");
+}
+
 /// What the journal holds, as bytes of its records.
 fn journal(dir: &Path) -> String {
     let mut connection = Connection::open(dir, "logd").unwrap();

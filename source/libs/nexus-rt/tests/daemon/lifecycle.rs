@@ -1,7 +1,8 @@
 //! Starting, stopping, and finding a place taken.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
@@ -122,6 +123,49 @@ fn a_folder_that_everybody_may_write_to_is_refused() {
 }
 
 #[test]
+fn what_is_made_has_its_modes_whatever_the_umask_and_what_is_there_keeps_its_own() {
+    use std::os::unix::fs::PermissionsExt;
+    let outside = dir();
+    let run = outside.path().join("run");
+    let start = |umask: &str| {
+        let plain = command(&run, &Setup { serve: "timed", ..Setup::default() });
+        let mut masked = Command::new("sh");
+        masked.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]);
+        masked.arg(plain.get_program()).args(plain.get_args());
+        masked.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        masked.stdout(Stdio::null()).stderr(Stdio::null());
+        started(&run, NAMES[0], masked)
+    };
+    let modes = || {
+        let all = ["", "svc", "svc/timed", "echod.sock", "svc/timed/echod.sock"];
+        all.map(|name| fs::metadata(run.join(name)).unwrap().permissions().mode() & 0o777)
+    };
+    for umask in ["077", "000"] {
+        let daemon = start(umask);
+        assert_eq!(modes(), [0o755, 0o755, 0o700, 0o666, 0o666], "umask {umask}");
+        drop(daemon);
+        fs::remove_dir_all(&run).unwrap();
+    }
+    // Whoever made the folders beforehand decided who may enter.
+    for (name, mode) in [("", 0o750), ("svc", 0o711), ("svc/timed", 0o770)] {
+        fs::create_dir(run.join(name)).unwrap();
+        fs::set_permissions(run.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let _daemon = start("022");
+    assert_eq!(modes(), [0o750, 0o711, 0o770, 0o666, 0o666]);
+}
+
+#[test]
+fn what_a_dead_daemon_left_half_made_is_recovered() {
+    let dir = dir();
+    // It was killed between the birth of its socket and its naming.
+    drop(std::os::unix::net::UnixListener::bind(dir.path().join("echod.new")).unwrap());
+    let daemon = start(dir.path(), &Setup::default());
+    assert_eq!(text(&mut daemon.connect(), b"ehello"), "ehello");
+    assert!(!dir.path().join("echod.new").exists());
+}
+
+#[test]
 fn names_and_groups_that_do_not_exist_are_refused() {
     let dir = dir();
     let why = refusal(dir.path(), &Setup { serve: "../x", ..Setup::default() });
@@ -148,6 +192,24 @@ fn the_service_manager_is_told_when_to_go_on() {
     daemon.signal(Signal::TERM);
     eventually("it says that it stops", || heard() == "STOPPING=1");
     assert!(daemon.ended().0.success());
+}
+
+#[test]
+fn whoever_is_told_that_it_is_ready_may_connect_at_once() {
+    let dir = dir();
+    // A manager without a path, as containers have them.
+    let name = format!("nexus-rt-manager.{}", std::process::id());
+    let manager = SocketAddr::from_abstract_name(&name).unwrap();
+    let manager = UnixDatagram::bind_addr(&manager).unwrap();
+    let mut command = command(dir.path(), &Setup::default());
+    let mut daemon = command.env("NOTIFY_SOCKET", format!("@{name}")).spawn().unwrap();
+    let mut buffer = [0; 64];
+    let len = manager.recv(&mut buffer).unwrap();
+    let connected = Connection::open(dir.path(), "echod");
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!(String::from_utf8_lossy(&buffer[..len]), "READY=1\nSTATUS=serving");
+    assert!(connected.is_ok());
 }
 
 #[test]

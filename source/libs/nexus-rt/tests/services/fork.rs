@@ -29,7 +29,7 @@ fn a_forked_child_tells_nothing_until_it_says_otherwise_and_then_only_its_own() 
     let dir = dir();
     let _logd = daemon("logd", dir.path());
     let _metricsd = daemon("metricsd", dir.path());
-    assert!(start("forking", dir.path()).ended().success());
+    assert!(start("forking", dir.path(), None).ended().success());
 }
 
 /// The program that forks. It speaks as `execd`.

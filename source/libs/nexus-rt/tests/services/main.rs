@@ -9,4 +9,5 @@ mod fork;
 mod load;
 mod memory;
 mod process;
+mod readers;
 mod watched;

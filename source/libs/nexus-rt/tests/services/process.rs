@@ -13,6 +13,8 @@ use nexus_port::Service;
 use nexus_recipe::{Budget, Recipe};
 use nexus_rt::linux::client::Connection;
 use nexus_rt::linux::daemon::{Config, Daemon};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tempfile::TempDir;
 
 use crate::watched::{ASK, Watched};
@@ -43,6 +45,9 @@ pub(crate) const SERVED: [&str; 20] = [
     "s11",
 ];
 
+/// The group of those who may read.
+pub(crate) const READERS: u32 = 54321;
+
 /// The smallest recipe there is, with budgets that let the load reach what it is to fill, and a
 /// short patience with those who do not read.
 fn recipe() -> Recipe {
@@ -57,6 +62,7 @@ fn recipe() -> Recipe {
     (recipe.logd.budget, recipe.metricsd.budget) = (wide, wide);
     recipe.metricsd.export.interval = Nanos::from_millis(100);
     recipe.port.slow_reader = Nanos::from_millis(50);
+    recipe.port.readers_group = Some(READERS.to_string());
     recipe
 }
 
@@ -72,13 +78,23 @@ pub(crate) fn dir() -> TempDir {
     tempfile::Builder::new().prefix("nexus-rt-").tempdir().unwrap()
 }
 
-/// Starts what [`role`] knows by this name.
-pub(crate) fn start(name: &'static str, dir: &Path) -> Process {
+/// Becomes somebody else, in this thread. Only root can.
+pub(crate) fn become_user(user: u32, group: u32, groups: &[u32]) {
+    let groups: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    set_thread_groups(&groups).unwrap();
+    set_thread_res_gid(group, group, group).unwrap();
+    set_thread_res_uid(user, user, user).unwrap();
+}
+
+/// Starts what [`role`] knows by this name, to run as `user` if one is given.
+pub(crate) fn start(name: &'static str, dir: &Path, user: Option<u32>) -> Process {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--ignored", "--exact", "process::role", "--nocapture", "--test-threads=1"])
         .env("ROLE", name)
         .env("ROLE_DIR", dir)
+        .env("ROLE_USER", user.map_or(String::new(), |user| user.to_string()))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     Process { child: command.spawn().unwrap(), dir: dir.to_owned(), name }
@@ -86,7 +102,12 @@ pub(crate) fn start(name: &'static str, dir: &Path) -> Process {
 
 /// Starts a daemon and waits until it answers.
 pub(crate) fn daemon(name: &'static str, dir: &Path) -> Process {
-    let mut daemon = start(name, dir);
+    daemon_of(name, dir, None)
+}
+
+/// As [`daemon`], of a user that only root can give it.
+pub(crate) fn daemon_of(name: &'static str, dir: &Path, user: Option<u32>) -> Process {
+    let mut daemon = start(name, dir, user);
     eventually("the daemon answers", || {
         assert!(daemon.child.try_wait().unwrap().is_none(), "{name} has ended");
         let connection = Connection::open(dir, name);
@@ -143,6 +164,10 @@ fn role() {
     // Without a role all ignored tests were asked for, and nobody needs a process.
     let Ok(role) = env::var("ROLE") else { return };
     let dir = PathBuf::from(env::var_os("ROLE_DIR").unwrap());
+    // The process has one thread that does anything.
+    if let Ok(user) = env::var("ROLE_USER").unwrap().parse() {
+        become_user(user, user, &[]);
+    }
     match role.as_str() {
         "logd" => serve("logd", &[], &dir, Logd::new),
         "metricsd" => serve("metricsd", &["logd"], &dir, Metricsd::new),
