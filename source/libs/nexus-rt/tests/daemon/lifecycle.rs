@@ -10,7 +10,7 @@ use nexus_rt::linux::client::Connection;
 use rustix::process::Signal;
 
 use crate::echod::NAMES;
-use crate::process::{Setup, command, dir, eventually, start, started, text};
+use crate::process::{Process, Setup, command, dir, eventually, start, started, text};
 
 #[test]
 fn a_signal_ends_the_daemon_in_good_order() {
@@ -212,20 +212,25 @@ fn whoever_is_told_that_it_is_ready_may_connect_at_once() {
     assert!(connected.is_ok());
 }
 
-#[test]
-fn no_socket_but_unix_ones_is_ever_made() {
+/// Starts a daemon that serves `a` and `b` under strace, which notes `calls` in the file `log`.
+fn traced(dir: &std::path::Path, calls: &str, log: &std::path::Path) -> Process {
     let strace = Command::new("strace").arg("-V").output();
     assert!(strace.is_ok(), "strace is not there; `cargo xtask setup` installs it");
-    let dir = dir();
-    let plain = command(dir.path(), &Setup { readers: "root", serve: "a", ..Setup::default() });
-    let log = dir.path().join("trace");
+    let plain = command(dir, &Setup { readers: "root", serve: "a b", ..Setup::default() });
     let mut traced = Command::new("strace");
     // With -D the daemon is our own child and strace is the stranger.
-    traced.args(["-D", "-f", "-e", "trace=socket,socketpair", "-o"]).arg(&log);
+    traced.args(["-D", "-f", "-e", &format!("trace={calls}"), "-o"]).arg(log);
     traced.stdout(Stdio::null()).stderr(Stdio::piped());
     traced.arg(plain.get_program()).args(plain.get_args());
     traced.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let daemon = started(dir.path(), NAMES[0], traced);
+    started(dir, NAMES[0], traced)
+}
+
+#[test]
+fn no_socket_but_unix_ones_is_ever_made() {
+    let dir = dir();
+    let log = dir.path().join("trace");
+    let daemon = traced(dir.path(), "socket,socketpair", &log);
     assert_eq!(text(&mut daemon.connect(), b"cechod eself"), "ok eself");
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().0.success());
@@ -233,4 +238,21 @@ fn no_socket_but_unix_ones_is_ever_made() {
     let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();
     assert!(made.iter().any(|line| line.contains("AF_UNIX")), "{calls}");
     assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
+}
+
+#[test]
+fn whoever_finds_the_main_socket_finds_the_one_of_its_service_too() {
+    let dir = dir();
+    let log = dir.path().join("trace");
+    let daemon = traced(dir.path(), "rename,renameat,renameat2", &log);
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().0.success());
+    let calls = fs::read_to_string(&log).unwrap();
+    let at = |socket: &str| {
+        let path = format!("{}/{socket}", dir.path().display());
+        let at = calls.lines().position(|line| line.contains(&path));
+        at.unwrap_or_else(|| panic!("{path} gets its name in {calls}"))
+    };
+    let main = at("echod.sock");
+    assert!(at("svc/a/echod.sock") < main && at("svc/b/echod.sock") < main, "{calls}");
 }

@@ -114,11 +114,14 @@ impl Daemon {
         let own_user = rustix::process::geteuid().as_raw();
         let identity = Identity::new(&config.senders, own_user, readers);
         let port = Port::new(config, identity)?;
-        let mut listeners = vec![run_dir.listen()?];
+        let mut listeners = Vec::new();
         for name in &config.serve {
             let rule = config.senders.iter().find(|rule| rule.name == *name);
             listeners.push(run_dir.listen_for(name, rule.and_then(|rule| rule.uid))?);
         }
+        // The main one last: whoever finds it finds its own one as well, and does not come in as
+        // somebody else because ours was not there yet.
+        listeners.push(run_dir.listen()?);
         Ok(Self { port, listeners: listeners.into_boxed_slice(), boot, run_dir })
     }
 
