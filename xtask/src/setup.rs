@@ -79,22 +79,24 @@ const EXTRAS: &[Need] = &[
 
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    ensure(FOR_TESTS)?;
-    ensure(FOR_BENCHMARKS)?;
-    if args.all {
-        ensure(EXTRAS)?;
-    }
+    let extras = if args.all { EXTRAS } else { &[] };
+    ensure(FOR_TESTS.iter().chain(FOR_BENCHMARKS).chain(extras))?;
     println!("setup: everything is in place");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings what is missing of `needs`, or says exactly what to type.
-pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
-    for need in needs.iter().filter(|need| !need.is_there()) {
-        need.bring()?;
-        if !need.is_there() {
-            bail!("{} is still missing, needed for {}; {}", need.name, need.why, need.advice());
+/// Brings what is missing of `needs`, or says exactly what to type for all of it.
+pub(crate) fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<()> {
+    let mut beyond_us = Vec::new();
+    for need in needs.into_iter().filter(|need| !need.is_there()) {
+        println!("setup: {} is missing, needed for {}", need.name, need.why);
+        match need.by {
+            Means::Apt(package) if !may_install() => beyond_us.push(package),
+            _ => need.bring()?,
         }
+    }
+    if !beyond_us.is_empty() {
+        bail!("the administrator has to install something; {}", apt_advice(&beyond_us));
     }
     Ok(())
 }
@@ -105,16 +107,14 @@ impl Need {
     }
 
     fn bring(&self) -> Result<()> {
-        println!("setup: {} is missing, needed for {}", self.name, self.why);
         match self.by {
-            Means::Apt(package) if is_root() && shell::works("apt-get", &["--version"]) => {
+            Means::Apt(package) => {
                 if !shell::succeeds(&mut apt(&["install", package])?)? {
                     // A fresh machine knows no packages yet.
                     shell::succeeds(&mut apt(&["update"])?)?;
                     shell::succeeds(&mut apt(&["install", package])?)?;
                 }
             }
-            Means::Apt(_) => bail!("{} needs the administrator; {}", self.name, self.advice()),
             Means::Rustup(part) => {
                 shell::succeeds(&mut shell::command("rustup", &["component", "add", part])?)?;
             }
@@ -122,18 +122,29 @@ impl Need {
                 shell::succeeds(&mut shell::cargo(&["install", "--locked", name])?)?;
             }
         }
+        if !self.is_there() {
+            bail!("{} is still missing, needed for {}; {}", self.name, self.why, self.advice());
+        }
         Ok(())
     }
 
     fn advice(&self) -> String {
         match self.by {
-            Means::Apt(package) => {
-                format!("type: sudo apt-get install {package} (or your system's way to install it)")
-            }
+            Means::Apt(package) => apt_advice(&[package]),
             Means::Rustup(part) => format!("type: rustup component add {part}"),
             Means::CargoInstall(name) => format!("type: cargo install --locked {name}"),
         }
     }
+}
+
+fn apt_advice(packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    format!("type: sudo apt-get install {packages} (or your system's way to install it)")
+}
+
+/// Whether we may install packages, and know how.
+fn may_install() -> bool {
+    is_root() && shell::works("apt-get", &["--version"])
 }
 
 fn apt(args: &[&str]) -> Result<Command> {

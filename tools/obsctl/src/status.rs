@@ -1,5 +1,6 @@
 //! `obsctl status`: health, budgets left, losses.
 
+use nexus_abi::ServiceId;
 use nexus_wire::LedgerRow;
 use serde_json::json;
 
@@ -95,14 +96,24 @@ fn reports(place: &Place, names: &Names) -> [(&'static str, anyhow::Result<Repor
     let logd = both.journal.and_then(|mut logd| {
         let hello = logd.hello()?;
         let who = who(hello.service, hello.rights);
-        Ok(Report { who, state: logd.status()?, rows: logd.audit()? })
+        Ok(Report { who, state: readable(logd.status()?, names), rows: logd.audit()? })
     });
     let metricsd = both.metrics.and_then(|mut metricsd| {
         let hello = metricsd.hello()?;
         let who = who(hello.service, hello.rights);
-        Ok(Report { who, state: metricsd.status()?, rows: metricsd.audit()? })
+        Ok(Report { who, state: readable(metricsd.status()?, names), rows: metricsd.audit()? })
     });
     [("logd", logd), ("metricsd", metricsd)]
+}
+
+/// The state with the name of a service where its number is the value.
+fn readable(mut state: Vec<(String, String)>, names: &Names) -> Vec<(String, String)> {
+    for (key, value) in &mut state {
+        if let ("port_busiest_sender", Ok(service)) = (key.as_str(), value.parse()) {
+            *value = names.of_service(ServiceId::from_raw(service));
+        }
+    }
+    state
 }
 
 fn troubles(report: &Report, names: &Names) -> Troubles {

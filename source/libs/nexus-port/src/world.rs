@@ -1,3 +1,5 @@
+use core::fmt;
+
 use nexus_abi::ServiceId;
 use nexus_bounded::Mono;
 
@@ -77,4 +79,14 @@ pub trait Service {
 
     /// Whether, after [`Event::Stop`], nothing is left to do, calls under way included.
     fn stopped(&self) -> bool;
+
+    /// Writes in words what is lost if the service ends now, such as `3 records not sent`; nothing
+    /// if nothing is. For people, when it ends.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    #[expect(unused_variables, reason = "a service that leaves nothing undone")]
+    fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
+    }
 }

@@ -67,17 +67,12 @@ fn a_bad_recipe_is_refused_with_file_and_line() {
 fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
-    let strace = Command::new("strace").arg("-V").output().is_ok();
-    let mut command = if strace {
-        // With -D logd is our own child and strace is the stranger.
-        let mut traced = Command::new("strace");
-        traced.args(["-D", "-f", "-e", "trace=socket,socketpair", "-o"]).arg(&trace);
-        traced.arg(env!("CARGO_BIN_EXE_logd"));
-        traced
-    } else {
-        eprintln!("SKIPPED in part: strace is not there; `cargo xtask setup` installs it");
-        Command::new(env!("CARGO_BIN_EXE_logd"))
-    };
+    let strace = Command::new("strace").arg("-V").output();
+    assert!(strace.is_ok(), "strace is not there; `cargo xtask setup` installs it");
+    // With -D logd is our own child and strace is the stranger.
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=socket,socketpair", "-o"]).arg(&trace);
+    command.arg(env!("CARGO_BIN_EXE_logd"));
     let said_to = dir.path().join("said");
     command.arg("--run-dir").arg(dir.path()).stderr(File::create(&said_to).unwrap());
     let mut logd = Daemon(command.spawn().unwrap());
@@ -90,12 +85,31 @@ fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     let said = std::fs::read_to_string(said_to).unwrap();
     assert!(said.contains("logd: ready\n"), "{said}");
     assert!(!dir.path().join("logd.sock").exists());
-    if strace {
-        let calls = std::fs::read_to_string(&trace).unwrap();
-        let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();
-        assert!(!made.is_empty());
-        assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
-    }
+    let calls = std::fs::read_to_string(&trace).unwrap();
+    let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();
+    assert!(!made.is_empty());
+    assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
+}
+
+#[test]
+fn a_second_one_in_the_same_place_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    let first = Command::new(env!("CARGO_BIN_EXE_logd"))
+        .args(["--run-dir", place])
+        .stderr(Stdio::null())
+        .spawn();
+    let mut first = Daemon(first.unwrap());
+    let mut connection = connected(dir.path(), &mut first);
+    let second = logd(&["--run-dir", place]);
+    assert_eq!(second.status.code(), Some(1));
+    let why = said(&second.stderr);
+    assert!(
+        why.starts_with(&format!("logd: {place}/logd.lock: another logd serves here")),
+        "{why}"
+    );
+    assert!(why.contains("stop it or choose another --run-dir"), "{why}");
+    assert_eq!(connection.call(&STATS, &mut [0; 64]).unwrap(), 37, "the first one goes on");
 }
 
 /// What the journal holds, as bytes of its records.

@@ -1,5 +1,7 @@
 //! The service: what an event does to everything else.
 
+use core::fmt;
+
 use nexus_abi::{ExitReason, Incarnation, Sender, SenderId};
 use nexus_bounded::Mono;
 use nexus_gate::{Budgets, Redactor, RejectMarker, RejectMarkers, SenderSlot, Senders};
@@ -323,6 +325,10 @@ impl Service for Metricsd {
 
     fn stopped(&self) -> bool {
         self.exporter.stopped()
+    }
+
+    fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.exporter.undone(&self.registry).write(out)
     }
 }
 

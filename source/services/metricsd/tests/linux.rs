@@ -89,26 +89,19 @@ fn a_state_directory_is_refused_until_there_is_something_to_keep() {
 fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
-    let strace = Command::new("strace").arg("-V").output().is_ok();
-    let command = if strace {
-        // With -D metricsd is our own child and strace is the stranger.
-        let mut traced = Command::new("strace");
-        traced.args(["-D", "-f", "-e", "trace=socket,socketpair", "-o"]).arg(&trace).arg(PROGRAM);
-        traced
-    } else {
-        eprintln!("SKIPPED in part: strace is not there; `cargo xtask setup` installs it");
-        Command::new(PROGRAM)
-    };
+    let strace = Command::new("strace").arg("-V").output();
+    assert!(strace.is_ok(), "strace is not there; `cargo xtask setup` installs it");
+    // With -D metricsd is our own child and strace is the stranger.
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-e", "trace=socket,socketpair", "-o"]).arg(&trace).arg(PROGRAM);
     let daemon = started(dir.path(), command);
     assert_eq!(counter(dir.path(), "no_such_total"), None);
     stop(daemon);
     assert!(!dir.path().join("metricsd.sock").exists());
-    if strace {
-        let calls = std::fs::read_to_string(&trace).unwrap();
-        let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();
-        assert!(!made.is_empty());
-        assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
-    }
+    let calls = std::fs::read_to_string(&trace).unwrap();
+    let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();
+    assert!(!made.is_empty());
+    assert!(made.iter().all(|line| line.contains("AF_UNIX")), "{calls}");
 }
 
 #[test]

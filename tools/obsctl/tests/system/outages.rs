@@ -1,5 +1,7 @@
 //! The daemons when logd stops, dies, comes back: nobody waits, and everything adds up.
 
+use std::process::Stdio;
+
 use rustix::process::Signal;
 
 use crate::support::{Daemon, Folder, daemons, eventually, obsctl, status, text};
@@ -75,4 +77,54 @@ fn a_metricsd_that_starts_anew_takes_up_its_work() {
     assert_eq!(total(&folder, "n_total"), Some(2), "by name is counted from the new start on");
     eventually("it is ready", || status(&folder, "export_ready").as_deref() == Some("true"));
     assert_audit_holds(&folder);
+}
+
+/// logd, and a metricsd whose words are heard, which has something to export.
+fn about_to_end(folder: &Folder) -> (Daemon, Daemon) {
+    let logd = Daemon::start(folder, "logd", &["--serve", "metricsd"]);
+    let metricsd = Daemon::start_saying(folder, "metricsd", &[], Stdio::piped());
+    eventually("metricsd is ready", || status(folder, "export_ready").as_deref() == Some("true"));
+    count(folder, "n_total", "3");
+    (logd, metricsd)
+}
+
+#[test]
+fn a_metricsd_that_ends_tells_logd_its_last_values_and_has_nothing_to_say() {
+    let folder = Folder::new("done");
+    let (_logd, metricsd) = about_to_end(&folder);
+    metricsd.signal(Signal::TERM);
+    let (ended, said) = metricsd.ended();
+    assert!(ended.success(), "{said}");
+    assert!(!said.contains("ended with"), "{said}");
+    let logs = ["logs", "--scope", "metrics", "--field", "name=n_total"];
+    assert!(text(&obsctl(&folder, &logs).stdout).contains("value=3"));
+}
+
+#[test]
+fn a_metricsd_that_ends_while_logd_is_stopped_loses_patience_and_says_what_is_lost() {
+    let folder = Folder::new("patience");
+    let (logd, metricsd) = about_to_end(&folder);
+    logd.signal(Signal::STOP);
+    metricsd.signal(Signal::TERM);
+    // A second signal does not make it forget its work.
+    metricsd.signal(Signal::TERM);
+    let (ended, said) = metricsd.ended();
+    assert_eq!(ended.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("metricsd: was not done 5 s after it was to end, with "), "{said}");
+    assert!(last.contains("records that logd has not acknowledged"), "{said}");
+    assert!(!last.contains("with 0 records"), "{said}");
+    assert!(!folder.0.join("metricsd.sock").exists());
+}
+
+#[test]
+fn a_metricsd_that_ends_without_logd_does_not_wait_but_says_what_is_lost() {
+    let folder = Folder::new("alone");
+    let (logd, metricsd) = about_to_end(&folder);
+    logd.kill();
+    count(&folder, "n_total", "4");
+    metricsd.signal(Signal::TERM);
+    let (ended, said) = metricsd.ended();
+    assert!(ended.success(), "nobody was there to wait for: {said}");
+    assert!(said.lines().last().unwrap().starts_with("metricsd: ended with "), "{said}");
 }

@@ -1,7 +1,8 @@
 //! What the tests of obsctl share: the programs, folders that go, and a pair of daemons.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,11 @@ pub(crate) struct Daemon(Child);
 impl Daemon {
     /// Starts `name` in `folder` and waits for its socket.
     pub(crate) fn start(folder: &Folder, name: &str, options: &[&str]) -> Self {
+        Self::start_saying(folder, name, options, Stdio::null())
+    }
+
+    /// As [`Self::start`]; what it says goes `to`.
+    pub(crate) fn start_saying(folder: &Folder, name: &str, options: &[&str], to: Stdio) -> Self {
         let socket = folder.0.join(format!("{name}.sock"));
         drop(std::fs::remove_file(&socket));
         let child = Command::new(programs().join(name))
@@ -67,7 +73,7 @@ impl Daemon {
             .arg(&folder.0)
             .args(options)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(to)
             .spawn()
             .unwrap();
         eventually(&format!("{name} serves"), || socket.exists());
@@ -77,6 +83,15 @@ impl Daemon {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end; gives what it said, if that was piped.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let mut said = String::new();
+        if let Some(mut stderr) = self.0.stderr.take() {
+            stderr.read_to_string(&mut said).unwrap();
+        }
+        (self.0.wait().unwrap(), said)
     }
 
     pub(crate) fn kill(mut self) {

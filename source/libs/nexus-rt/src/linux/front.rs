@@ -202,7 +202,8 @@ usage: {name} [--run-dir DIR] [--config FILE] [--serve NAME]...
   --check-config  checks the recipe, prints the memory that follows from it, and ends
   --help, --version
 
-SIGTERM and SIGINT end it in good order.
+SIGTERM and SIGINT end it in good order, within 5 s. What cannot be done by then is said; if that is
+because another daemon does not answer, the exit status is 1.
 "
         )
     }

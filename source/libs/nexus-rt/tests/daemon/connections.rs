@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use nexus_abi::ServiceId;
 use nexus_rt::linux::client::Connection;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, geteuid, getrlimit, setrlimit};
 
-use crate::process::{Process, Setup, dir, eventually, start, text};
+use crate::process::{Process, Setup, dir, eventually, start, text, total};
 
 fn many_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum;
@@ -106,6 +107,39 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     }
     eventually("all are gone", || daemon.total(&mut watcher, "port_connections") == 1);
     assert_eq!(daemon.total(&mut watcher, "gone"), 1, "who never spoke is not reported");
+}
+
+#[test]
+fn a_storm_of_connections_delays_others_by_a_bounded_number_of_them_and_is_attributed() {
+    /// What the loop accepts and reads in one turn.
+    const ACCEPTS: u64 = 64;
+    const FRAMES: u64 = 16;
+    many_descriptors();
+    let dir = dir();
+    let daemon = start(dir.path(), &Setup { per_sender: 16, serve: "quiet", ..Setup::default() });
+    let mut quiet = Connection::open(dir.path().join("svc/quiet"), "echod").unwrap();
+    let before = daemon.total(&mut quiet, "port_accepted");
+    // While it stands still a crowd gathers, as large as the system lets one wait.
+    daemon.pause();
+    let storm: Vec<_> =
+        (0..600).map_while(|_| Connection::open(&daemon.dir, "echod").ok()).collect();
+    let crowd = storm.len() as u64;
+    assert!(crowd >= 2 * ACCEPTS, "more than one turn's connections wait, not {crowd}");
+    (0..FRAMES + 4).for_each(|_| quiet.send(b"s").unwrap());
+    daemon.signal(Signal::CONT);
+    for frame in 0..FRAMES + 4 {
+        let mut reply = [0; 4096];
+        let len = quiet.recv(&mut reply, Duration::from_secs(60)).unwrap();
+        let accepted = total(&String::from_utf8_lossy(&reply[..len]), "port_accepted") - before;
+        let turns = frame / FRAMES + 1;
+        assert!(accepted <= turns * ACCEPTS, "{accepted} accepted before frame {frame} was read");
+    }
+    eventually("all were accepted", || daemon.total(&mut quiet, "port_accepted") == before + crowd);
+    assert_eq!(daemon.total(&mut quiet, "port_evicted"), crowd - 16);
+    let stormer = ServiceId::from_name(&format!("uid.{}", geteuid().as_raw()));
+    assert_eq!(daemon.total(&mut quiet, "port_busiest_sender"), stormer.raw());
+    // All but the quiet one's are of that user; some were there to see that the daemon answers.
+    assert_eq!(daemon.total(&mut quiet, "port_busiest_accepted"), before - 1 + crowd);
 }
 
 #[test]

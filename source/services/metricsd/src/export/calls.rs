@@ -188,6 +188,12 @@ impl Calls {
         self.in_state(State::Sent).count()
     }
 
+    /// Records that logd has not acknowledged. A repeat of a proof or a search loses nothing.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        let open = |call: &&Call| call.state != State::Free && call.asked == Asked::Append;
+        self.calls.iter().filter(open).map(|call| u64::from(call.records)).sum()
+    }
+
     /// Whether nothing waits and nothing is under way.
     pub(super) fn are_free(&self) -> bool {
         self.calls.iter().all(|call| call.state == State::Free)

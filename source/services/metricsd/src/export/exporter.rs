@@ -1,3 +1,5 @@
+use core::fmt;
+
 use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_gate::{SenderSlot, Senders};
@@ -46,6 +48,34 @@ pub(crate) struct ExportState {
     pub(crate) logd_boot: u32,
     /// Records that this logd acknowledged since that boot.
     pub(crate) logd_acknowledged: u64,
+}
+
+/// What logd has not been told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Undone {
+    /// Records written that logd has not acknowledged; it may have them.
+    pub(crate) records: u64,
+    /// Ended spans that wait.
+    pub(crate) spans: usize,
+    /// Series whose last values no record has.
+    pub(crate) series: usize,
+    /// Losses that no gap record tells of.
+    pub(crate) losses: u64,
+}
+
+impl Undone {
+    /// Says so in words, or nothing if that is nothing.
+    pub(crate) fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let &Self { records, spans, series, losses } = self;
+        if *self == Self::default() {
+            return Ok(());
+        }
+        write!(
+            out,
+            "{records} records that logd has not acknowledged, {spans} ended spans, the last \
+             values of {series} series and word of {losses} losses not sent"
+        )
+    }
 }
 
 /// The export: a state machine that [`Self::poll`] drives after every event.
@@ -342,6 +372,18 @@ impl Exporter {
     pub(crate) fn stopped(&self) -> bool {
         let idle = self.calls.are_free() && !self.feed.has_work() && self.gaps_due().is_none();
         self.stopping && (idle || self.backoff.away())
+    }
+
+    /// What logd is not told if metricsd ends now.
+    #[must_use]
+    pub(crate) fn undone(&self, source: &impl SeriesSource) -> Undone {
+        let inside = u64::from(self.feed.is_inside_a_record());
+        Undone {
+            records: self.calls.unacknowledged() + inside,
+            spans: self.feed.queue.len(),
+            series: self.feed.rounds.changes_left(source),
+            losses: self.feed.gaps.untold(),
+        }
     }
 
     /// When [`Self::poll`] is next to be called, if nothing happens before.

@@ -71,6 +71,11 @@ impl Feed {
         !self.draft.is_done() || !self.queue.is_empty() || self.rounds.under_way()
     }
 
+    /// Whether a record is only partly in a frame.
+    pub(super) const fn is_inside_a_record(&self) -> bool {
+        !self.draft.is_done()
+    }
+
     /// Appends the next part of a record; `false` when there is none or it does not fit.
     pub(super) fn append(
         &mut self,

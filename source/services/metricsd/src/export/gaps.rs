@@ -165,6 +165,11 @@ impl Gaps {
         Some((reason, self.take_at(place)))
     }
 
+    /// Losses that are not told yet.
+    pub(super) fn untold(&self) -> u64 {
+        self.gaps.iter().fold(0, |sum, gap| sum.saturating_add(gap.count))
+    }
+
     /// When the next losses may be told, if there are any.
     pub(super) fn due(&self) -> Option<Mono> {
         (self.open > 0).then_some(self.next)

@@ -77,6 +77,12 @@ impl Rounds {
         found
     }
 
+    /// Series with a change that the round under way has not told yet.
+    pub(super) fn changes_left(&self, source: &impl SeriesSource) -> usize {
+        let from = self.at.unwrap_or_else(|| source.capacity());
+        (from..source.capacity()).filter(|place| source.changed(*place)).count()
+    }
+
     pub(super) const fn under_way(&self) -> bool {
         self.at.is_some()
     }

@@ -67,6 +67,11 @@ impl SpanQueue {
         self.entries.is_empty()
     }
 
+    /// Spans that wait.
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) const fn used_bytes(&self) -> usize {
         self.entries.used_bytes()
     }

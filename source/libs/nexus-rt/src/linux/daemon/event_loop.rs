@@ -9,6 +9,7 @@ use rustix::event::PollFlags;
 use rustix::net::{SocketFlags, accept_with};
 
 use super::calls::Answer;
+use super::ending::{Ended, Ending};
 use super::notify::Manager;
 use super::poller::{Ready, Source};
 use super::port::{Input, Port, Turn, time_to};
@@ -17,28 +18,16 @@ use super::signals::Signals;
 use crate::linux::clock::monotonic;
 use crate::linux::socket::{self, FrameBuffer};
 
-/// Connections accepted before others have their turn.
+/// Connections accepted at one socket before others have their turn.
+///
+/// No budget is charged for them: who connects is known only once the connection is taken, and by
+/// then refusing it would cost as much as it did. What bounds a storm of connections is this number
+/// for every turn of the loop, in which whoever has sent something is read as well; that the
+/// storm's connections displace each other and not those of senders that hold fewer; and that
+/// services with a socket of their own do not queue behind it. Status says who connects most.
 const ACCEPTS_PER_TURN: u32 = 64;
 /// Pause of accepting when descriptors or memory ran out.
 const ACCEPT_PAUSE: Nanos = Nanos::from_millis(100);
-/// How long what was sent before a signal may take to be read.
-const DRAIN_PATIENCE: Nanos = Nanos::from_millis(500);
-/// How long the service may take to stop.
-const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    /// A signal came; what was sent before is taken in.
-    Draining {
-        until: Mono,
-    },
-    /// The service was told to stop.
-    Stopping {
-        until: Mono,
-    },
-}
-
 pub(super) struct EventLoop<S> {
     service: S,
     port: Port,
@@ -47,7 +36,7 @@ pub(super) struct EventLoop<S> {
     manager: Manager,
     ready: Ready,
     frame: Box<FrameBuffer>,
-    phase: Phase,
+    ending: Ending,
     accept_again: Option<Mono>,
 }
 
@@ -66,23 +55,21 @@ impl<S: Service> EventLoop<S> {
             manager: Manager::new(),
             ready: Ready::new(),
             frame: Box::new([0; FRAME_BYTES_MAX]),
-            phase: Phase::Serving,
+            ending: Ending::none(),
             accept_again: None,
         })
     }
 
-    pub(super) fn run(mut self) -> io::Result<()> {
+    /// Serves until the end; gives how that was, and the service as it is then.
+    pub(super) fn run(mut self) -> io::Result<(Ended, S)> {
         self.manager.say("READY=1\nSTATUS=serving");
-        while !self.is_over() {
+        loop {
+            if let Some(ended) = self.ending.over(monotonic(), self.service.stopped()) {
+                return Ok((ended, self.service));
+            }
             self.turn()?;
             self.nap()?;
         }
-        Ok(())
-    }
-
-    fn is_over(&self) -> bool {
-        let Phase::Stopping { until } = self.phase else { return false };
-        self.service.stopped() || monotonic() >= until
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -109,18 +96,13 @@ impl<S: Service> EventLoop<S> {
     /// How long nothing need be done by itself; `None` for ever.
     fn timeout(&self) -> Option<Nanos> {
         let now = monotonic();
-        let phase = match self.phase {
-            Phase::Serving => None,
-            Phase::Draining { .. } => Some(now),
-            Phase::Stopping { until } => Some(until),
-        };
         let died = self.port.calls.any_died().then_some(now);
         let deadlines = [
             self.service.deadline(),
             self.port.slow_deadline(),
             self.manager.deadline(),
             self.accept_again,
-            phase,
+            self.ending.deadline(now),
             died,
         ];
         time_to(now, &deadlines)
@@ -245,20 +227,16 @@ impl<S: Service> EventLoop<S> {
             self.accept_again();
         }
         self.manager.alive(now);
-        if let Phase::Draining { until } = self.phase {
-            let Turn { frames, unfinished, .. } = self.port.turn;
-            if now >= until || (frames == 0 && unfinished == 0) {
-                self.phase = Phase::Stopping { until: now.after(STOP_PATIENCE) };
-                self.deliver(Event::Stop);
-            }
+        let Turn { frames, unfinished, .. } = self.port.turn;
+        if self.ending.tell(now, frames == 0 && unfinished == 0) {
+            self.deliver(Event::Stop);
         }
     }
 
     fn signalled(&mut self) -> io::Result<()> {
         self.signals.drain()?;
-        if self.phase == Phase::Serving {
+        if self.ending.begin(monotonic()) {
             self.manager.say("STOPPING=1");
-            self.phase = Phase::Draining { until: monotonic().after(DRAIN_PATIENCE) };
         }
         Ok(())
     }
@@ -267,7 +245,7 @@ impl<S: Service> EventLoop<S> {
     /// waits for an answer is not made to wait, and what is known to be there is taken first.
     fn nap(&mut self) -> io::Result<()> {
         let Turn { frames, replies, unfinished, .. } = self.port.turn;
-        if self.phase != Phase::Serving || frames == 0 || replies > 0 || unfinished > 0 {
+        if !self.ending.is_serving() || frames == 0 || replies > 0 || unfinished > 0 {
             return Ok(());
         }
         let now = monotonic();

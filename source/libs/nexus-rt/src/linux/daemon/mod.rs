@@ -22,6 +22,7 @@
 mod boot;
 mod calls;
 mod counters;
+mod ending;
 mod event_loop;
 mod identity;
 mod notify;
@@ -32,6 +33,7 @@ mod run_dir;
 mod senders;
 mod signals;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -39,6 +41,7 @@ use nexus_port::Service;
 use nexus_recipe::{MemoryLine, PortLimits, SenderRule};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use self::ending::{Ended, STOP_PATIENCE};
 use self::event_loop::EventLoop;
 use self::identity::{Identity, is_service_name};
 use self::port::Port;
@@ -111,11 +114,14 @@ impl Daemon {
         let own_user = rustix::process::geteuid().as_raw();
         let identity = Identity::new(&config.senders, own_user, readers);
         let port = Port::new(config, identity)?;
-        let mut listeners = vec![run_dir.listen()?];
+        let mut listeners = Vec::new();
         for name in &config.serve {
             let rule = config.senders.iter().find(|rule| rule.name == *name);
             listeners.push(run_dir.listen_for(name, rule.and_then(|rule| rule.uid))?);
         }
+        // The main one last: whoever finds it finds its own one as well, and does not come in as
+        // somebody else because ours was not there yet.
+        listeners.push(run_dir.listen()?);
         Ok(Self { port, listeners: listeners.into_boxed_slice(), boot, run_dir })
     }
 
@@ -127,14 +133,37 @@ impl Daemon {
 
     /// Serves until SIGTERM or SIGINT; then takes in what has been sent, gives the service
     /// [`nexus_port::Event::Stop`], and goes on until it is done, for 5 seconds at most. The
-    /// sockets are gone afterwards.
+    /// sockets are gone afterwards. What the service leaves undone is said on the console.
     ///
     /// # Errors
-    /// Only what makes serving impossible.
+    /// What makes serving impossible; `TimedOut` if the service was not done in those 5 seconds,
+    /// with what it leaves undone.
     pub fn run(self, service: impl Service) -> io::Result<()> {
         let Self { port, listeners, run_dir, .. } = self;
+        let name = run_dir.daemon().to_owned();
         let ended = EventLoop::new(service, port, listeners)?.run();
         drop(run_dir);
-        ended
+        let (ended, service) = ended?;
+        match (ended, Undone(&service).to_string()) {
+            (Ended::Done, undone) if undone.is_empty() => Ok(()),
+            (Ended::Done, undone) => {
+                eprintln!("{name}: ended with {undone}");
+                Ok(())
+            }
+            (Ended::OutOfPatience, undone) => {
+                let seconds = STOP_PATIENCE.0 / 1_000_000_000;
+                let why = format!("was not done {seconds} s after it was to end, with {undone}");
+                Err(io::Error::new(io::ErrorKind::TimedOut, why))
+            }
+        }
+    }
+}
+
+/// What a service leaves undone, in words.
+struct Undone<'a, S>(&'a S);
+
+impl<S: Service> fmt::Display for Undone<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.undone(f)
     }
 }

@@ -390,6 +390,9 @@ impl World for Port {
 
     fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {
         out("port_connections", u64::from(self.connections.len()));
+        let busiest = self.senders.most_accepted();
+        out("port_busiest_accepted", busiest.map_or(0, |(_, accepted)| accepted));
+        out("port_busiest_sender", busiest.map_or(0, |(service, _)| service.raw()));
         self.counters.visit(out);
     }
 }

@@ -67,6 +67,11 @@ impl RunDir {
         Ok(Self { dir: dir.to_owned(), daemon: daemon.to_owned(), _lock: lock })
     }
 
+    /// The daemon's name.
+    pub(super) fn daemon(&self) -> &str {
+        &self.daemon
+    }
+
     /// The path of `name` in the directory.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)

@@ -6,6 +6,8 @@ use nexus_bounded::{Slab, SlotId};
 struct Entry {
     service: ServiceId,
     connections: u32,
+    /// Connections ever, since it has its place here.
+    accepted: u64,
     last: Incarnation,
     /// When it last connected, in connections of all senders.
     used: u64,
@@ -39,6 +41,7 @@ impl Senders {
         self.joins += 1;
         let entry = self.entries.get_mut(slot)?;
         entry.connections += 1;
+        entry.accepted += 1;
         entry.used = self.joins;
         entry.last = entry.last.next();
         Some((slot, entry.last))
@@ -61,6 +64,12 @@ impl Senders {
         self.entries.iter().max_by_key(|(_, entry)| entry.connections).map(|(slot, _)| slot)
     }
 
+    /// The sender that has connected most often, and how often.
+    pub(super) fn most_accepted(&self) -> Option<(ServiceId, u64)> {
+        let entries = self.entries.iter().map(|(_, entry)| (entry.service, entry.accepted));
+        entries.max_by_key(|(_, accepted)| *accepted)
+    }
+
     /// Where `service` stands, if it is known.
     pub(super) fn find(&self, service: ServiceId) -> Option<SlotId> {
         self.entries.iter().find(|(_, entry)| entry.service == service).map(|(slot, _)| slot)
@@ -70,7 +79,7 @@ impl Senders {
         if self.entries.len() == self.entries.capacity() {
             self.forget_oldest();
         }
-        let entry = Entry { service, connections: 0, last: self.floor, used: 0 };
+        let entry = Entry { service, connections: 0, accepted: 0, last: self.floor, used: 0 };
         self.entries.insert(entry).ok()
     }
 
@@ -112,6 +121,18 @@ mod tests {
         }
         assert_eq!(senders.find(service(1)), None);
         assert!(senders.join(service(1)).is_some_and(|joined| joined.1.raw() > 5));
+    }
+
+    #[test]
+    fn who_connects_most_often_is_known_although_it_does_not_stay() {
+        let mut senders = Senders::new(4);
+        let stays = [service(1), service(1)].map(|s| senders.join(s).map(|joined| joined.0));
+        for _ in 0..3 {
+            let slot = senders.join(service(2)).map(|joined| joined.0);
+            senders.leave(slot.unwrap_or(SlotId::NONE));
+        }
+        assert_eq!(senders.most_accepted(), Some((service(2), 3)));
+        assert_eq!(senders.busiest(), stays[0]);
     }
 
     #[test]

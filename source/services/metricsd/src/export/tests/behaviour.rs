@@ -13,6 +13,13 @@ fn ready() -> Bench {
     bench
 }
 
+/// What logd is not told if it ends now, in words.
+fn undone(bench: &Bench) -> String {
+    let mut words = String::new();
+    bench.exporter.undone(&bench.series).write(&mut words).unwrap();
+    words
+}
+
 #[test]
 fn ready_is_said_once_the_very_record_was_read_back() {
     let bench = ready();
@@ -287,6 +294,7 @@ fn stop_exports_what_waits_and_what_has_changed() {
     bench.run_for(Nanos::from_secs(1));
     assert!(bench.exporter.stopped());
     assert_eq!((bench.records("spans").len(), bench.records("metrics").len()), (1, 1));
+    assert_eq!(undone(&bench), "", "everything is done");
 }
 
 #[test]
@@ -295,9 +303,41 @@ fn stop_does_not_wait_for_a_journal_that_is_away() {
     let who = sender(1);
     bench.journal.mood = Mood::Away;
     bench.whole(who, &whole(who, 1, "last")).unwrap();
+    bench.series.add(3, 5);
     bench.exporter.stop();
     bench.poll();
     assert!(bench.exporter.stopped());
+    // The span was on its way when nobody was there to take it.
+    assert_eq!(
+        undone(&bench),
+        "1 records that logd has not acknowledged, 0 ended spans, the last values of 1 series and \
+         word of 0 losses not sent"
+    );
+}
+
+#[test]
+fn what_a_journal_that_answers_nothing_leaves_undone_is_known_whenever_patience_ends() {
+    let mut bench = ready();
+    let who = sender(1);
+    bench.journal.mood = Mood::Stopped;
+    // As many calls as may be under way, each with a span, and then some spans more.
+    for local in 1..=5 {
+        bench.whole(who, &whole(who, local, "last")).unwrap();
+        bench.poll();
+    }
+    (0..3).for_each(|place| bench.series.add(place, 5));
+    bench.exporter.stop();
+    bench.run_for(Nanos::from_secs(60));
+    assert!(!bench.exporter.stopped(), "it waits for as long as it is let");
+    assert_eq!(
+        undone(&bench),
+        "2 records that logd has not acknowledged, 3 ended spans, the last values of 3 series and \
+         word of 0 losses not sent"
+    );
+    bench.journal.mood = Mood::Up;
+    bench.run_for(Nanos::from_secs(5));
+    assert!(bench.exporter.stopped());
+    assert_eq!(undone(&bench), "");
 }
 
 #[test]
