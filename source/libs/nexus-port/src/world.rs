@@ -77,4 +77,8 @@ pub trait Service {
 
     /// Whether, after [`Event::Stop`], nothing is left to do, calls under way included.
     fn stopped(&self) -> bool;
+
+    /// Asserts what holds whenever no event is being handled. Simulated worlds, and ports in debug
+    /// builds, call it after every event.
+    fn check_invariants(&self) {}
 }
