@@ -76,6 +76,10 @@ impl<S: Service> Service for Watched<S> {
     fn stopped(&self) -> bool {
         self.service.stopped()
     }
+
+    fn check_invariants(&self) {
+        self.service.check_invariants();
+    }
 }
 
 /// The world as a watched service sees it.

@@ -20,6 +20,7 @@ pub(crate) trait Process {
 impl<S: Service + 'static> Process for S {
     fn take(&mut self, now: Now, event: Event<'_>, effects: &mut Effects<'_>) {
         self.handle(now, event, effects);
+        self.check_invariants();
     }
 
     fn next_wake(&self) -> Option<Mono> {

@@ -62,7 +62,8 @@ type Factory = Box<dyn FnMut(Start) -> Box<dyn Process>>;
 /// The simulated world: processes, scripted clients and links in virtual time.
 ///
 /// It is an oracle too: a service that answers a token twice, or one that is not its own, sends a
-/// frame that is too long, or never sleeps, ends the test with a panic that names it.
+/// frame that is too long, never sleeps, or is unsound between two events
+/// ([`Service::check_invariants`]) ends the test with a panic that says so.
 pub struct World {
     fabric: Fabric,
     /// By the number of the process; `None` while it does not run.

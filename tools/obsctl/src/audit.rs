@@ -1,8 +1,9 @@
 //! `obsctl audit`: does everything add up?
 //!
 //! Three laws. In each row of both daemons, what was offered is what was accepted, folded, refused
-//! and dropped. What metricsd counted is what its series hold. What metricsd says logd took is
-//! what logd says it took from metricsd.
+//! and dropped: the daemons count what comes apart from what becomes of it, so a row that does not
+//! add up is an item they have lost sight of. What metricsd counted is what its series hold. What
+//! metricsd says logd took is what logd says it took from metricsd.
 
 use nexus_abi::ServiceId;
 use nexus_wire::{LedgerRow, REASONS};
@@ -40,12 +41,27 @@ pub(crate) fn run(place: &Place, output: Output) -> anyhow::Result<Verdict> {
 fn balances(ledgers: &[(&str, Vec<LedgerRow>)], names: &Names) -> Vec<Finding> {
     let rows = ledgers.iter().flat_map(|(daemon, rows)| rows.iter().map(move |row| (daemon, row)));
     let broken = rows.filter(|(_, row)| !row.balances());
-    let broken: Vec<_> =
-        broken.map(|(daemon, row)| format!("{daemon}: {}", names.of_row(row))).collect();
+    let broken: Vec<_> = broken
+        .map(|(daemon, row)| format!("{daemon}: {}: {}", names.of_row(row), difference(row)))
+        .collect();
     let law = "offered = accepted + folded + refused + dropped, in every row";
     let holds = broken.is_empty();
     let law = if holds { law.to_owned() } else { format!("{law} (not: {})", broken.join(", ")) };
     vec![Finding { law, holds }]
+}
+
+/// By how much a row does not add up, in words.
+fn difference(row: &LedgerRow) -> String {
+    match missing_and_surplus(row) {
+        (missing, 0) => format!("{missing} of {} offered without an outcome", row.offered),
+        (_, surplus) => format!("{surplus} outcomes more than {} offered", row.offered),
+    }
+}
+
+/// Items without an outcome, and outcomes without an item.
+fn missing_and_surplus(row: &LedgerRow) -> (u128, u128) {
+    let difference = row.uncounted();
+    if difference > 0 { (difference.unsigned_abs(), 0) } else { (0, difference.unsigned_abs()) }
 }
 
 /// Counters' increments ever taken against what the series hold. Both are read while updates come
@@ -170,6 +186,8 @@ fn show_json(
 fn row_json(daemon: &str, names: &Names, row: &LedgerRow) -> serde_json::Value {
     let refused = REASONS.iter().zip(row.refused);
     let refused = refused.map(|((_, name), count)| ((*name).to_owned(), json!(count)));
+    let (missing, surplus) = missing_and_surplus(row);
+    let number = |count: u128| u64::try_from(count).unwrap_or(u64::MAX);
     json!({
         "kind": "row",
         "daemon": daemon,
@@ -186,5 +204,62 @@ fn row_json(daemon: &str, names: &Names, row: &LedgerRow) -> serde_json::Value {
         "events_left": row.events_left,
         "bytes_left": row.bytes_left,
         "balances": row.balances(),
+        "missing": number(missing),
+        "surplus": number(surplus),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: LedgerRow = LedgerRow {
+        service: LedgerRow::EVICTED,
+        offered: 10,
+        accepted: 4,
+        folded: 2,
+        refused: [1, 0, 0, 2, 0, 0, 0, 0, 0],
+        dropped: 1,
+        repeated: 7,
+        redacted: 2,
+        lost_by_client: 9,
+        kept: 3,
+        events_left: 0,
+        bytes_left: 0,
+    };
+
+    fn finding(rows: Vec<LedgerRow>) -> Finding {
+        let names = Names::from_names(["timed".to_owned()]);
+        balances(&[("metricsd", vec![SOUND]), ("logd", rows)], &names).remove(0)
+    }
+
+    fn of_timed(row: LedgerRow) -> LedgerRow {
+        LedgerRow { service: ServiceId::from_name("timed").raw(), ..row }
+    }
+
+    #[test]
+    fn rows_that_add_up_are_sound() {
+        let finding = finding(vec![SOUND, of_timed(SOUND)]);
+        assert!(finding.holds && !finding.law.contains("not:"), "{}", finding.law);
+    }
+
+    #[test]
+    fn a_row_that_does_not_add_up_is_named_with_what_is_missing_or_too_much() {
+        let lost = of_timed(LedgerRow { accepted: 1, ..SOUND });
+        let invented = LedgerRow { folded: 6, ..SOUND };
+        let finding = finding(vec![SOUND, lost, invented]);
+        assert!(!finding.holds);
+        let words = "(not: logd: timed: 3 of 10 offered without an outcome, \
+                     logd: (evicted): 4 outcomes more than 10 offered)";
+        assert!(finding.law.ends_with(words), "{}", finding.law);
+    }
+
+    #[test]
+    fn a_row_of_a_daemon_that_lies_without_bound_is_read_all_the_same() {
+        let row = LedgerRow { offered: 0, refused: [u64::MAX; REASONS.len()], ..SOUND };
+        let names = Names::from_names([]);
+        let object = row_json("logd", &names, &row);
+        assert_eq!((&object["missing"], &object["surplus"]), (&json!(0), &json!(u64::MAX)));
+        assert!(!finding(vec![row]).holds);
+    }
 }

@@ -31,7 +31,7 @@ impl Names {
         Ok(Self::from_names(names))
     }
 
-    fn from_names(names: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn from_names(names: impl IntoIterator<Item = String>) -> Self {
         let number = |name: String| (ServiceId::from_name(&name).raw(), name);
         Self(names.into_iter().map(number).collect())
     }

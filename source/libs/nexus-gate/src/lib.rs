@@ -2,8 +2,9 @@
 //! ledger, and see to it that no secret is stored.
 //!
 //! Invariants: every sender gets a seat (the longest silent one gives way); a budget is charged
-//! wholly or not at all; `offered = accepted + folded + refused + dropped` at every moment, also
-//! for the row of the evicted.
+//! wholly or not at all; `offered = accepted + folded + refused + dropped` whenever no event is
+//! being handled, also for the row of the evicted. What comes and what becomes of it are counted
+//! apart, so that this is a check ([`Senders::check_invariants`]) and no tautology.
 //!
 //! Deliberately absent: policy. Who may read is in the stamp's rights; this crate only counts.
 #![cfg_attr(not(test), no_std)]
@@ -13,6 +14,7 @@
 extern crate alloc;
 
 mod budgets;
+mod ledger;
 mod markers;
 mod port_totals;
 mod redaction;

@@ -7,6 +7,7 @@ use nexus_recipe::Budget;
 use nexus_wire::{LedgerRow, Reason};
 
 use crate::budgets::{Budgets, Purse};
+use crate::ledger::Ledger;
 
 /// A sender's place in the table. Services index what they keep per sender by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,7 +54,14 @@ struct Place {
     named: bool,
     seen: Mono,
     purse: Purse,
-    ledger: LedgerRow,
+    ledger: Ledger,
+}
+
+impl Place {
+    fn row(&self) -> LedgerRow {
+        let service = self.id.map_or(LedgerRow::EVICTED, |id| id.service().raw());
+        LedgerRow { service, ..self.ledger.row() }
+    }
 }
 
 const NO_BUDGET: Budget =
@@ -64,20 +72,7 @@ const EMPTY: Place = Place {
     named: false,
     seen: Mono(0),
     purse: Purse::full(NO_BUDGET, Mono(0)),
-    ledger: LedgerRow {
-        service: LedgerRow::EVICTED,
-        offered: 0,
-        accepted: 0,
-        folded: 0,
-        refused: [0; nexus_wire::REASONS.len()],
-        dropped: 0,
-        repeated: 0,
-        redacted: 0,
-        lost_by_client: 0,
-        kept: 0,
-        events_left: 0,
-        bytes_left: 0,
-    },
+    ledger: Ledger::EMPTY,
 };
 
 impl Senders {
@@ -159,8 +154,7 @@ impl Senders {
             (slot, self.displace(slot, now))
         };
         if let Some(place) = self.seats.get_mut(slot.index()) {
-            let ledger = LedgerRow { service: id.service().raw(), ..EMPTY.ledger };
-            *place = Place { id: Some(id), named, seen: now, purse, ledger };
+            *place = Place { id: Some(id), named, seen: now, purse, ..EMPTY };
         }
         self.rebuild_index();
         Seat { slot, displaced }
@@ -186,18 +180,7 @@ impl Senders {
         let place = *self.seats.get(slot.index())?;
         self.displaced += 1;
         self.displaced_active += u64::from(now.since(place.seen) < self.idle);
-        let evicted = &mut self.seats.first_mut()?.ledger;
-        let gone = &place.ledger;
-        evicted.offered += gone.offered;
-        evicted.accepted += gone.accepted;
-        evicted.folded += gone.folded;
-        for (sum, count) in evicted.refused.iter_mut().zip(gone.refused) {
-            *sum += count;
-        }
-        evicted.dropped += gone.dropped;
-        evicted.repeated += gone.repeated;
-        evicted.redacted += gone.redacted;
-        evicted.lost_by_client = evicted.lost_by_client.saturating_add(gone.lost_by_client);
+        self.seats.first_mut()?.ledger.absorb(&place.ledger);
         place.id
     }
 
@@ -224,77 +207,83 @@ impl Senders {
         self.seats.get(slot.index())?.id
     }
 
-    /// Takes events and bytes from a sender's budget, or nothing.
+    /// Takes a request: counts the items that it offers, whatever becomes of them, and charges
+    /// items and bytes to the sender's budget, wholly or not at all. Whether the budget allows it.
+    /// From here on every item must be counted by one outcome before the event is over.
     #[inline]
-    pub fn charge(&mut self, slot: SenderSlot, events: u32, bytes: u32, now: Mono) -> bool {
-        self.seats.get_mut(slot.index()).is_some_and(|place| place.purse.take(events, bytes, now))
+    pub fn offer(&mut self, slot: SenderSlot, items: u32, bytes: u32, now: Mono) -> bool {
+        let Some(place) = self.seats.get_mut(slot.index()) else { return false };
+        place.ledger.take(items.into());
+        place.purse.take(items, bytes, now)
     }
 
     #[inline]
-    fn ledger(&mut self, slot: SenderSlot, note: impl FnOnce(&mut LedgerRow)) {
+    fn ledger(&mut self, slot: SenderSlot, note: impl FnOnce(&mut Ledger)) {
         if let Some(place) = self.seats.get_mut(slot.index()) {
             note(&mut place.ledger);
         }
     }
 
-    /// Counts items stored as they were.
+    /// Counts offered items stored as they were.
     #[inline]
     pub fn accepted(&mut self, slot: SenderSlot, items: u64) {
-        self.ledger(slot, |row| {
-            row.offered += items;
-            row.accepted += items;
-        });
+        self.ledger(slot, |ledger| ledger.accept(items));
     }
 
-    /// Counts items that went into an overflow series.
+    /// Counts offered items that went into an overflow series.
     pub fn folded(&mut self, slot: SenderSlot, items: u64) {
-        self.ledger(slot, |row| {
-            row.offered += items;
-            row.folded += items;
-        });
+        self.ledger(slot, |ledger| ledger.fold(items));
     }
 
-    /// Counts refused items.
+    /// Counts offered items that were refused.
     pub fn refused(&mut self, slot: SenderSlot, reason: Reason, items: u64) {
-        self.ledger(slot, |row| {
-            row.offered += items;
-            if let Some(count) = row.refused.get_mut(reason.index()) {
-                *count += items;
-            }
-        });
+        self.ledger(slot, |ledger| ledger.refuse(reason, items));
     }
 
     /// Counts items that were accepted and have been lost since: they are accepted no longer.
     pub fn dropped(&mut self, slot: SenderSlot, items: u64) {
-        self.ledger(slot, |row| {
-            assert!(row.accepted >= items, "only what was accepted can be dropped");
-            row.accepted -= items;
-            row.dropped += items;
-        });
+        self.ledger(slot, |ledger| ledger.drop_accepted(items));
     }
 
-    /// Counts repeats that changed nothing.
+    /// Counts offered items that were repeats and changed nothing: they are offered no longer.
     pub fn repeated(&mut self, slot: SenderSlot, items: u64) {
-        self.ledger(slot, |row| row.repeated += items);
+        self.ledger(slot, |ledger| ledger.repeat(items));
+    }
+
+    /// Counts a request that brought nothing to store and got its answer: it offers nothing.
+    pub fn answered(&mut self, slot: SenderSlot) {
+        self.ledger(slot, |ledger| ledger.answer(1));
     }
 
     /// Counts values in which a secret was replaced.
     pub fn redacted(&mut self, slot: SenderSlot, values: u64) {
-        self.ledger(slot, |row| row.redacted += values);
+        self.ledger(slot, |ledger| ledger.redact(values));
     }
 
     /// Counts what a sender says it lost itself.
     pub fn lost_by_client(&mut self, slot: SenderSlot, items: u64) {
-        // A client's own claim: it may be anything.
-        self.ledger(slot, |row| row.lost_by_client = row.lost_by_client.saturating_add(items));
+        self.ledger(slot, |ledger| ledger.lose(items));
     }
 
     /// The ledger row of a seat; `kept` is what the service keeps of it now.
     #[must_use]
     pub fn row(&mut self, slot: SenderSlot, kept: u64, now: Mono) -> LedgerRow {
-        let Some(place) = self.seats.get_mut(slot.index()) else { return EMPTY.ledger };
+        let Some(place) = self.seats.get_mut(slot.index()) else { return LedgerRow::default() };
         let (events_left, bytes_left) = place.purse.left(now);
-        LedgerRow { kept, events_left, bytes_left, ..place.ledger }
+        LedgerRow { kept, events_left, bytes_left, ..place.row() }
+    }
+
+    /// Asserts the law of the ledger for every seat. It holds whenever no event is being handled.
+    pub fn check_invariants(&self) {
+        for place in self.seats.iter().take(usize::from(self.seated) + 1) {
+            let row = place.row();
+            assert!(
+                row.balances(),
+                "{} of {} items have no outcome: {row:?}",
+                row.uncounted(),
+                row.offered
+            );
+        }
     }
 
     /// The row of the evicted, then every seat that is taken.

@@ -28,8 +28,10 @@ fn a_sender_keeps_its_seat() {
 fn a_newcomer_takes_the_seat_of_the_longest_silent_and_its_ledger_is_kept() {
     let mut senders = senders(2);
     let quiet = senders.seat(id(1), Mono(1)).slot;
+    senders.offer(quiet, 12, 0, Mono(1));
     senders.accepted(quiet, 7);
     senders.refused(quiet, Reason::Invalid, 2);
+    senders.repeated(quiet, 3);
     senders.seat(id(2), Mono(2));
     let seat = senders.seat(id(3), Mono(3));
     assert_eq!(seat, Seat { slot: quiet, displaced: Some(id(1)) });
@@ -56,10 +58,10 @@ fn strangers_however_many_displace_strangers_only() {
 fn a_new_name_is_no_new_budget() {
     let mut senders = senders(1);
     let slot = senders.seat(id(1), Mono(0)).slot;
-    assert!(senders.charge(slot, 2, 0, Mono(0)));
+    assert!(senders.offer(slot, 2, 0, Mono(0)));
     let slot = senders.seat(id(2), Mono(0)).slot;
-    assert!(!senders.charge(slot, 1, 0, Mono(0)), "the seat's budget is used up");
-    assert!(senders.charge(slot, 1, 0, Mono(1_000_000_000)));
+    assert!(!senders.offer(slot, 1, 0, Mono(0)), "the seat's budget is used up");
+    assert!(senders.offer(slot, 1, 0, Mono(1_000_000_000)));
 }
 
 #[test]
@@ -79,17 +81,18 @@ fn a_client_may_claim_any_loss() {
 fn both_budgets_are_charged_or_none() {
     let mut senders = senders(2);
     let slot = senders.seat(id(1), Mono(0)).slot;
-    assert!(!senders.charge(slot, 1, 2001, Mono(0)), "too many bytes");
-    assert!(!senders.charge(slot, 3, 1, Mono(0)), "too many events");
-    assert!(senders.charge(slot, 2, 2000, Mono(0)), "nothing was charged before");
-    assert!(!senders.charge(slot, 1, 0, Mono(999_999_999)));
-    assert!(senders.charge(slot, 1, 0, Mono(1_000_000_000)));
+    assert!(!senders.offer(slot, 1, 2001, Mono(0)), "too many bytes");
+    assert!(!senders.offer(slot, 3, 1, Mono(0)), "too many events");
+    assert!(senders.offer(slot, 2, 2000, Mono(0)), "nothing was charged before");
+    assert!(!senders.offer(slot, 1, 0, Mono(999_999_999)));
+    assert!(senders.offer(slot, 1, 0, Mono(1_000_000_000)));
 }
 
 #[test]
 fn what_is_dropped_was_accepted_before() {
     let mut senders = senders(1);
     let slot = senders.seat(id(1), Mono(0)).slot;
+    senders.offer(slot, 5, 0, Mono(0));
     senders.accepted(slot, 5);
     senders.dropped(slot, 2);
     let row = senders.row(slot, 3, Mono(0));
@@ -97,10 +100,56 @@ fn what_is_dropped_was_accepted_before() {
     assert!(row.balances());
 }
 
+#[test]
+fn a_question_and_a_repeat_offer_nothing_once_they_are_answered() {
+    let mut senders = senders(1);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    senders.offer(slot, 1, 0, Mono(0));
+    assert_eq!(senders.row(slot, 0, Mono(0)).uncounted(), 1, "as long as it is open");
+    senders.answered(slot);
+    senders.offer(slot, 4, 0, Mono(0));
+    senders.repeated(slot, 4);
+    let row = senders.row(slot, 0, Mono(0));
+    assert_eq!((row.offered, row.repeated), (0, 4));
+    senders.check_invariants();
+}
+
+#[test]
+fn what_the_budget_does_not_allow_was_offered_all_the_same() {
+    let mut senders = senders(1);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    assert!(!senders.offer(slot, 3, 0, Mono(0)));
+    senders.refused(slot, Reason::RateLimited, 3);
+    assert_eq!(senders.row(slot, 0, Mono(0)).offered, 3);
+    senders.check_invariants();
+}
+
+#[test]
+#[should_panic(expected = "1 of 3 items have no outcome")]
+fn an_outcome_that_is_left_out_is_noticed() {
+    let mut senders = senders(2);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    senders.offer(slot, 3, 0, Mono(0));
+    senders.accepted(slot, 2);
+    senders.check_invariants();
+}
+
+#[test]
+#[should_panic(expected = "-1 of 2 items have no outcome")]
+fn an_outcome_that_is_counted_twice_is_noticed_also_of_the_evicted() {
+    let mut senders = senders(1);
+    let slot = senders.seat(id(1), Mono(0)).slot;
+    senders.offer(slot, 2, 0, Mono(0));
+    senders.accepted(slot, 2);
+    senders.folded(slot, 1);
+    senders.seat(id(2), Mono(1));
+    senders.check_invariants();
+}
+
 proptest::proptest! {
     #[test]
     fn every_sender_finds_its_own_seat_and_no_item_is_lost(
-        steps in proptest::collection::vec((0u32..12, 0u64..5), 1..300),
+        steps in proptest::collection::vec((0u32..12, 0u32..5), 1..300),
     ) {
         let mut senders = senders(5);
         let mut offered = 0;
@@ -108,8 +157,10 @@ proptest::proptest! {
             let seat = senders.seat(id(who), Mono(at));
             proptest::prop_assert_eq!(senders.id(seat.slot), Some(id(who)));
             proptest::prop_assert_eq!(senders.find(id(who)), Some(seat.slot));
-            senders.accepted(seat.slot, items);
-            offered += items;
+            senders.offer(seat.slot, items, 0, Mono(at));
+            senders.accepted(seat.slot, items.into());
+            senders.check_invariants();
+            offered += u64::from(items);
             let slots: std::vec::Vec<_> = senders.slots().collect();
             let sum: u64 = slots.iter().map(|s| senders.row(*s, 0, Mono(at)).offered).sum();
             proptest::prop_assert_eq!(sum, offered);

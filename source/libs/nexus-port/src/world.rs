@@ -89,4 +89,8 @@ pub trait Service {
     fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         Ok(())
     }
+
+    /// Asserts what holds whenever no event is being handled. Simulated worlds, and ports in debug
+    /// builds, call it after every event.
+    fn check_invariants(&self) {}
 }

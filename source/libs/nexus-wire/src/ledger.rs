@@ -49,15 +49,17 @@ impl Reason {
     }
 }
 
-/// One sender's ledger since the daemon's start. The unit is one item: an update by name, a
-/// batched item, a span's start or end, a log record.
+/// One sender's ledger since the daemon's start. The unit is one item: an update by name or by
+/// number, a batched item, a span's start or end, a log record; also a frame that cannot be read
+/// and a question that is refused. Questions that are answered and repeats offer nothing.
 ///
-/// `offered = accepted + folded + sum(refused) + dropped` holds at every moment.
+/// `offered = accepted + folded + sum(refused) + dropped` holds whenever no event is being handled.
+/// What came and what became of it are counted apart: a daemon that forgets an outcome shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LedgerRow {
     /// Whose; [`LedgerRow::EVICTED`] gathers those who lost their place in the table.
     pub service: u64,
-    /// Items that came.
+    /// Items that came, repeats left out.
     pub offered: u64,
     /// Items stored as they were.
     pub accepted: u64,
@@ -67,7 +69,7 @@ pub struct LedgerRow {
     pub refused: [u64; REASONS.len()],
     /// Items accepted into a queue and lost there, with a gap record.
     pub dropped: u64,
-    /// Repeats that changed nothing; not part of `offered`.
+    /// Items of repeats that changed nothing; not part of `offered`.
     pub repeated: u64,
     /// Values in which something secret was replaced; part of `accepted`.
     pub redacted: u64,
@@ -97,12 +99,18 @@ impl LedgerRow {
         self.refused.iter().fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
 
+    /// Items offered of which nobody counted an outcome; below 0: outcomes of items that nobody
+    /// offered.
+    #[must_use]
+    pub fn uncounted(&self) -> i128 {
+        let outcomes = [self.accepted, self.folded, self.dropped].into_iter().chain(self.refused);
+        outcomes.fold(i128::from(self.offered), |left, count| left - i128::from(count))
+    }
+
     /// Whether the law of the ledger holds.
     #[must_use]
     pub fn balances(&self) -> bool {
-        let refused = self.refused.iter().map(|count| u128::from(*count)).sum::<u128>();
-        let parts = [self.accepted, self.folded, self.dropped].map(u128::from);
-        u128::from(self.offered) == refused + parts.iter().sum::<u128>()
+        self.uncounted() == 0
     }
 
     fn write(&self, to: &mut Writer<'_>) {

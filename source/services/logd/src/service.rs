@@ -93,12 +93,12 @@ impl Logd {
         let decoded = logs::decode(frame);
         let slot = self.seat(from, now);
         let (head, op, items) = match &decoded {
-            Ok(frame) => (frame.head, frame.request.op(), items(&frame.request)),
+            Ok(frame) => (frame.head, frame.request.op(), records(&frame.request).max(1)),
             Err(refusal) => (refusal.head, refusal.op, 1),
         };
         let asked = Asked { now, from, slot, head };
-        if !self.senders.charge(slot, items.max(1), frame.len() as u32, now) {
-            self.count_refused(slot, Reason::RateLimited, items.max(1), world);
+        if !self.senders.offer(slot, items, frame.len() as u32, now) {
+            self.count_refused(slot, Reason::RateLimited, items, world);
             return whole(self.refuse(Refusal { head, op, status: LogStatus::RateLimited }, out));
         }
         whole(match decoded {
@@ -130,6 +130,10 @@ impl Logd {
         if reads_records(op) && !asked.from.rights.has(Rights::QUERY) {
             self.count_refused(asked.slot, Reason::Denied, 1, world);
             return self.refuse(Refusal { head: asked.head, op, status: LogStatus::Denied }, out);
+        }
+        if records(request) == 0 {
+            // Before the answer is written: it may be the ledger.
+            self.senders.answered(asked.slot);
         }
         match request {
             Request::Append(record) => self.append(asked, record, world, out),
@@ -163,11 +167,13 @@ impl Logd {
     }
 }
 
-/// Items that a request offers to the ledger if it is refused as a whole.
-fn items(request: &Request<'_>) -> u32 {
+/// Records that a request brings to be stored: its items in the ledger. A request that brings none
+/// is one item if it is refused.
+fn records(request: &Request<'_>) -> u32 {
     match request {
+        Request::Append(_) => 1,
         Request::AppendBatch(batch) => u32::from(batch.len()),
-        _ => 1,
+        _ => 0,
     }
 }
 
@@ -234,5 +240,29 @@ impl Service for Logd {
 
     fn stopped(&self) -> bool {
         self.stopping
+    }
+
+    fn check_invariants(&self) {
+        self.senders.check_invariants();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_abi::{Incarnation, ServiceId};
+
+    /// What a branch that forgets to count would leave behind.
+    #[test]
+    #[should_panic(expected = "1 of 1 items have no outcome")]
+    fn a_record_without_an_outcome_makes_the_service_unsound() {
+        let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
+        let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut logd = Logd::new(&recipe, 1);
+        let name = ServiceId::from_name("execd");
+        let slot = logd.seat(Sender::stamped(name, 1, Incarnation::new(1), Rights::NONE), Mono(0));
+        logd.check_invariants();
+        logd.senders.offer(slot, 1, 9, Mono(0));
+        logd.check_invariants();
     }
 }

@@ -40,6 +40,7 @@ impl Metricsd {
             bytes_per_s: budget.bytes_per_s,
             now_ns: asked.now.0,
         };
+        self.senders.answered(asked.slot);
         let mut out = [0; 64];
         if let Ok(frame) = answer.encode(asked.nonce, &mut out) {
             world.reply(asked.token, frame);
@@ -129,6 +130,7 @@ impl Metricsd {
             Ok(granted) => granted,
             Err(reason) => return self.refuse(asked, reason, world),
         };
+        self.senders.answered(asked.slot);
         let found = self.sessions.registrations.find(granted.id);
         let bounds = found.and_then(|found| self.registry.bounds(found.series));
         let bounds = bounds.map_or(&[][..], |bounds| bounds.as_slice());
@@ -155,15 +157,19 @@ impl Metricsd {
             }
         };
         let applied = self.sessions.at(session).applied_seq;
-        if batch.seq <= applied {
-            self.senders.repeated(asked.slot, items);
-            return self.acknowledge(asked, MetricStatus::Ok, world);
-        }
-        if batch.seq != applied.wrapping_add(1) {
+        let is_repeat = batch.seq <= applied;
+        if !is_repeat && batch.seq != applied.wrapping_add(1) {
             self.refused(asked.slot, Reason::NotReady, items.max(1), world);
             return self.acknowledge(asked, MetricStatus::OutOfOrder, world);
         }
-        self.apply(asked, session, batch, world);
+        if items == 0 {
+            self.senders.answered(asked.slot);
+        }
+        if is_repeat {
+            self.senders.repeated(asked.slot, items);
+        } else {
+            self.apply(asked, session, batch, world);
+        }
         self.acknowledge(asked, MetricStatus::Ok, world);
     }
 

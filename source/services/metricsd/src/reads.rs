@@ -3,16 +3,18 @@
 use nexus_abi::{FRAME_BYTES_MAX, Rights};
 use nexus_port::World;
 use nexus_wire::metrics::{Request, ScrapeWriter, SpansWriter};
-use nexus_wire::{AuditReply, Reason};
+use nexus_wire::{AuditReply, MetricStatus, Reason};
 
 use crate::registry::ViewScratch;
-use crate::service::{Asked, Metricsd};
+use crate::service::{Asked, Metricsd, reply};
 
 impl Metricsd {
     pub(crate) fn read(&mut self, asked: &Asked, request: &Request<'_>, world: &mut impl World) {
         if !asked.sender.rights.has(Rights::SCRAPE) {
             return self.refuse(asked, Reason::Denied, world);
         }
+        // Before the answer is written: it may be the ledger.
+        self.senders.answered(asked.slot);
         let mut out = [0; FRAME_BYTES_MAX];
         let frame = match request {
             Request::Scrape { cursor, with_help } => {
@@ -25,7 +27,7 @@ impl Metricsd {
         };
         match frame {
             Some(frame) => world.reply(asked.token, frame),
-            None => self.refuse(asked, Reason::Invalid, world),
+            None => reply(asked, MetricStatus::InvalidArgs, world),
         }
     }
 

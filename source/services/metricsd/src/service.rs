@@ -105,9 +105,9 @@ impl Metricsd {
         };
         let asked = Asked { slot, sender, token, now, op, nonce };
         // A frame is at most 4 KiB.
-        let charged = self.senders.charge(slot, items, frame.len() as u32, now);
+        let afforded = self.senders.offer(slot, items, frame.len() as u32, now);
         match &decoded {
-            _ if !charged => self.refuse_for_budget(&asked, u64::from(items), world),
+            _ if !afforded => self.refuse_for_budget(&asked, u64::from(items), world),
             Ok(frame) => self.answer(&asked, frame, world),
             Err(refusal) => self.refuse_shape(&asked, *refusal, world),
         }
@@ -170,7 +170,10 @@ impl Metricsd {
                 let taken = self.span_end(asked, end);
                 self.conclude(asked, taken, world);
             }
-            Request::Ping => reply(asked, MetricStatus::Ok, world),
+            Request::Ping => {
+                self.senders.answered(asked.slot);
+                reply(asked, MetricStatus::Ok, world);
+            }
             Request::Hello(resume) => self.hello(asked, *resume, world),
             Request::Register(register) => self.register(asked, register, world),
             Request::Lookup(lookup) => self.lookup(asked, lookup, world),
@@ -330,6 +333,10 @@ impl Service for Metricsd {
     fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         self.exporter.undone(&self.registry).write(out)
     }
+
+    fn check_invariants(&self) {
+        self.senders.check_invariants();
+    }
 }
 
 impl Asked<'_> {
@@ -349,7 +356,8 @@ fn op_of(frame: &[u8]) -> u8 {
     frame.get(3).copied().unwrap_or_default()
 }
 
-/// What a request costs of the budget of events.
+/// What a request offers to the ledger and costs of the budget of events. Whatever brings nothing
+/// to store is one item, if only until it is answered.
 #[inline]
 fn items_of(request: &Request<'_>) -> u32 {
     match request {
@@ -370,5 +378,29 @@ pub(crate) const fn status_of(op: u8, reason: Reason) -> MetricStatus {
         Reason::Denied => MetricStatus::Denied,
         Reason::NotReady => MetricStatus::NotReady,
         Reason::Conflict => MetricStatus::Conflict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a branch that forgets to count would leave behind.
+    #[test]
+    #[should_panic(expected = "1 of 1 items have no outcome")]
+    fn an_item_without_an_outcome_makes_the_service_unsound() {
+        let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
+        let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut service = Metricsd::new(&recipe, 1);
+        let who = Sender::stamped(
+            nexus_abi::ServiceId::from_name("execd"),
+            1,
+            Incarnation::new(1),
+            nexus_abi::Rights::NONE,
+        );
+        let slot = service.seat(who.id, Mono(0));
+        service.check_invariants();
+        service.senders.offer(slot, 1, 9, Mono(0));
+        service.check_invariants();
     }
 }

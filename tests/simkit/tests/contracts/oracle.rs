@@ -1,6 +1,6 @@
 //! Services that break their contracts, and the panic each of them gets.
 
-use crate::services::spawn_script;
+use crate::services::{spawn_script, spawn_unsound};
 use nexus_abi::{ExitReason, Rights};
 use nexus_bounded::Nanos;
 use nexus_port::Event;
@@ -94,5 +94,17 @@ fn a_request_that_is_too_long() {
     spawn_script(&mut world, "long", Some(Nanos::from_secs(1)), |_, _, effects| {
         effects.submit("long", 0, &[0; 4097]).unwrap();
     });
+    world.settle();
+}
+
+#[test]
+#[should_panic(expected = "unsound after 3 requests")]
+fn a_service_that_is_unsound_between_two_events() {
+    let mut world = World::new(1);
+    spawn_unsound(&mut world, "unsound");
+    let client = world.client("client", Rights::NONE);
+    for _ in 0..3 {
+        world.post(client, "unsound", b"?").unwrap();
+    }
     world.settle();
 }

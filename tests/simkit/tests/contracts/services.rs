@@ -85,6 +85,36 @@ impl<F: FnMut(Now, Event<'_>, &mut dyn Effects)> Service for Scripted<F> {
     }
 }
 
+/// Finds itself unsound after its third request.
+struct Unsound {
+    requests: u64,
+}
+
+impl Service for Unsound {
+    fn handle(&mut self, _: Now, event: Event<'_>, world: &mut impl Port) {
+        if let Event::Request { token, frame, .. } = event {
+            self.requests += 1;
+            world.reply(token, frame);
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        None
+    }
+
+    fn stopped(&self) -> bool {
+        true
+    }
+
+    fn check_invariants(&self) {
+        assert!(self.requests < 3, "unsound after {} requests", self.requests);
+    }
+}
+
+pub(crate) fn spawn_unsound(world: &mut World, name: &str) {
+    world.spawn(name, |_| Unsound { requests: 0 });
+}
+
 /// Starts a service that does what `script` says, in all its lives.
 pub(crate) fn spawn_script(
     world: &mut World,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod crowd;
+mod liar;
 mod outages;
 mod programs;
 mod raw;

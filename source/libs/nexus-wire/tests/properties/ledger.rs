@@ -12,6 +12,8 @@ proptest! {
             let parts = [row.accepted, row.folded, row.dropped].into_iter().chain(row.refused);
             let sum: u128 = parts.map(u128::from).sum();
             prop_assert_eq!(row.balances(), u128::from(row.offered) == sum);
+            let sum = i128::try_from(sum).unwrap();
+            prop_assert_eq!(row.uncounted(), i128::from(row.offered) - sum);
             let refused: u128 = row.refused.iter().map(|count| u128::from(*count)).sum();
             prop_assert_eq!(row.refused_total(), u64::try_from(refused).unwrap_or(u64::MAX));
         }
@@ -25,6 +27,9 @@ fn a_row_balances_and_one_item_more_does_not() {
     refused.refused[3] = 1;
     assert!(refused.balances());
     assert!(!row.balances());
+    assert_eq!(row.uncounted(), 1, "one is missing");
+    refused.folded += 2;
+    assert_eq!(refused.uncounted(), -2, "two too many");
 }
 
 #[test]

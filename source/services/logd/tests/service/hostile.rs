@@ -1,14 +1,28 @@
 //! Senders that mean ill, or whose memory is broken: nobody else notices.
 
 use nexus_abi::{Rights, Sender};
-use nexus_wire::logs::{RecordText, Request, Search, encode};
+use nexus_wire::LogStatus;
+use nexus_wire::logs::{AppendBatchWriter, RecordText, Request, Search, encode};
 use proptest::prelude::*;
 
 use crate::rig::*;
 
+/// An APPEND_BATCH of so many records, every other of which is to be refused.
+fn batch(records: usize) -> Vec<u8> {
+    let mut frame = [0; 512];
+    let mut writer = AppendBatchWriter::new(V2.nonce, &mut frame);
+    for fields in ["a=1\n", "service=1\n"].into_iter().cycle().take(records) {
+        assert!(writer.record(&record("s", "message", fields)));
+    }
+    writer.finish().unwrap().to_vec()
+}
+
 /// Frames that are random, or nearly right: one of ours, cut, extended, or with bytes changed.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
-    let ours = (0usize..6, any::<u64>()).prop_map(|(which, number)| {
+    let ours = (0usize..9, any::<u64>()).prop_map(|(which, number)| {
+        if which == 8 {
+            return batch(number as usize % 4);
+        }
         let mut text = [0; size_of::<RecordText>()];
         let request = match which {
             0 => Request::Append(record("s", "message", "a=1\nb=2\n").join(&mut text).unwrap()),
@@ -16,7 +30,9 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             2 => Request::Search(Search { since_ns: number, gaps: true, ..Search::ALL }),
             3 => Request::Audit { cursor: number as u32 },
             4 => Request::Status,
-            _ => Request::Anchors,
+            5 => Request::Anchors,
+            6 => Request::Stats,
+            _ => Request::Hello,
         };
         let mut frame = [0; 512];
         encode(&request, V2, &mut frame).unwrap().to_vec()
@@ -63,6 +79,32 @@ proptest! {
         prop_assert_eq!(kept, u64::from(stats.used_records));
         prop_assert_eq!(kept + stats.dropped, stats.total);
     }
+}
+
+#[test]
+fn a_question_offers_nothing_unless_it_is_refused_and_a_batch_each_of_its_records() {
+    let mut rig = Rig::new(&recipe());
+    let who = Sender { rights: Rights::QUERY, ..producer(PRODUCER) };
+    for question in [
+        Request::Stats,
+        Request::Hello,
+        Request::Query { since_ns: 0, max: 1 },
+        Request::Search(Search::ALL),
+        Request::Audit { cursor: 0 },
+        Request::Status,
+        Request::Anchors,
+    ] {
+        rig.ask(who, V2, question, |status, _| assert_eq!(status, LogStatus::Ok));
+    }
+    rig.raw(who, &batch(0));
+    assert_eq!(rig.row(PRODUCER).offered, 0);
+
+    rig.raw(who, &batch(3));
+    rig.ask(producer(PRODUCER), V2, Request::Status, |status, _| {
+        assert_eq!(status, LogStatus::Denied);
+    });
+    let row = rig.row(PRODUCER);
+    assert_eq!((row.offered, row.accepted, row.refused_total()), (4, 2, 2));
 }
 
 #[test]

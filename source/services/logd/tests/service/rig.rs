@@ -107,6 +107,7 @@ impl Rig {
     pub(crate) fn event(&mut self, event: Event<'_>) {
         let now = Now { mono: self.now, wall: self.wall };
         self.logd.handle(now, event, &mut self.world);
+        self.logd.check_invariants();
     }
 
     pub(crate) fn wait(&mut self, ns: u64) {

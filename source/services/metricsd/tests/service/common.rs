@@ -159,6 +159,7 @@ impl Bench {
         let mut seen = Seen::default();
         let now = Now { mono: self.now, wall: None };
         self.service.handle(now, event, &mut seen);
+        self.service.check_invariants();
         self.printed.append(&mut seen.printed);
         self.last = seen;
     }

@@ -5,6 +5,7 @@ mod batches;
 mod caps;
 mod common;
 mod conservation;
+mod hostile;
 mod lives;
 mod own;
 mod reject;

@@ -110,7 +110,8 @@ impl<S: Service> EventLoop<S> {
 
     /// Hands over an event that borrows nothing of ours.
     fn deliver(&mut self, event: Event<'_>) {
-        self.service.handle(self.port.clock.now(), event, &mut self.port);
+        let now = self.port.clock.now();
+        hand_over(&mut self.service, now, event, &mut self.port);
         self.settle();
     }
 
@@ -120,7 +121,8 @@ impl<S: Service> EventLoop<S> {
         while let Some(gone) = self.port.bury() {
             let event =
                 Event::PeerGone { id: gone.id, incarnation: gone.incarnation, reason: gone.reason };
-            self.service.handle(self.port.clock.now(), event, &mut self.port);
+            let now = self.port.clock.now();
+            hand_over(&mut self.service, now, event, &mut self.port);
             self.port.flush_ack();
         }
     }
@@ -134,7 +136,7 @@ impl<S: Service> EventLoop<S> {
             let Input::Frame { from, token, at, len } = input else { return self.settle() };
             self.wake(at);
             let event = Event::Request { from, token, frame: &self.frame[..len] };
-            self.service.handle(at, event, &mut self.port);
+            hand_over(&mut self.service, at, event, &mut self.port);
         }
         self.port.turn.unfinished += 1;
         self.settle();
@@ -203,7 +205,7 @@ impl<S: Service> EventLoop<S> {
                 Some(Answer::Frame(call, len)) => (call, Ok(&self.frame[..len])),
             };
             let event = Event::Completion { call, result };
-            self.service.handle(port.clock.now(), event, port);
+            hand_over(&mut self.service, port.clock.now(), event, port);
             port.turn.replies += 1;
         }
         self.settle();
@@ -214,7 +216,7 @@ impl<S: Service> EventLoop<S> {
         let due = self.service.deadline().is_some_and(|deadline| deadline <= now.mono);
         if due && !self.port.turn.woken {
             self.port.turn.woken = true;
-            self.service.handle(now, Event::Wake, &mut self.port);
+            hand_over(&mut self.service, now, Event::Wake, &mut self.port);
         }
     }
 
@@ -255,5 +257,13 @@ impl<S: Service> EventLoop<S> {
         self.port.counters.naps += 1;
         // Woken early or not, the next turn looks at everything.
         socket::wait(&self.signals, PollFlags::IN, time)
+    }
+}
+
+/// Gives the service an event, and in debug builds sees to it that the service is sound afterwards.
+fn hand_over(service: &mut impl Service, now: Now, event: Event<'_>, port: &mut Port) {
+    service.handle(now, event, port);
+    if cfg!(debug_assertions) {
+        service.check_invariants();
     }
 }

@@ -328,6 +328,7 @@ impl Bench {
     }
 
     fn count(&mut self, slot: SenderSlot, result: &Result<u32, Reason>) {
+        self.senders.offer(slot, 1, 0, self.now);
         match result {
             Ok(_) => self.senders.accepted(slot, 1),
             Err(reason) => self.senders.refused(slot, *reason, 1),
