@@ -1,6 +1,7 @@
 //! obsctl and the daemons, as people run them.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod cardinality;
 mod outages;
 mod programs;
 mod raw;
