@@ -13,8 +13,9 @@ use crate::{setup, shell, tidy};
 /// Run every check and test; the last line is `N passed, N failed`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Then also run the long tests (those marked `#[ignore]`), optimised. Property tests take new
-    /// random cases instead of the same ones in every run.
+    /// Then also run the long tests (those marked `#[ignore = "long: .."]`), optimised, and show
+    /// what they have counted. Property tests take new random cases instead of the same ones in
+    /// every run.
     #[arg(long)]
     long: bool,
     /// Use plain `cargo test` even where `cargo nextest` is installed.
@@ -32,8 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut tests = unit_tests(args)?;
     tests += runner(args, &["test", "--workspace", "--doc", "--no-fail-fast"])?;
     if args.long {
-        let long = ["test", "--workspace", "--release", "--no-fail-fast", "--", "--ignored"];
-        tests += runner(args, &long)?;
+        tests += long_tests(args)?;
     }
     if tests.is_zero() {
         eprintln!("error: no test ran");
@@ -99,6 +99,17 @@ fn unit_tests(args: &Args) -> Result<Counts> {
         return runner(args, &["nextest", "run", "--workspace", "--no-fail-fast"]);
     }
     runner(args, &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+}
+
+/// Only packages that have long tests: others ignore tests that are processes of other tests.
+fn long_tests(args: &Args) -> Result<Counts> {
+    let packages = tidy::packages_with_long_tests()?;
+    let mut cargo = vec!["test", "--release", "--no-fail-fast", "--lib", "--bins", "--tests"];
+    for package in &packages {
+        cargo.extend(["--package", package]);
+    }
+    cargo.extend(["--", "--ignored", "--show-output"]);
+    runner(args, &cargo)
 }
 
 fn runner(args: &Args, cargo: &[&str]) -> Result<Counts> {

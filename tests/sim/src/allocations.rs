@@ -50,6 +50,19 @@ pub fn live_bytes() -> i64 {
     LIVE.get()
 }
 
+/// What a scenario itself keeps may vary by this much.
+const SLACK_BYTES: i64 = 512 * 1024;
+
+/// Memory is flat: services took it `taken` times while they handled events, and the thread had
+/// `before` bytes when all that happens had happened before, and `after` at the end.
+///
+/// # Panics
+/// If it is not.
+pub fn assert_flat(taken: u64, (before, after): (i64, i64)) {
+    assert_eq!(taken, 0, "services take no memory while they serve");
+    assert!(after < before + SLACK_BYTES, "memory grows: {before} B, then {after} B");
+}
+
 /// Runs `work` as a service's (`true`) or as the world's, in which taking memory is free.
 pub(crate) fn as_service<R>(serving: bool, work: impl FnOnce() -> R) -> R {
     let outer = SERVING.replace(serving);

@@ -1,6 +1,10 @@
 //! One sender makes up label values, or names, without end.
 
+use std::fmt;
+use std::time::{Duration, Instant};
+
 use nexus_bounded::Nanos;
+use nexus_recipe::MetricsdLimits;
 use nexus_wire::{Kind, LedgerRow};
 use simkit::Config;
 
@@ -35,6 +39,22 @@ pub struct Outcome {
     pub allocations: u64,
     /// Bytes of memory when the caps had been met, and at the end.
     pub memory: (i64, i64),
+    /// Real time.
+    pub took: Duration,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = self.memory;
+        writeln!(f, "series of the attacker    {} ({} overflow)", self.series, self.overflow)?;
+        writeln!(f, "items offered             {}", self.row.offered)?;
+        writeln!(f, "items accepted            {}", self.row.accepted)?;
+        writeln!(f, "items folded              {}", self.row.folded)?;
+        writeln!(f, "allocations in services   {}", self.allocations)?;
+        writeln!(f, "memory at the caps        {before} B")?;
+        writeln!(f, "memory at the end         {after} B")?;
+        writeln!(f, "real time                 {:.1} s", self.took.as_secs_f64())
+    }
 }
 
 const OTHERS: usize = 4;
@@ -44,7 +64,8 @@ const STEP: u64 = 5_000;
 /// Lets one sender make up `count` distinct ones beside others who have series, spans and records.
 ///
 /// # Panics
-/// If anything of the others changes, or anything of the attacker is unaccounted for.
+/// If anything of the others changes, anything of the attacker is unaccounted for, a cap does not
+/// hold exactly, or memory grows.
 #[must_use]
 pub fn attack(attack: Attack, count: u64) -> Outcome {
     attack_as(&app(OTHERS), attack, count)
@@ -56,8 +77,10 @@ pub fn attack(attack: Attack, count: u64) -> Outcome {
 /// As [`attack`].
 #[must_use]
 pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
+    let began = Instant::now();
     let taken_before = allocations::while_serving();
-    let mut bed = Bed::new(Config::kind(1), &machine(OTHERS + 1));
+    let recipe = machine(OTHERS + 1);
+    let mut bed = Bed::new(Config::kind(1), &recipe);
     let mut others = others(&mut bed);
     let before = Picture::of(&mut bed, &others);
     let mut attacker = Talker::new(&mut bed, name);
@@ -83,17 +106,39 @@ pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
     let row = bed.row("metricsd", &attacker.name);
     ledger::check_row(&row, &attacker.metricsd, 0, 0);
     assert_eq!(row.kept, mine().count() as u64);
-    Outcome {
+    let outcome = Outcome {
         series: mine().count(),
         overflow: mine().filter(|series| series.overflow).count(),
         row,
         status: bed.status("metricsd"),
         allocations: allocations::while_serving() - taken_before,
         memory,
+        took: began.elapsed(),
+    };
+    outcome.check(attack.cap(&recipe.metricsd), count);
+    outcome
+}
+
+impl Outcome {
+    /// The cap holds to the item, what it kept out is in one overflow series, memory is flat.
+    fn check(&self, cap: u32, count: u64) {
+        assert_eq!((self.series, self.overflow), (cap as usize + 1, 1), "{self}");
+        let expected = (u64::from(cap), count - u64::from(cap));
+        assert_eq!((self.row.accepted, self.row.folded), expected, "{self}");
+        assert_eq!(self.status["folds"], self.row.folded.to_string(), "{self}");
+        allocations::assert_flat(self.allocations, self.memory);
     }
 }
 
 impl Attack {
+    /// How many distinct ones are kept apart.
+    const fn cap(self, limits: &MetricsdLimits) -> u32 {
+        match self {
+            Self::Labels => limits.series_per_metric,
+            Self::Names => limits.metrics_per_sender,
+        }
+    }
+
     fn frame(self, number: u64) -> Vec<u8> {
         match self {
             Self::Labels => update(Kind::Counter, "hits", &format!("user=u{number}\n"), 2),

@@ -26,6 +26,8 @@ pub struct Scale {
     pub senders: usize,
     /// Virtual time.
     pub length: Nanos,
+    /// What must be offered to both daemons together, at least.
+    pub events: u64,
     /// Bursts of all senders together, one after another.
     pub bursts: u64,
     /// How often the client libraries flush.
@@ -46,6 +48,7 @@ impl Scale {
             recipe: machine(64),
             senders: 64,
             length: Nanos::from_secs(30 * DAY),
+            events: 100_000_000,
             bursts: 4992,
             flush: Nanos::from_secs(60),
             checks: 30,
@@ -60,7 +63,8 @@ impl Scale {
         recipe.metricsd.budget.events_burst = 700;
         recipe.logd.budget.events_burst = 100;
         recipe.metricsd.export.interval = Nanos::from_secs(600);
-        Self { recipe, bursts: 128, flush: Nanos::from_secs(3600), checks: 4, ..Self::full() }
+        let (flush, events) = (Nanos::from_secs(3600), 100_000);
+        Self { recipe, events, bursts: 128, flush, checks: 4, ..Self::full() }
     }
 
     /// A week on a small device.
@@ -70,6 +74,7 @@ impl Scale {
             recipe: device(12),
             senders: 12,
             length: Nanos::from_secs(7 * DAY),
+            events: 50_000,
             bursts: 48,
             flush: Nanos::from_secs(600),
             checks: 7,
@@ -93,7 +98,7 @@ pub struct Report {
     pub took: Duration,
     /// How often a service took memory while it handled an event.
     pub allocations: u64,
-    /// Bytes of memory, those of the scenario included, after the first burst and at the end.
+    /// Bytes of memory, those of the scenario included, halfway and at the end.
     pub memory: (i64, i64),
     /// Hash of everything that happened.
     pub trace: u64,
@@ -109,9 +114,19 @@ impl fmt::Display for Report {
         writeln!(f, "virtual time              {} s", self.length.0 / 1_000_000_000)?;
         writeln!(f, "real time                 {:.1} s", self.took.as_secs_f64())?;
         writeln!(f, "allocations in services   {}", self.allocations)?;
-        writeln!(f, "memory after first burst  {before} B")?;
+        writeln!(f, "memory halfway            {before} B")?;
         writeln!(f, "memory at the end         {after} B")?;
         writeln!(f, "trace                     {:016x}", self.trace)
+    }
+}
+
+impl Report {
+    /// The run was as large as asked for, met the budgets, and left memory as it was.
+    fn check(&self, scale: &Scale) {
+        assert!(self.length >= scale.length, "too short:\n{self}");
+        assert!(self.events >= scale.events, "fewer than {} events:\n{self}", scale.events);
+        assert!(self.rate_limited > 0, "no burst met its budget:\n{self}");
+        allocations::assert_flat(self.allocations, self.memory);
     }
 }
 
@@ -125,7 +140,8 @@ struct Party {
     taken: (u64, u64),
 }
 
-/// Runs it; ends with a panic where anything is unaccounted for.
+/// Runs it; ends with a panic where anything is unaccounted for, at each check on the way and at
+/// the end, or memory grows.
 ///
 /// # Panics
 /// If the proof fails.
@@ -148,14 +164,14 @@ pub fn run_month(scale: &Scale) -> Report {
         .collect();
     let repertoire = Repertoire::new();
     let pause = Nanos(scale.length.0 / scale.bursts);
-    let mut first = 0;
+    let mut halfway = 0;
     for burst in 0..scale.bursts {
         let who = burst as usize % scale.senders;
         run(&mut bed, &mut producers, pause);
         parties[who].burst(&mut bed, &scale.recipe, &repertoire, burst);
         record(&mut producers[who], &bed, burst);
-        if burst == scale.senders as u64 - 1 {
-            first = allocations::live_bytes();
+        if burst == scale.bursts / 2 {
+            halfway = allocations::live_bytes();
         }
         if burst % (scale.bursts / scale.checks) == 0 {
             check(&mut bed, &producers, &mut parties, false);
@@ -163,14 +179,14 @@ pub fn run_month(scale: &Scale) -> Report {
     }
     run(&mut bed, &mut producers, Nanos::from_secs(2 * 3600));
     check(&mut bed, &producers, &mut parties, true);
-    let memory = (first, allocations::live_bytes());
+    let memory = (halfway, allocations::live_bytes());
     let rows = [bed.audit("logd"), bed.audit("metricsd")].concat();
     let is_sender = |row: &&LedgerRow| {
         producers.iter().any(|producer| row.service_id() == Some(producer.service))
     };
     let sum = |of: fn(&LedgerRow) -> u64| rows.iter().filter(is_sender).map(of).sum::<u64>();
     let stats = bed.stats();
-    Report {
+    let report = Report {
         events: sum(|row| row.offered),
         rate_limited: sum(|row| row.refused[nexus_wire::Reason::RateLimited.index()]),
         records: (stats.total, stats.dropped),
@@ -179,7 +195,9 @@ pub fn run_month(scale: &Scale) -> Report {
         allocations: allocations::while_serving() - taken_before,
         memory,
         trace: bed.world.trace_hash(),
-    }
+    };
+    report.check(scale);
+    report
 }
 
 /// Frames that parties choose from, with what they count.

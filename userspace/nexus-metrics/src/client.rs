@@ -256,3 +256,26 @@ impl Default for Client {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_spans_go_on_beyond_32_bits_and_none_of_them_is_0() {
+        let client = Client::new();
+        client.ids.store(u64::from(u32::MAX) - 3, Relaxed);
+        let begin = |parent| {
+            let name = SpanName::new("work").unwrap();
+            client.begin_span(name, parent, Mono(5)).unwrap()
+        };
+        let root = begin(None);
+        let ids = |span: &OpenSpan| (span.context().trace(), span.context().span());
+        let parts: alloc::vec::Vec<_> = (0..3).map(|_| begin(Some(root.context()))).collect();
+        let next = begin(None);
+        assert_eq!(ids(&root), (u32::MAX - 2, u32::MAX - 2));
+        let expected = [u32::MAX - 1, u32::MAX, 1].map(|span| (u32::MAX - 2, span));
+        assert!(parts.iter().map(ids).eq(expected), "a trace goes on across the end of 32 bits");
+        assert_eq!(ids(&next), (2, 2));
+    }
+}

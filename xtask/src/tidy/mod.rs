@@ -47,6 +47,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if holds()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Packages with tests that are too slow for every run.
+pub(crate) fn packages_with_long_tests() -> Result<Vec<String>> {
+    let workspace = Workspace::read(&shell::root()?)?;
+    Ok(workspace.with_long_tests().into_iter().map(str::to_owned).collect())
+}
+
 /// Checks all laws on the real tree and prints what breaks them.
 pub(crate) fn holds() -> Result<bool> {
     let workspace = Workspace::read(&shell::root()?)?;

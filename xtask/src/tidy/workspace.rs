@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -5,6 +6,9 @@ use anyhow::Result;
 use super::graph::Graph;
 use super::source::Source;
 use super::tree::Tree;
+
+/// How a test is marked that is too slow for every run.
+const LONG_TEST: &str = "#[ignore = \"long: ";
 
 /// All that the laws look at.
 pub(crate) struct Workspace {
@@ -39,8 +43,29 @@ impl Workspace {
         self.sources.iter().filter(|source| source.is_product())
     }
 
+    /// Packages with tests that are too slow for every run.
+    pub(crate) fn with_long_tests(&self) -> BTreeSet<&str> {
+        let is_mark = |line: &str| line.trim_start().starts_with(LONG_TEST);
+        let long = self.sources.iter().filter(|source| source.lines().any(|(_, l)| is_mark(l)));
+        long.map(Source::package_name).collect()
+    }
+
     /// The sources of the pure levels: what boots unchanged in every world.
     pub(crate) fn pure(&self) -> impl Iterator<Item = &Source> {
         self.product().filter(|source| source.is_pure())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tidy::testing::workspace;
+
+    #[test]
+    fn a_package_has_long_tests_where_one_is_marked_so_and_not_for_other_ignored_ones() {
+        let test = |why: &str| format!("#[test]\n#[ignore = \"{why}\"]\nfn a() {{}}\n");
+        let (long, helper) = (test("long: an hour"), test("what others start"));
+        let files =
+            [("tests/sim/tests/a.rs", &*long), ("source/libs/nexus-rt/tests/a.rs", &*helper)];
+        assert_eq!(workspace(&files).with_long_tests().into_iter().collect::<Vec<_>>(), ["sim"]);
     }
 }

@@ -7,7 +7,8 @@ use nexus_wire::{EncodeError, Fields, FieldsWriter, Level, RecordId};
 
 use crate::journal::{Buffer, Entry, Gap, Journal, TEXT_BYTES_MAX};
 
-/// One page of a search: looks at `scan_max` records and gaps at most.
+/// One page of a search: looks at `scan_max` records and gaps at most. Marks of dropped records
+/// need no look, as they are passed over in a few steps however many they are.
 pub(crate) fn page<'b>(
     journal: &Journal,
     search: &Search<'_>,
@@ -140,15 +141,14 @@ impl<'j, 's> Places<'j, 's> {
 
     /// The next kept entry, not passed yet.
     fn entry(&mut self) -> Option<&'j Entry> {
-        let rest = &self.journal.entries()[self.entries.clone()];
         if self.search.backward {
-            let at = rest.iter().rposition(|entry| entry.live)?;
-            self.entries.end = self.entries.start + at + 1;
-            rest.get(at)
+            let (at, entry) = self.journal.last_kept(&self.entries)?;
+            self.entries.end = at + 1;
+            Some(entry)
         } else {
-            let at = rest.iter().position(|entry| entry.live)?;
-            self.entries.start += at;
-            rest.get(at)
+            let (at, entry) = self.journal.first_kept(&self.entries)?;
+            self.entries.start = at;
+            Some(entry)
         }
     }
 

@@ -131,7 +131,14 @@ impl Windows {
         Self { number, counts: [0; 4], catchup: [false; 4], windows: [EMPTY; 4] }
     }
 
-    /// Number of the short window of the last update.
+    /// Closes what is over though nothing new has come: nobody sees the difference.
+    pub(crate) fn advance(&mut self, clock: &Clock, wide: Option<&mut Wide>) {
+        if self.number != clock.short {
+            self.turn(clock, wide);
+        }
+    }
+
+    /// Number of the short window of the last update, or of [`Self::advance`].
     #[inline]
     pub(crate) const fn number(&self) -> u32 {
         self.number

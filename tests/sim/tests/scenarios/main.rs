@@ -4,6 +4,7 @@
 mod clocks;
 mod device;
 mod hostile;
+mod laps;
 mod outage;
 mod sameness;
 mod scale;

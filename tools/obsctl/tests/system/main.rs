@@ -3,6 +3,7 @@
 
 mod crowd;
 mod liar;
+mod cardinality;
 mod outages;
 mod programs;
 mod raw;

@@ -43,9 +43,14 @@ impl Drop for Folder {
 
 /// Runs obsctl on the daemons in `folder`.
 pub(crate) fn obsctl(folder: &Folder, args: &[&str]) -> Output {
+    obsctl_at(&folder.0, args)
+}
+
+/// Runs obsctl with `run_dir` as its run directory.
+pub(crate) fn obsctl_at(run_dir: &Path, args: &[&str]) -> Output {
     Command::new(programs().join("obsctl"))
         .args(args)
-        .env("NEXUS_RUN_DIR", &folder.0)
+        .env("NEXUS_RUN_DIR", run_dir)
         .stdin(Stdio::null())
         .output()
         .unwrap()

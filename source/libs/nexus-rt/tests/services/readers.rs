@@ -36,6 +36,8 @@ fn of_logd() -> Asks {
         Request::Anchors,
     ];
     let record = NewRecord { level: Level::Info, scope: "s", message: "m", fields: b"" };
+    let mut text = [0; size_of::<RecordText>()];
+    let record = record.join(&mut text).unwrap();
     let others = [Request::Append(record), Request::Stats, Request::Hello];
     Asks {
         reads: reads.iter().map(frame).collect(),

@@ -6,6 +6,8 @@ use nexus_bounded::{BlockChain, Mono};
 use nexus_gate::SenderSlot;
 use nexus_wire::{Level, RecordId};
 
+use super::place_set::PlaceSet;
+
 /// No entry.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -50,11 +52,15 @@ const VACANT: Entry = Entry {
 pub(crate) struct EntryLog {
     places: Box<[Entry]>,
     len: usize,
+    /// Places of entries that are kept.
+    kept: PlaceSet,
 }
 
 impl EntryLog {
     pub(crate) fn new(records: u32) -> Self {
-        Self { places: vec![VACANT; Self::places(records)].into_boxed_slice(), len: 0 }
+        let places = Self::places(records);
+        let kept = PlaceSet::new(places);
+        Self { places: vec![VACANT; places].into_boxed_slice(), len: 0, kept }
     }
 
     /// Places for `records` records and marks.
@@ -70,6 +76,7 @@ impl EntryLog {
     pub(crate) fn push(&mut self, entry: Entry) -> u32 {
         let at = self.len;
         self.places[at] = entry;
+        self.kept.insert(at);
         self.len += 1;
         at as u32
     }
@@ -80,6 +87,22 @@ impl EntryLog {
 
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut Entry {
         &mut self.places[at as usize]
+    }
+
+    /// Leaves of an entry but a mark.
+    pub(crate) fn drop_at(&mut self, at: u32) {
+        self.places[at as usize].live = false;
+        self.kept.remove(at as usize);
+    }
+
+    /// The first kept entry at `at` or behind it.
+    pub(crate) fn kept_from(&self, at: usize) -> Option<usize> {
+        self.kept.from(at)
+    }
+
+    /// The last kept entry in front of `at`.
+    pub(crate) fn kept_before(&self, at: usize) -> Option<usize> {
+        self.kept.before(at)
     }
 
     /// Closes the ranks; `moved` hears of every entry at its new place, in order, unlinked.
@@ -96,6 +119,7 @@ impl EntryLog {
             }
         }
         self.len = kept;
+        self.kept.fill(kept);
     }
 
     /// Entries and marks, in order.

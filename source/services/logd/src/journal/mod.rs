@@ -12,6 +12,7 @@
 mod entry;
 mod gap;
 mod min_tree;
+mod place_set;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use nexus_wire::{FIELDS_BYTES_MAX, Fields, MESSAGE_BYTES_MAX, RecordId, SCOPE_BY
 
 use crate::admission::Admitted;
 use entry::{EntryLog, NONE};
+use place_set::PlaceSet;
 use share::Share;
 
 pub(crate) use entry::Entry;
@@ -154,12 +156,13 @@ impl Journal {
 
     fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
         let queue = &mut self.queues[seat];
-        let entry = self.log.get_mut(queue.head);
+        let entry = self.log.get(queue.head);
         assert!(entry.live, "a queue holds kept records");
-        entry.live = false;
         let (owner, text) = (entry.owner, entry.text);
         queue.gap = queue.gap.and(Gap::of(entry.id, entry.at));
-        queue.head = entry.next;
+        let (gone, next) = (queue.head, entry.next);
+        queue.head = next;
+        self.log.drop_at(gone);
         if queue.head == NONE {
             queue.tail = NONE;
         }
@@ -279,6 +282,28 @@ impl Journal {
         self.entries().partition_point(|entry| entry.id <= id)
     }
 
+    /// The first kept entry within `range`, and where it lies.
+    pub(crate) fn first_kept(&self, range: &Range<usize>) -> Option<(usize, &Entry)> {
+        let at = self.log.kept_from(range.start).filter(|at| *at < range.end)?;
+        Some((at, self.entries().get(at)?))
+    }
+
+    /// The last kept entry within `range`, and where it lies.
+    pub(crate) fn last_kept(&self, range: &Range<usize>) -> Option<(usize, &Entry)> {
+        let at = self.log.kept_before(range.end).filter(|at| *at >= range.start)?;
+        Some((at, self.entries().get(at)?))
+    }
+
+    /// The kept entries within `range`, oldest first.
+    pub(crate) fn kept_within(&self, range: Range<usize>) -> impl Iterator<Item = &Entry> {
+        let mut rest = range;
+        core::iter::from_fn(move || {
+            let (at, entry) = self.first_kept(&rest)?;
+            rest.start = at + 1;
+            Some(entry)
+        })
+    }
+
     /// The record of a kept entry, its text read to `buffer`.
     pub(crate) fn read<'b>(&self, entry: &Entry, buffer: &'b mut Buffer) -> Record<'b> {
         assert!(entry.live, "only kept records have a text");
@@ -297,12 +322,14 @@ impl Journal {
     }
 
     /// What a journal takes memory for.
-    pub(crate) fn memory(limits: &LogdLimits) -> [(&'static str, usize, usize); 4] {
+    pub(crate) fn memory(limits: &LogdLimits) -> [(&'static str, usize, usize); 5] {
         let seats = Self::seats(limits);
         let blocks = limits.journal_bytes / BLOCK_BYTES;
+        let places = EntryLog::places(limits.journal_records);
         [
             ("blocks of text", blocks as usize, BLOCK_BYTES as usize),
-            ("records", EntryLog::places(limits.journal_records), size_of::<Entry>()),
+            ("records", places, size_of::<Entry>()),
+            ("which of them are kept", 1, PlaceSet::bytes(places)),
             ("queues of senders", seats, size_of::<Queue>()),
             ("shares of senders", 2, Share::bytes(seats)),
         ]

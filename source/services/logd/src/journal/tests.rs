@@ -220,6 +220,8 @@ impl Pair {
     fn check_order(&self) {
         let entries = self.journal.entries();
         assert!(entries.is_sorted_by(|a, b| a.id < b.id && a.at <= b.at));
+        let kept = self.journal.kept_within(0..entries.len()).map(|entry| entry.id);
+        assert!(kept.eq(entries.iter().filter(|entry| entry.live).map(|entry| entry.id)));
         for (at, entry) in entries.iter().enumerate() {
             assert_eq!(self.journal.behind(entry.id), at + 1);
             let range = self.journal.range(entry.at, entry.at);

@@ -7,6 +7,7 @@ use nexus_bounded::Wall;
 use nexus_port::{Event, Service};
 use nexus_wire::logs::{ClockAnchor, NewRecord, Reply, Request, Search};
 use nexus_wire::{Fields, Level, LogStatus, RecordId};
+use proptest::prelude::*;
 
 use crate::rig::*;
 
@@ -254,6 +255,76 @@ fn pages_of_any_length_give_every_record_and_gap_once() {
             assert_eq!(paged, whole, "{max} {backward}");
             rig.wait(9 * SECOND);
         }
+    }
+}
+
+/// Two records that stay, then more marks of dropped ones than a search may look at, then records.
+fn with_many_marks() -> Rig {
+    let mut recipe = recipe();
+    (recipe.logd.journal_records, recipe.logd.query_scan_records) = (1024, 16);
+    recipe.logd.journal_bytes = 36 * 4096;
+    let mut rig = Rig::new(&recipe);
+    rig.accept(producer("hostprobe"), record("s", "kept", ""));
+    for _ in 0..1022 + 400 {
+        rig.wait(SECOND);
+        rig.accept(producer(PRODUCER), record("s", "m", ""));
+    }
+    rig
+}
+
+#[test]
+fn marks_of_the_dropped_cost_a_reader_nothing_and_hide_nothing() {
+    let mut rig = with_many_marks();
+    assert_eq!(rig.stats().dropped, 400);
+    let found = rig.query(0, 4).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(found, [1, 2, 403, 404]);
+    let amid_the_marks = rig.query(100 * SECOND, 1);
+    assert_eq!(amid_the_marks.first().map(|(id, _)| *id), Some(403));
+    let page = rig.search(Search { max: 4, ..Search::ALL });
+    assert_eq!((ids(&page.found), page.next), (vec![1, 2, 403, 404], RecordId(404)));
+    let back = Search { id: RecordId(404), backward: true, ..Search::ALL };
+    let page = rig.search(back);
+    assert_eq!((ids(&page.found), page.more), (vec![403, 2, 1], false));
+    let page = rig.search(Search { id: RecordId(200), backward: true, ..Search::ALL });
+    assert_eq!((ids(&page.found), page.more), (vec![2, 1], false));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_is_dropped_between_pages_nothing_is_skipped_or_found_twice(
+        steps in prop::collection::vec((0usize..4, 1u64..40, 1u16..20), 1..30),
+        backward in any::<bool>(),
+    ) {
+        let mut rig = filled(70);
+        let mut search = Search { backward, ..Search::ALL };
+        let begun_at = rig.stats().total;
+        let (mut found, mut more) = (Vec::new(), true);
+        for (who, appends, max) in steps {
+            search.max = max;
+            let page = rig.search(search);
+            found.extend(ids(&page.found));
+            (search.id, more) = (page.next, page.more);
+            if !more {
+                break;
+            }
+            for _ in 0..appends {
+                rig.wait(SECOND);
+                let name = [PRODUCER, "hostprobe", "timed", "policyd"][who];
+                rig.accept(producer(name), record("s", "m", ""));
+            }
+        }
+        search.max = u16::MAX;
+        if more {
+            found.extend(ids(&rig.search_all(search)));
+        }
+        let in_order = |a: &u64, b: &u64| if backward { a > b } else { a < b };
+        prop_assert!(found.is_sorted_by(in_order), "{found:?}");
+        let kept = ids(&rig.search_all(Search::ALL));
+        let was_there = |id: &&u64| !backward || **id <= begun_at;
+        let missed: Vec<_> =
+            kept.iter().filter(was_there).filter(|id| !found.contains(id)).collect();
+        prop_assert!(missed.is_empty(), "{missed:?} of {kept:?}, found {found:?}");
     }
 }
 

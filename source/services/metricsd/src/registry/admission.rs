@@ -52,6 +52,10 @@ pub(super) enum Lack {
     Cap,
 }
 
+/// Idle series that may go for one new key: its texts take up to eight blocks, and few series give
+/// back none.
+const RECLAIMS_MAX: usize = 16;
+
 impl Registry {
     /// The series of a key, made if need be and possible, else an overflow series.
     ///
@@ -123,15 +127,17 @@ impl Registry {
         full
     }
 
-    /// Sees to it that there is room for a new series, at the cost of idle ones; `false`: there is
-    /// none.
+    /// Sees to it that there is room for a new series, at the cost of a few idle ones; `false`:
+    /// there is none.
     fn make_room(&mut self, wanted: &Wanted<'_>) -> bool {
-        while let Some(lack) = self.lack(wanted) {
-            if !self.reclaim_for(wanted.owner, lack) {
-                return false;
+        for _ in 0..RECLAIMS_MAX {
+            match self.lack(wanted) {
+                None => return true,
+                Some(lack) if self.reclaim_for(wanted.owner, lack) => {}
+                Some(_) => return false,
             }
         }
-        true
+        self.lack(wanted).is_none()
     }
 
     /// What is missing for a new series.
@@ -205,6 +211,7 @@ impl Registry {
             flags: series.flags.with(Flags::LIVE),
             ..series
         };
+        self.list(row);
         row
     }
 

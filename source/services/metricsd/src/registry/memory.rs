@@ -3,6 +3,7 @@
 use nexus_recipe::{MemoryLine, MetricsdLimits, TextBlocks};
 
 use super::histogram::{Bounds, Histogram, Layouts};
+use super::idle::Idle;
 use super::index::Chains;
 use super::rows::{Gauge, Metric, Owner, Series};
 use super::{EVICTED_SERIES, Registry};
@@ -15,7 +16,8 @@ impl Registry {
     pub(crate) fn memory(limits: &MetricsdLimits) -> [MemoryLine; 8] {
         let (series, senders) = (limits.series, limits.senders);
         let layouts = Layouts::rows(&limits.buckets, limits.histograms);
-        let per_sender = Rows::<Owner>::bytes(senders + 1) + 3 * Shares::bytes(senders);
+        let per_sender =
+            Rows::<Owner>::bytes(senders + 1) + 3 * Shares::bytes(senders) + Idle::bytes(senders);
         [
             memory_line("series", series + EVICTED_SERIES, Pool::<Series>::bytes_each()),
             memory_line("metrics", series, Pool::<Metric>::bytes_each()),

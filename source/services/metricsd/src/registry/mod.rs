@@ -15,6 +15,7 @@
 mod admission;
 mod hash;
 mod histogram;
+mod idle;
 mod index;
 mod memory;
 mod reclaim;
@@ -37,6 +38,7 @@ use crate::rows::{NONE, Pool, Rows};
 use crate::shares::{self, Shares};
 use crate::windows::Clock;
 use histogram::{Histogram, Layouts};
+use idle::Idle;
 use index::Chains;
 use rows::{Gauge, Metric, Owner, Series};
 
@@ -89,6 +91,7 @@ pub(crate) struct Registry {
     text: TextBlocks,
     series: Pool<Series>,
     series_index: Chains,
+    idle: Idle,
     metrics: Pool<Metric>,
     metric_index: Chains,
     gauges: Pool<Gauge>,
@@ -120,6 +123,7 @@ impl Registry {
             text: TextBlocks::new(blocks),
             series: Pool::filled(series + EVICTED_SERIES, Series::FREE),
             series_index: Chains::new(series),
+            idle: Idle::new(senders),
             metrics: Pool::filled(series, Metric::FREE),
             metric_index: Chains::new(series),
             gauges: Pool::filled(series, Gauge::default()),

@@ -6,59 +6,94 @@ use nexus_gate::SenderSlot;
 use nexus_wire::Kind;
 
 use super::admission::{Lack, overflow_place};
+use super::idle::List;
 use super::rows::{Flags, Owner, Series};
 use super::{Registry, blocks_in};
 use crate::rows::NONE;
-use crate::shares::{Shares, row};
+use crate::shares::row;
+
+/// A kind of each list that a sender has.
+const EITHER_LIST: [Kind; 2] = [Kind::Counter, Kind::Histogram];
+
+/// Series of metrics in quarantine that one lack may come upon. The next lack goes on behind them.
+const LOOKS_MAX: usize = 16;
 
 impl Registry {
-    /// Reclaims the idle series that has been idle for longest among those that would help
-    /// `owner`; of several the one in the lowest row. `false`: there is none.
+    /// Reclaims the series that has been idle for longest among those that would help `owner`.
+    /// `false`: there is none.
     ///
-    /// Idleness is told by windows, so one search per window and lack is enough; this also bounds
-    /// what a sender at its cap can cost.
+    /// Of several senders' oldest, idle since the same window, that of the lowest seat goes; of one
+    /// sender's, the one that was touched first.
     pub(super) fn reclaim_for(&mut self, owner: SenderSlot, lack: Lack) -> bool {
-        let Some(place) = lack.place() else { return false };
-        let window = self.clock.short();
-        let searched = &mut self.owners[row(owner)].nothing_idle_in;
-        if searched.get(place).is_some_and(|searched| *searched == window) {
-            return false;
+        for _ in 0..LOOKS_MAX {
+            let Some(idle) = self.oldest_idle(owner, lack) else { return false };
+            if !self.in_quarantine(idle) {
+                self.fold_into(idle, self.series[idle].owner);
+                self.release(idle);
+                self.totals.reclaimed += 1;
+                return true;
+            }
+            // If its metric's last series went, so would the quarantine. It may go another time.
+            self.renew(idle);
         }
-        let idle = self.series.iter().filter(|(_, series)| self.is_idle(series));
-        let helpful = idle.filter(|(_, series)| self.helps(series, owner, lack));
-        let oldest = helpful.min_by_key(|(row, series)| (series.windows.number(), *row));
-        let oldest = oldest.map(|(row, series)| (row, series.owner));
-        if let Some((idle, of)) = oldest {
-            self.fold_into(idle, of);
-            self.release(idle);
-            self.totals.reclaimed += 1;
-        } else if let Some(searched) = self.owners[row(owner)].nothing_idle_in.get_mut(place) {
-            *searched = window;
-        }
-        oldest.is_some()
+        false
     }
 
-    fn is_idle(&self, series: &Series) -> bool {
-        series.flags.has(Flags::LIVE)
-            && series.registrations == NONE
-            && self.clock.since_window(series.windows.number()) >= self.caps.idle
-            && self
-                .metrics
-                .get(series.metric)
-                .is_some_and(|metric| metric.quarantined_until <= self.clock.now())
+    fn in_quarantine(&self, at: u32) -> bool {
+        let metric = self.metrics.get(self.series[at].metric);
+        metric.is_some_and(|metric| self.clock.now() < metric.quarantined_until)
     }
 
-    /// Whether what `series` would give back is what `owner` lacks, and may go to it.
-    fn helps(&self, series: &Series, owner: SenderSlot, lack: Lack) -> bool {
-        let from = |shares: &Shares| {
-            let own = series.owner == owner;
-            own || (!shares.at_cap(owner, 1) && shares.is_beyond_floor(series.owner))
+    /// The idle series that goes first of those that give back what `owner` lacks, and may go to
+    /// it: its own, and those of senders beyond their floor.
+    fn oldest_idle(&self, owner: SenderSlot, lack: Lack) -> Option<u32> {
+        let (shares, kinds): (_, &[Kind]) = match lack {
+            Lack::Series => (&self.series_shares, &EITHER_LIST),
+            Lack::Text => (&self.text_shares, &EITHER_LIST),
+            Lack::Histograms => (&self.histogram_shares, &[Kind::Histogram]),
+            Lack::Cap => return None,
         };
-        match lack {
-            Lack::Series => from(&self.series_shares),
-            Lack::Histograms => series.kind == Kind::Histogram && from(&self.histogram_shares),
-            Lack::Text => from(&self.text_shares),
-            Lack::Cap => false,
+        let own = row(owner);
+        let seats = if shares.at_cap(owner, 1) { own..own + 1 } else { 0..self.owners.len() };
+        let lists = seats.flat_map(|seat| kinds.iter().map(move |kind| List::of(seat, *kind)));
+        let since = |at: u32| self.series[at].windows.number();
+        let first = lists.filter_map(|list| self.idle.first(list)).filter(|at| {
+            let of = self.series[*at].owner;
+            self.clock.since_window(since(*at)) >= self.caps.idle
+                && (of == owner || shares.is_beyond_floor(of))
+        });
+        first.min_by_key(|at| since(*at))
+    }
+
+    /// Lets a series be reclaimed once it has been idle for long enough from now on. Not the
+    /// overflow of a sender, which is its for as long as it has a seat.
+    pub(super) fn list(&mut self, at: u32) {
+        let series = &mut self.series[at];
+        if series.metric == NONE {
+            return;
+        }
+        let list = List::of(row(series.owner), series.kind);
+        let wide = match series.kind {
+            Kind::Counter => None,
+            Kind::Gauge => Some(&mut self.gauges[series.wide_row()]),
+            Kind::Histogram => Some(&mut self.histograms[series.wide_row()].wide),
+        };
+        series.windows.advance(&self.clock, wide);
+        self.idle.push(&mut self.series, list, at);
+    }
+
+    /// Lets a series be reclaimed no more; `false`: it was not to be anyway.
+    pub(super) fn unlist(&mut self, at: u32) -> bool {
+        let series = &self.series[at];
+        let list = List::of(row(series.owner), series.kind);
+        self.idle.remove(&mut self.series, list, at)
+    }
+
+    /// A series that may be reclaimed is idle since now.
+    #[cold]
+    pub(super) fn renew(&mut self, at: u32) {
+        if self.unlist(at) {
+            self.list(at);
         }
     }
 
@@ -85,14 +120,13 @@ impl Registry {
     /// Frees all series of a sender that has lost its seat; its totals go to the overflow series
     /// of the evicted. Nothing of it may be registered any more.
     pub(crate) fn displace(&mut self, owner: SenderSlot) {
-        for at in 0..self.series.capacity() {
-            let series = &self.series[at];
-            if series.flags.has(Flags::LIVE) && series.owner == owner {
-                self.fold_into(at, SenderSlot::EVICTED);
-                self.release(at);
-                self.totals.displaced += 1;
+        for list in EITHER_LIST.map(|kind| List::of(row(owner), kind)) {
+            while let Some(at) = self.idle.first(list) {
+                self.leave(at);
             }
         }
+        let overflow = self.owners[row(owner)].overflow;
+        overflow.into_iter().filter(|at| *at != NONE).for_each(|at| self.leave(at));
         let kept = &mut self.owners[row(owner)];
         if kept.service != 0 {
             let not_made = kept.overflow.iter().filter(|at| **at == NONE).count();
@@ -101,12 +135,23 @@ impl Registry {
             self.series_shares.give(owner, not_made as u32);
             self.histogram_shares.give(owner, u32::from(!histogram_made));
         }
+        assert!(self.series_shares.used(owner) == 0, "what is not registered stands in a list");
+    }
+
+    fn leave(&mut self, at: u32) {
+        self.fold_into(at, SenderSlot::EVICTED);
+        self.release(at);
+        self.totals.displaced += 1;
     }
 
     /// Frees a series with all that is its own.
     fn release(&mut self, at: u32) {
+        self.unlist(at);
         let series = self.series[at];
-        assert!(series.registrations == NONE, "nobody may hold a number of a series that leaves");
+        assert!(
+            series.ties.registrations() == NONE,
+            "nobody may hold a number of a series that leaves"
+        );
         if !series.flags.has(Flags::OVERFLOW) {
             self.series_index.remove(&mut self.series, at);
         }
@@ -152,17 +197,5 @@ impl Registry {
     fn release_text(&mut self, owner: SenderSlot, text: BlockChain) {
         self.text.release(text);
         self.text_shares.give(owner, blocks_in(text));
-    }
-}
-
-impl Lack {
-    /// Its place in [`Owner::nothing_idle_in`]; none for what idle series cannot make up for.
-    const fn place(self) -> Option<usize> {
-        match self {
-            Self::Series => Some(0),
-            Self::Histograms => Some(1),
-            Self::Text => Some(2),
-            Self::Cap => None,
-        }
     }
 }

@@ -4,6 +4,7 @@ use nexus_bounded::{BlockChain, Mono};
 use nexus_gate::SenderSlot;
 use nexus_wire::{Kind, Unit};
 
+use super::idle::Ties;
 use super::index::Link;
 use crate::rows::NONE;
 use crate::windows::{Wide, Windows};
@@ -17,8 +18,7 @@ pub(crate) struct Series {
     pub(super) labels: BlockChain,
     /// Its metric; [`NONE`] for the overflow series of a sender.
     pub(super) metric: u32,
-    /// The first of its registrations.
-    pub(crate) registrations: u32,
+    pub(super) ties: Ties,
     /// A counter's total, or the row of a gauge or histogram.
     pub(super) value: u64,
     pub(super) created: Mono,
@@ -60,7 +60,7 @@ impl Series {
         next: NONE,
         labels: BlockChain::EMPTY,
         metric: NONE,
-        registrations: NONE,
+        ties: Ties::registered(NONE),
         value: 0,
         created: Mono(0),
         windows: Windows::new(0),
@@ -123,13 +123,10 @@ pub(super) struct Owner {
     /// Its overflow counter and its overflow histogram.
     pub(super) overflow: [u32; 2],
     pub(super) metrics: u32,
-    /// The short window in which nothing idle could make up for a lack, by kind of lack.
-    pub(super) nothing_idle_in: [u32; 3],
 }
 
 impl Owner {
-    pub(super) const UNKNOWN: Self =
-        Self { service: 0, overflow: [NONE; 2], metrics: 0, nothing_idle_in: [NONE; 3] };
+    pub(super) const UNKNOWN: Self = Self { service: 0, overflow: [NONE; 2], metrics: 0 };
 }
 
 /// What a gauge keeps besides its series.

@@ -6,8 +6,9 @@ use nexus_wire::metrics::ValueItem;
 
 use super::Registry;
 use super::histogram::BUCKETS_MAX;
+use super::idle::Ties;
 use super::rows::{Flags, Series};
-use crate::rows::Pool;
+use crate::rows::{NONE, Pool};
 use crate::sessions::PlainCounters;
 use crate::windows::{Clock, Values};
 
@@ -22,6 +23,7 @@ impl Registry {
     /// Adds to a counter, at most up to the end of 64 bits.
     #[inline(always)]
     pub(crate) fn count(&mut self, row: u32, delta: u64, catchup: bool) {
+        self.touch(row);
         let series = &mut self.series[row];
         let value = delta.cast_signed();
         if value < 0 || !add(series, &self.clock, value, catchup) {
@@ -55,6 +57,7 @@ impl Registry {
 
     /// Sets a gauge.
     pub(crate) fn set(&mut self, row: u32, value: i64, catchup: bool) {
+        self.touch(row);
         let series = &mut self.series[row];
         let gauge = &mut self.gauges[series.wide_row()];
         series.flags = series.flags.with(Flags::CHANGED);
@@ -63,6 +66,7 @@ impl Registry {
 
     /// Observes into a histogram. `value` is at most `i64::MAX`.
     pub(crate) fn observe(&mut self, row: u32, value: u64) {
+        self.touch(row);
         let series = &mut self.series[row];
         let histogram = &mut self.histograms[series.wide_row()];
         let bucket = self.layouts.at(histogram.layout).bucket(value);
@@ -74,6 +78,15 @@ impl Registry {
         series.flags = series.flags.with(Flags::CHANGED);
         let values = Values::one(signed, false);
         series.windows.put(&mut histogram.wide, &self.clock, &values);
+    }
+
+    /// Before an update: the first one in a window makes a series the last to be reclaimed. Those
+    /// of a BATCH go to registered series, which nobody reclaims.
+    #[inline]
+    fn touch(&mut self, row: u32) {
+        if self.series[row].windows.number() != self.clock.short() {
+            self.renew(row);
+        }
     }
 
     /// Adds observations that the client has sorted into the histogram's buckets. Which values
@@ -149,9 +162,18 @@ impl Registry {
     }
 
     /// Head of the list of a series' registrations.
-    pub(crate) fn registrations_mut(&mut self, row: u32) -> &mut u32 {
-        let series: &mut Series = &mut self.series[row];
-        &mut series.registrations
+    pub(crate) fn registrations(&self, row: u32) -> u32 {
+        self.series[row].ties.registrations()
+    }
+
+    /// Changes the head of the list of a series' registrations. Whoever has none any more may be
+    /// reclaimed when that has lasted for long enough.
+    pub(crate) fn set_registrations(&mut self, row: u32, head: u32) {
+        self.unlist(row);
+        self.series[row].ties = Ties::registered(head);
+        if head == NONE {
+            self.list(row);
+        }
     }
 }
 

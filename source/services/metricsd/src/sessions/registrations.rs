@@ -148,8 +148,7 @@ impl Registrations {
         folded: bool,
         registry: &mut Registry,
     ) -> Result<Granted, Reason> {
-        let held =
-            if folded { None } else { self.held(session, *registry.registrations_mut(series)) };
+        let held = if folded { None } else { self.held(session, registry.registrations(series)) };
         let row = match held {
             Some(row) => row,
             None => self.add(life, session, series, folded, registry)?,
@@ -186,7 +185,7 @@ impl Registrations {
         self.shares.take(life.owner, 1);
         self.heard_shares.take(life.owner, buckets);
         let heard = if buckets > 0 { self.heard.take([0; BUCKETS_MAX]) } else { None };
-        let head = registry.registrations_mut(series);
+        let head = registry.registrations(series);
         let generation = self.rows[row].generation;
         let plain = (u64::from(generation) << 32) | u64::from(session);
         self.rows[row] = Registration {
@@ -194,17 +193,17 @@ impl Registrations {
             session,
             series,
             next_in_session: life.registrations,
-            next_of_series: *head,
+            next_of_series: head,
             buckets: heard.unwrap_or(NONE),
             kind,
             folded,
             plain: if kind == Kind::Counter && !folded { plain } else { 0 },
             ..FREE
         };
-        if *head != NONE {
-            self.rows[*head].before_of_series = row;
+        if head != NONE {
+            self.rows[head].before_of_series = row;
         }
-        *head = row;
+        registry.set_registrations(series, row);
         life.registrations = row;
         Ok(row)
     }
@@ -232,7 +231,7 @@ impl Registrations {
             self.rows[gone.next_of_series].before_of_series = gone.before_of_series;
         }
         if gone.before_of_series == NONE {
-            *registry.registrations_mut(gone.series) = gone.next_of_series;
+            registry.set_registrations(gone.series, gone.next_of_series);
         } else {
             self.rows[gone.before_of_series].next_of_series = gone.next_of_series;
         }

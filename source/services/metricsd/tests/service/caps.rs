@@ -2,7 +2,7 @@
 
 use crate::common::{Bench, Series, roomy, roomy_device, secs, sender};
 use metricsd::Metricsd;
-use nexus_abi::Sender;
+use nexus_abi::{ExitReason, Sender};
 use nexus_recipe::Recipe;
 use nexus_wire::{Kind, MetricStatus};
 
@@ -136,7 +136,7 @@ fn idle_series_give_way_oldest_first_and_leave_their_totals() {
 }
 
 #[test]
-fn reclaiming_follows_age_then_place() {
+fn reclaiming_follows_age_and_leaves_the_registered() {
     let limits = [("series_per_sender", "18"), ("series_per_metric", "18")];
     let mut bench = Bench::new(&roomy(&[&limits[..], &[("metrics_per_sender", "18")]].concat()));
     let who = sender("execd");
@@ -160,6 +160,87 @@ fn reclaiming_follows_age_then_place() {
     assert_eq!(bench.update(who, held, 1), MetricStatus::Ok);
     assert_eq!(bench.state("reclaimed"), "3");
     assert_eq!(total(&bench.scrape(who)), (100..116).sum::<i128>() + 4);
+}
+
+fn has(bench: &mut Bench, who: Sender, labels: &str) -> bool {
+    bench.scrape(who).iter().any(|series| series.labels == labels)
+}
+
+#[test]
+fn a_series_that_is_let_go_is_idle_from_then_on() {
+    let limits = [("series_per_sender", "16"), ("series_per_metric", "16")];
+    let mut bench = Bench::new(&roomy(&[&limits[..], &[("metrics_per_sender", "16")]].concat()));
+    let who = sender("execd");
+    bench.register(who, Kind::Counter, "n", "n=1\n");
+    for n in 2..15 {
+        bench.inc(who, "n", &format!("n={n}\n"), 1);
+    }
+    bench.pause(secs(16 * 60));
+    bench.gone(who, ExitReason::Killed(9));
+    for n in 0..13 {
+        assert_eq!(bench.inc(who, "n", &format!("new={n}\n"), 1), MetricStatus::Ok);
+    }
+    assert_eq!(bench.inc(who, "n", "new=13\n", 1), MetricStatus::OverLimit);
+    assert!(has(&mut bench, who, "n=1\n"));
+    bench.pause(secs(16 * 60));
+    assert_eq!(bench.inc(who, "n", "new=13\n", 1), MetricStatus::Ok);
+    assert!(!has(&mut bench, who, "n=1\n"), "it was let go before the others were made");
+}
+
+#[test]
+fn a_metric_in_quarantine_keeps_its_series_until_that_ends() {
+    let limits = [("series_per_sender", "18"), ("series_per_metric", "14")];
+    let more = [("metrics_per_sender", "16"), ("quarantine", "\"1 h\"")];
+    let mut bench = Bench::new(&roomy(&[limits, more].concat()));
+    let who = sender("execd");
+    for n in 0..15 {
+        bench.inc(who, "n", &format!("n={n:02}\n"), 1);
+    }
+    // 14 of the metric in quarantine, its overflow, and one younger than they.
+    bench.pause(secs(10));
+    bench.inc(who, "other", "", 1);
+    bench.pause(secs(16 * 60));
+    assert_eq!(bench.inc(who, "new0", "", 1), MetricStatus::Ok);
+    let names: Vec<_> = bench.scrape(who).into_iter().map(|series| series.name).collect();
+    assert!(!names.contains(&"other".to_owned()), "{names:?}");
+    assert_eq!(names.iter().filter(|name| *name == "n").count(), 15, "{names:?}");
+    bench.pause(secs(3600));
+    bench.inc(who, "new0", "", 1);
+    assert_eq!(bench.inc(who, "new1", "", 1), MetricStatus::Ok);
+    assert!(!has(&mut bench, who, "n=00\n"));
+    assert_eq!(total(&bench.scrape(who)), 15 + 1 + 2 + 1);
+}
+
+#[test]
+fn the_sender_beyond_its_floor_whose_series_is_oldest_gives_way() {
+    let limits = [
+        ("series", "512"),
+        ("series_per_sender", "128"),
+        ("series_per_metric", "128"),
+        ("metrics_per_sender", "100"),
+        ("senders", "16"),
+        ("registrations", "512"),
+        ("histograms", "128"),
+    ];
+    let mut bench = Bench::new(&roomy(&limits));
+    let senders = ["young", "old", "modest", "late"].map(sender);
+    let [young, old, modest, late] = senders;
+    bench.inc(modest, "n", "", 1);
+    bench.pause(secs(10));
+    for (who, count) in [(old, 126), (young, 126), (late, 46)] {
+        for n in 0..count {
+            bench.inc(who, "n", &format!("n={n}\n"), 1);
+        }
+        bench.pause(secs(10));
+    }
+    assert_eq!(bench.inc(late, "n", "new=\n", 1), MetricStatus::OverLimit, "nothing is idle");
+    bench.pause(secs(16 * 60));
+    let before = view_of(&mut bench, &senders).iter().map(|view| regular(view)).collect::<Vec<_>>();
+    assert_eq!(bench.inc(late, "n", "new=1\n", 1), MetricStatus::Ok);
+    let after = view_of(&mut bench, &senders).iter().map(|view| regular(view)).collect::<Vec<_>>();
+    assert_eq!(after, [before[0], before[1] - 1, before[2], before[3] + 1]);
+    assert!(!has(&mut bench, old, "n=0\n"), "the one that was touched first");
+    assert_eq!(total(&bench.scrape(old)), 126);
 }
 
 #[test]

@@ -1,0 +1,149 @@
+use alloc::boxed::Box;
+use alloc::vec;
+
+/// A set of places, in which the next member from any place on is found in a few steps, however
+/// many places lie between: marks of dropped records cost readers nothing.
+///
+/// Each level has a bit for every word of the one below, set while that word is not 0; the last
+/// level is one word. That is one more bit in 63 than a plain set of bits takes.
+pub(crate) struct PlaceSet {
+    levels: Box<[Box<[u64]>]>,
+}
+
+/// Bits in a word.
+const BITS: usize = u64::BITS as usize;
+
+impl PlaceSet {
+    /// An empty set of places below `count`.
+    pub(crate) fn new(count: usize) -> Self {
+        let words = Self::words(count);
+        Self { levels: words.map(|words| vec![0; words].into_boxed_slice()).collect() }
+    }
+
+    /// Bytes of memory that a set of places below `count` takes.
+    pub(crate) fn bytes(count: usize) -> usize {
+        let level = |words: usize| size_of::<Box<[u64]>>() + words * size_of::<u64>();
+        Self::words(count).map(level).sum()
+    }
+
+    /// Words of each level. There is a bit for `count` itself, from which people look back.
+    fn words(count: usize) -> impl Iterator<Item = usize> {
+        let first = count / BITS + 1;
+        core::iter::successors(Some(first), |words| (*words > 1).then(|| words.div_ceil(BITS)))
+    }
+
+    /// Adds a place.
+    pub(crate) fn insert(&mut self, place: usize) {
+        let mut at = place;
+        for level in &mut self.levels {
+            level[at / BITS] |= 1 << (at % BITS);
+            at /= BITS;
+        }
+    }
+
+    /// Takes a place out.
+    pub(crate) fn remove(&mut self, place: usize) {
+        let mut at = place;
+        for level in &mut self.levels {
+            level[at / BITS] &= !(1 << (at % BITS));
+            if level[at / BITS] != 0 {
+                return;
+            }
+            at /= BITS;
+        }
+    }
+
+    /// All places below `count`, and no other.
+    pub(crate) fn fill(&mut self, count: usize) {
+        let mut count = count;
+        for level in &mut self.levels {
+            level.fill(0);
+            level[..count / BITS].fill(u64::MAX);
+            if !count.is_multiple_of(BITS) {
+                level[count / BITS] = low_bits(count % BITS);
+            }
+            count = count.div_ceil(BITS);
+        }
+    }
+
+    /// The first member that is not below `place`.
+    pub(crate) fn from(&self, place: usize) -> Option<usize> {
+        let mut at = place;
+        for (above, level) in self.levels.iter().enumerate() {
+            let rest = level.get(at / BITS)? & !low_bits(at % BITS);
+            if rest != 0 {
+                let first = at / BITS * BITS + rest.trailing_zeros() as usize;
+                return Some(self.descend(above, first, |word| word.trailing_zeros()));
+            }
+            at = at / BITS + 1;
+        }
+        None
+    }
+
+    /// The last member below `place`.
+    pub(crate) fn before(&self, place: usize) -> Option<usize> {
+        let mut at = place;
+        for (above, level) in self.levels.iter().enumerate() {
+            let word = level.get(at / BITS).copied().unwrap_or(0);
+            let rest = word & low_bits(at % BITS);
+            if rest != 0 {
+                let last = at / BITS * BITS + rest.ilog2() as usize;
+                return Some(self.descend(above, last, |word| word.ilog2()));
+            }
+            at /= BITS;
+        }
+        None
+    }
+
+    /// From a bit of a level to the place below it that `choose` leads to.
+    fn descend(&self, level: usize, bit: usize, choose: impl Fn(u64) -> u32) -> usize {
+        let below = self.levels[..level].iter().rev();
+        below.fold(bit, |at, level| at * BITS + choose(level[at]) as usize)
+    }
+}
+
+/// The lowest `count` bits; fewer than a word has.
+const fn low_bits(count: usize) -> u64 {
+    (1 << count) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_next_member_either_way_is_the_one_of_a_plain_set(
+            count in prop::sample::select(vec![1usize, 63, 64, 65, 4095, 4096, 4097, 300_000]),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..80),
+        ) {
+            let mut places = PlaceSet::new(count);
+            let mut model = BTreeSet::new();
+            for (place, what) in changes {
+                let place = place.index(count);
+                match what {
+                    0 => {
+                        places.fill(place);
+                        model = (0..place).collect();
+                    }
+                    1..4 => {
+                        places.remove(place);
+                        model.remove(&place);
+                    }
+                    _ => {
+                        places.insert(place);
+                        model.insert(place);
+                    }
+                }
+                for at in [0, place / 2, place, place + 1, count] {
+                    prop_assert_eq!(places.from(at), model.range(at..).next().copied());
+                    prop_assert_eq!(places.before(at), model.range(..at).next_back().copied());
+                }
+            }
+        }
+    }
+}
