@@ -159,6 +159,8 @@ fn work(daemon: &str, connection: &mut Connection, n: u64) -> bool {
     let head = Head { version: Version::V2, nonce: 7 };
     let message = format!("item {n}");
     let record = NewRecord { level: Level::Info, scope: "modest", message: &message, fields: b"" };
+    let mut text = [0; size_of::<logs::RecordText>()];
+    let record = record.join(&mut text).unwrap();
     let frame = logs::encode(&logs::Request::Append(record), head, &mut frame).unwrap();
     let len = connection.call(frame, &mut reply).unwrap();
     let reply = logs::decode_reply(logs::Op::Append, head, &reply[..len]);

@@ -1,9 +1,9 @@
 //! obsctl and the daemons, as people run them.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod cardinality;
 mod crowd;
 mod liar;
-mod cardinality;
 mod outages;
 mod programs;
 mod raw;

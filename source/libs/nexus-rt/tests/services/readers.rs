@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::thread;
 
 use nexus_rt::linux::client::Connection;
-use nexus_wire::logs::{self, Head, NewRecord, Search, Version};
+use nexus_wire::logs::{self, Head, NewRecord, RecordText, Search, Version};
 use nexus_wire::metrics::{self, Update};
 use nexus_wire::{LabelBytes, Level, LogStatus, MetricStatus, NameBytes};
 use rustix::process::geteuid;
