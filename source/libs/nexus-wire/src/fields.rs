@@ -59,7 +59,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        check_pairs(bytes, |_| Ok(()))?;
+        check_pairs(bytes, |_, _| Ok(()))?;
         Ok(Self(bytes))
     }
 
@@ -68,31 +68,24 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`FieldError`], the first one met.
     pub fn parse_claimless(bytes: &'a [u8]) -> Result<Self, FieldError> {
-        check_pairs(bytes, |pair| check_claim(pair.key))?;
+        check_pairs(bytes, |key, _| check_claim(key))?;
         Ok(Self(bytes))
     }
 
-    /// The fields in `bytes`, none of which claims an identity, within `bounds`. `look` sees each
-    /// pair on the way; what it sees is canonical only if the result is.
+    /// The fields in `bytes`, none of which claims an identity, within `bounds`.
     ///
     /// # Errors
     /// [`FieldError`], the first one met.
-    #[inline]
-    pub fn parse_bounded(
-        bytes: &'a [u8],
-        bounds: &FieldBounds,
-        mut look: impl FnMut(FieldPair<'_>),
-    ) -> Result<Self, FieldError> {
+    pub fn parse_bounded(bytes: &'a [u8], bounds: &FieldBounds) -> Result<Self, FieldError> {
         let mut count = 0;
-        check_pairs(bytes, |pair| {
+        check_pairs(bytes, |key, value| {
             count += 1;
-            let within =
-                pair.key.len() <= bounds.key_bytes && pair.value.len() <= bounds.value_bytes;
-            if !within || count > bounds.count {
-                return Err(FieldError::OverBound);
+            let within = key.len() <= bounds.key_bytes && value.len() <= bounds.value_bytes;
+            if within && count <= bounds.count {
+                check_claim(key)
+            } else {
+                Err(FieldError::OverBound)
             }
-            look(pair);
-            check_claim(pair.key)
         })?;
         Ok(Self(bytes))
     }
@@ -138,36 +131,22 @@ impl core::fmt::Debug for Fields<'_> {
     }
 }
 
-/// A pair as it is met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FieldPair<'a> {
-    /// Its key.
-    pub key: &'a [u8],
-    /// Its value.
-    pub value: &'a [u8],
-    /// The first eight bytes of its key, filled with zeros, the first one lowest.
-    pub key_front: u64,
-}
-
-/// Checks that `bytes` is pairs whose keys are in order; `accept` judges each.
+/// Checks that `bytes` is pairs whose keys are in order; `accept` judges each key and value.
 #[inline]
 fn check_pairs(
     bytes: &[u8],
-    mut accept: impl FnMut(FieldPair<'_>) -> Result<(), FieldError>,
+    mut accept: impl FnMut(&[u8], &[u8]) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
     let (mut before, mut before_front): (&[u8], u64) = (&[], 0);
     let (mut start, mut seen) = (0, 0);
     while start < bytes.len() {
         let place = Place::at(bytes, start, &mut seen)?;
         let (key, value) = place.of(bytes, start);
-        // With the first byte highest, such numbers are ordered as the keys are, but for keys that
-        // differ later.
-        let front = place.key_front.swap_bytes();
-        if front <= before_front {
+        if place.key_front <= before_front {
             check_order(key, before)?;
         }
-        accept(FieldPair { key, value, key_front: place.key_front })?;
-        (before, before_front) = (key, front);
+        accept(key, value)?;
+        (before, before_front) = (key, place.key_front);
         start = place.end + 1;
     }
     if is_ascii(seen) { Ok(()) } else { check_text(bytes) }
@@ -202,7 +181,8 @@ struct Place {
     equals: usize,
     /// Where its newline stands.
     end: usize,
-    /// The first eight bytes of its key, filled with zeros, the first one lowest.
+    /// The first eight bytes of its key, filled with zeros, the first one highest: such numbers are
+    /// ordered as the keys are, but for keys that differ later.
     key_front: u64,
 }
 
@@ -226,7 +206,8 @@ impl Place {
             let newline = equal(word, b'\n');
             if newline != 0 {
                 let end = at + lowest(newline);
-                return Ok(Self { equals, end, key_front: first & below(stop) });
+                let key_front = (first & below(stop)).swap_bytes();
+                return Ok(Self { equals, end, key_front });
             }
             at += 8;
         }

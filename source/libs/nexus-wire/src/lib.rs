@@ -22,7 +22,7 @@ mod status;
 mod vocabulary;
 
 pub use bytes::EncodeError;
-pub use fields::{FieldBounds, FieldError, FieldPair, Fields, FieldsWriter, is_identity_key};
+pub use fields::{FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key};
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};

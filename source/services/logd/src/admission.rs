@@ -65,13 +65,10 @@ impl Admission {
     pub(crate) fn check<'a>(&'a mut self, record: &SentRecord<'a>) -> Result<Admitted<'a>, Reason> {
         self.check_sizes(record)?;
         let redactor = &mut self.redactor;
-        let mut is_clean = redactor.is_plain(record.scope_and_message());
-        let fields = Fields::parse_bounded(record.fields(), &self.fields, |pair| {
-            is_clean = is_clean && redactor.pair_is_clean(pair.key, pair.key_front, pair.value);
-        });
-        let fields = fields.map_err(reason_of)?;
-        if !is_clean {
-            return self.settle(record, fields);
+        let head_is_clean = redactor.is_plain(record.scope_and_message())
+            || redactor.is_clean(record.scope()) && redactor.is_clean(record.message());
+        if !head_is_clean || !redactor.knows(record.fields(), &self.fields) {
+            return self.settle(record);
         }
         Ok(Admitted {
             level: record.level,
@@ -89,13 +86,10 @@ impl Admission {
         if within { Ok(()) } else { Err(Reason::OverLimit) }
     }
 
-    /// Looks closer at a record that may have secrets, and writes it anew.
+    /// Looks closer at a record, and writes it anew without its secrets.
     #[cold]
-    fn settle(
-        &mut self,
-        record: &SentRecord<'_>,
-        fields: Fields<'_>,
-    ) -> Result<Admitted<'_>, Reason> {
+    fn settle(&mut self, record: &SentRecord<'_>) -> Result<Admitted<'_>, Reason> {
+        let fields = Fields::parse_bounded(record.fields(), &self.fields).map_err(reason_of)?;
         let NewRecord { level, scope, message, .. } = record.as_new();
         let redactor = &mut self.redactor;
         if redactor.name_is_secret(scope) {

@@ -2,8 +2,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::ops::Range;
 
-use nexus_bounded::eights::word_at;
+use nexus_bounded::eights::{equal, is_ascii, lowest, word_at};
 use nexus_recipe::Redaction;
+use nexus_wire::{FieldBounds, is_identity_key};
 
 use super::REDACTED;
 use super::anchors::Anchors;
@@ -92,13 +93,7 @@ impl Finder {
 
     /// What there is to say about a key.
     pub(super) fn judge(&mut self, key: &[u8]) -> Judged {
-        self.judge_short(key, word_at(key, 0))
-    }
-
-    /// What there is to say about a key whose first eight bytes are known.
-    #[inline]
-    fn judge_short(&mut self, key: &[u8], front: u64) -> Judged {
-        let short = Short::of(key, front);
+        let short = Short::of(key);
         short.and_then(|short| self.known.get(short)).unwrap_or_else(|| self.judge_anew(key, short))
     }
 
@@ -106,7 +101,8 @@ impl Finder {
     fn judge_anew(&mut self, key: &[u8], short: Option<Short>) -> Judged {
         let begins_secret = (0..key.len()).any(|at| self.prefixed_around(key, 0, at).is_some());
         let is_secret = begins_secret || self.next_shaped(key, 0).is_some();
-        let judged = Judged { verdict: self.keys.verdict(key), is_secret };
+        let is_legal = is_legal_key(key);
+        let judged = Judged { verdict: self.keys.verdict(key), is_secret, is_legal };
         if let Some(short) = short {
             self.known.keep(short, judged);
         }
@@ -118,23 +114,53 @@ impl Finder {
         self.judge(key).is_secret
     }
 
-    /// Whether neither a key, whose first eight bytes are known, nor its value is or has something
-    /// secret.
+    /// Whether neither a key nor its value is or has something secret.
+    pub(super) fn pair_is_clean(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let judged = self.judge(key);
+        self.value_is_clean(judged, value)
+    }
+
+    /// Whether a value has nothing secret in it, nor its key, of which this is known.
     #[inline]
-    pub(super) fn pair_is_clean(&mut self, key: &[u8], key_front: u64, value: &[u8]) -> bool {
-        match self.judge_short(key, key_front) {
+    pub(super) fn value_is_clean(&mut self, key: Judged, value: &[u8]) -> bool {
+        match key {
             Judged { is_secret: true, .. } => false,
-            Judged { verdict: Verdict::Plain, .. } => {
-                self.is_plain(value) || !self.has_secret(value)
+            Judged { verdict: Verdict::Plain, .. } => self.is_clean(value),
+            Judged { verdict: Verdict::Allowed, .. } => {
+                !self.anchors.any_in(value) || self.next_anchored(value, 0).is_none()
             }
-            Judged { verdict: Verdict::Allowed, .. } => self.next_anchored(value, 0).is_none(),
             Judged { verdict: Verdict::Secret, .. } => value == REDACTED.as_bytes(),
         }
     }
 
+    /// Whether fields are canonical and within `bounds`, and have nothing secret in them, as far as
+    /// that can be said quickly: all keys are known and differ early, all values are ASCII.
+    pub(super) fn knows(&mut self, fields: &[u8], bounds: &FieldBounds) -> bool {
+        let (mut at, mut before, mut count) = (0, 0, 0);
+        while at < fields.len() {
+            let Some(key) = Short::before_joint(fields, at) else { return false };
+            let Some(judged) = self.known.get(key) else { return false };
+            let start = at + key.len() + 1;
+            let Some(value) = ascii_line(fields, start) else { return false };
+            let within = key.len() <= bounds.key_bytes && value.len() <= bounds.value_bytes;
+            let in_order = key.order() > before;
+            if !(judged.is_legal && within && in_order && self.value_is_clean(judged, value)) {
+                return false;
+            }
+            (at, before, count) = (start + value.len() + 1, key.order(), count + 1);
+        }
+        count <= bounds.count
+    }
+
+    /// Whether nothing in a text is secret.
+    #[inline]
+    pub(super) fn is_clean(&mut self, text: &[u8]) -> bool {
+        self.is_plain(text) || !self.has_secret(text)
+    }
+
     /// Whether something in a text is secret.
     #[cold]
-    pub(super) fn has_secret(&mut self, text: &[u8]) -> bool {
+    fn has_secret(&mut self, text: &[u8]) -> bool {
         self.next(text, 0).is_some()
     }
 
@@ -246,6 +272,31 @@ impl Finder {
             && run.iter().any(u8::is_ascii_lowercase)
             && run.iter().any(u8::is_ascii_digit)
     }
+}
+
+/// The rest of the line that begins before `start`, if it ends with a newline and is ASCII.
+#[inline]
+fn ascii_line(text: &[u8], start: usize) -> Option<&[u8]> {
+    let mut at = start;
+    while at < text.len() {
+        let word = word_at(text, at);
+        let newline = equal(word, b'\n');
+        if !is_ascii(word) {
+            return None;
+        }
+        if newline != 0 {
+            return text.get(start..at + lowest(newline));
+        }
+        at += 8;
+    }
+    None
+}
+
+/// Whether fields may have this key.
+fn is_legal_key(key: &[u8]) -> bool {
+    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+    let text = core::str::from_utf8(key).unwrap_or_default();
+    key.iter().all(legal) && !text.is_empty() && !is_identity_key(text)
 }
 
 /// What stands between the colon and the `@` of `user:password@host`.

@@ -19,9 +19,8 @@ mod tests;
 
 use core::fmt::Write as _;
 
-use nexus_bounded::eights::word_at;
 use nexus_recipe::{OnSecret, Redaction};
-use nexus_wire::{Fields, FieldsWriter};
+use nexus_wire::{FieldBounds, Fields, FieldsWriter};
 
 use finder::Finder;
 
@@ -88,27 +87,33 @@ impl Redactor {
         self.finder.is_plain(text)
     }
 
-    /// Whether a field neither is nor has something secret, by its key or by its value. `key_front`
-    /// is the first eight bytes of the key. Under an allowed key the shape of a value says nothing:
-    /// a trace id is 32 hexadecimal digits and no secret.
+    /// Whether nothing in a text is secret.
     #[inline]
-    pub fn pair_is_clean(&mut self, key: &[u8], key_front: u64, value: &[u8]) -> bool {
-        self.finder.pair_is_clean(key, key_front, value)
+    pub fn is_clean(&mut self, text: &[u8]) -> bool {
+        self.finder.is_clean(text)
     }
 
-    fn is_clean(&mut self, (key, value): (&str, &str)) -> bool {
-        let key = key.as_bytes();
-        self.pair_is_clean(key, word_at(key, 0), value.as_bytes())
+    /// Whether fields are canonical, claim no identity, are within `bounds` and have nothing secret
+    /// in them, as far as that can be said quickly. If not, they may be so none the less.
+    pub fn knows(&mut self, fields: &[u8], bounds: &FieldBounds) -> bool {
+        self.finder.knows(fields, bounds)
+    }
+
+    /// Whether a field neither is nor has something secret, by its key or by its value. Under an
+    /// allowed key the shape of a value says nothing: a trace id is 32 hexadecimal digits and no
+    /// secret.
+    fn pair_is_clean(&mut self, (key, value): (&str, &str)) -> bool {
+        self.finder.pair_is_clean(key.as_bytes(), value.as_bytes())
     }
 
     /// Whether a name is or carries a secret: a name is a value that everybody sees.
     pub fn name_is_secret(&mut self, name: &str) -> bool {
-        !self.is_plain(name.as_bytes()) && self.finder.has_secret(name.as_bytes())
+        !self.is_clean(name.as_bytes())
     }
 
     /// Looks at labels, attributes or fields and writes them anew to `out` if values must go.
     pub fn fields<'b>(&mut self, fields: Fields<'_>, out: &'b mut [u8]) -> Redacted<Fields<'b>> {
-        if fields.iter().all(|field| self.is_clean(field)) {
+        if fields.iter().all(|field| self.pair_is_clean(field)) {
             return Redacted::Clean;
         }
         // A key cannot be replaced: two of them might become one.
@@ -123,7 +128,7 @@ impl Redactor {
         let mut writer = FieldsWriter::new(out);
         let mut count = 0;
         for (key, value) in fields.iter() {
-            let secret = !self.is_clean((key, value));
+            let secret = !self.pair_is_clean((key, value));
             count += u32::from(secret);
             if !writer.field(key, if secret { REDACTED } else { value }) {
                 return Redacted::Refused;

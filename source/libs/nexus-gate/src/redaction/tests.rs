@@ -298,3 +298,63 @@ proptest::proptest! {
         }
     }
 }
+
+proptest::proptest! {
+    /// What is known to be right is found right by those who look at everything.
+    #[test]
+    fn fields_that_are_known_are_canonical_within_bounds_and_clean(
+        keys in proptest::collection::vec(
+            "[ab_]{0,2}(token|trace|ghp_|service|a_long_name_|a_longer_name)?[a-c]?", 1..8,
+        ),
+        values in proptest::collection::vec(texts(), 8),
+        order in proptest::prelude::any::<bool>(),
+        cut in 0usize..3,
+        count in 3usize..9,
+    ) {
+        let bounds = FieldBounds { count, key_bytes: 12, value_bytes: 20 };
+        let mut keys = keys;
+        if order {
+            keys.sort();
+            keys.dedup();
+        }
+        let pairs = keys.iter().zip(&values);
+        let text = pairs.map(|(key, value)| format!("{key}={value}\n")).collect::<String>();
+        let text = &text.as_bytes()[..text.len() - text.len().min(cut)];
+        let mut redactor = Redactor::new(&rules(OnSecret::Replace));
+        for key in &keys {
+            redactor.finder.judge(key.as_bytes());
+        }
+        let parsed = Fields::parse_bounded(text, &bounds);
+        let known = redactor.knows(text, &bounds);
+        if known {
+            let mut out = [0; 4096];
+            proptest::prop_assert!(parsed.is_ok(), "{:?} {:?}", parsed, text);
+            proptest::prop_assert_eq!(redactor.fields(parsed.unwrap(), &mut out), Redacted::Clean);
+        }
+    }
+}
+
+#[test]
+fn ordinary_fields_are_known_once_they_were_seen() {
+    let mut redactor = Redactor::new(&rules(OnSecret::Replace));
+    let bounds = FieldBounds { count: 4, key_bytes: 16, value_bytes: 64 };
+    let fields = "code=42\nduration_ms=7\ntrace=0123456789abcdef0123456789abcdef\nzone=\n";
+    assert!(!redactor.knows(fields.as_bytes(), &bounds));
+    let parsed = Fields::parse(fields.as_bytes()).unwrap();
+    assert_eq!(redactor.fields(parsed, &mut [0; 8]), Redacted::Clean);
+    assert!(redactor.knows(fields.as_bytes(), &bounds));
+    for (field, other) in [
+        ("code=42", "code=42\ncode=42"),
+        ("code=42", "code=password=x"),
+        ("ms=7", "ms=\u{e4}"),
+        ("zone=\n", "zone="),
+        ("zone=", "ozone="),
+        ("zone=", "zone=1\nzz="),
+    ] {
+        let changed = fields.replace(field, other);
+        assert!(!redactor.knows(changed.as_bytes(), &bounds), "{changed}");
+    }
+    assert!(!redactor.knows(fields.as_bytes(), &FieldBounds { count: 3, ..bounds }));
+    assert!(!redactor.knows(fields.as_bytes(), &FieldBounds { key_bytes: 10, ..bounds }));
+    assert!(!redactor.knows(fields.as_bytes(), &FieldBounds { value_bytes: 31, ..bounds }));
+}

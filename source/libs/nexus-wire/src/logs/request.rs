@@ -83,7 +83,7 @@ impl<'a> SentRecord<'a> {
 
     #[cold]
     fn is_utf8(&self) -> bool {
-        [self.parts().0, self.parts().1].iter().all(|part| core::str::from_utf8(part).is_ok())
+        [self.scope(), self.message()].iter().all(|part| core::str::from_utf8(part).is_ok())
     }
 
     fn parts(&self) -> (&'a [u8], &'a [u8], &'a [u8]) {
@@ -103,6 +103,18 @@ impl<'a> SentRecord<'a> {
     #[must_use]
     pub fn scope_and_message(&self) -> &'a [u8] {
         self.text.get(..self.scope_len() + self.message_len()).unwrap_or_default()
+    }
+
+    /// The scope.
+    #[must_use]
+    pub fn scope(&self) -> &'a [u8] {
+        self.parts().0
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &'a [u8] {
+        self.parts().1
     }
 
     /// Bytes of the scope.
