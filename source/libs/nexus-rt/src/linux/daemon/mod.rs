@@ -84,6 +84,14 @@ pub fn memory(limits: &PortLimits) -> Vec<MemoryLine> {
     port::memory(limits)
 }
 
+/// Whether this machine has what the limits name, as far as that can be told without serving.
+///
+/// # Errors
+/// There is no such group of readers.
+pub fn check(limits: &PortLimits) -> io::Result<()> {
+    limits.readers_group.as_deref().map(run_dir::group).transpose().map(drop)
+}
+
 /// A daemon that listens and does not serve yet. What comes in meanwhile waits.
 pub struct Daemon {
     port: Port,
