@@ -68,7 +68,7 @@ fn a_demo_whose_recipe_is_wrong_says_so_and_leaves_nothing_behind() {
     let recipe = Folder::new("recipe");
     let file = recipe.0.join("bad.toml");
     std::fs::write(&file, "colour = 3\n").unwrap();
-    let output = demo(&folder, &["--recipe", file.to_str().unwrap()]).wait_with_output().unwrap();
+    let output = demo(&folder, &["--config", file.to_str().unwrap()]).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("colour"), "{}", text(&output.stderr));
     assert_eq!(entries(&folder), [""; 0]);
