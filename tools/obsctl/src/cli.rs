@@ -31,7 +31,7 @@ pub(crate) struct Place {
     /// Where logd.sock and metricsd.sock lie [default: $NEXUS_RUN_DIR, else /run/nexus]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Recipe that names the services and, for the demo, sets all limits [default: the one built in]
+    /// Recipe that names the services and sets the demo's limits [default: the one built in]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

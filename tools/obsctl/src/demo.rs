@@ -26,8 +26,8 @@ use crate::{audit, top};
 
 /// Parts that speak, each with its own socket.
 const SERVED: [&str; 3] = ["hostprobe", "metricsd", "obsctl"];
-/// What a demo without a recipe of its own changes in the one built in: snapshots come back from the
-/// journal while people watch.
+/// What a demo without a recipe of its own changes in the one built in: snapshots come back from
+/// the journal while people watch.
 const SOONER: (&str, &str) = ("\ninterval = \"10 s\"", "\ninterval = \"2 s\"");
 /// How long a part may take to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,8 +4,8 @@
 //! of `docs/wire.md` and with the rights of whoever runs it. Text is for people and may change;
 //! `-o json` prints one object a line and keeps its keys.
 //!
-//! Texts of senders are shown with what could steer a terminal escaped (`render`). `--help` says what
-//! each exit status means.
+//! Texts of senders are shown with what could steer a terminal escaped (`render`). `--help` says
+//! what each exit status means.
 #![forbid(unsafe_code)]
 
 mod audit;

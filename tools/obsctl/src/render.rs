@@ -1,8 +1,8 @@
 //! How things look: colours on terminals only, numbers with their units, tables, JSON lines.
 //!
 //! Texts that senders chose pass [`visible`] before they are shown to people, so that none of them
-//! can steer a terminal, begin a line of its own, or turn the order of what is read. JSON escapes by
-//! its own rules and loses nothing.
+//! can steer a terminal, begin a line of its own, or turn the order of what is read. JSON escapes
+//! by its own rules and loses nothing.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};

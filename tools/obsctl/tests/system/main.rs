@@ -1,8 +1,14 @@
 //! obsctl and the daemons, as people run them.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod follow;
+mod ids;
+mod losses;
 mod outages;
+mod people;
 mod programs;
 mod raw;
 mod support;
+mod terminal;
 mod tutorial;
+mod wire;
