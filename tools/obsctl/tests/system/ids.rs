@@ -108,3 +108,27 @@ fn commands_within_commands_are_one_tree() {
     let torn = tree(&["--name", "inner"]);
     assert!(torn[1].ends_with("(parent not shown)"), "{torn:?}");
 }
+
+#[test]
+fn what_a_program_logs_in_a_span_says_its_life() {
+    let folder = Folder::new("program");
+    let _daemons = daemons(&folder);
+    let telemetry = nexus_rt::linux::telemetry::install(&folder.0).unwrap();
+    // metricsd has to have said which life this is.
+    eventually("the life is known", || {
+        telemetry.flush(std::time::Duration::from_secs(1));
+        nexus_metrics::global().life().is_some()
+    });
+    {
+        let _span = nexus_metrics::span!("bake");
+        nexus_log::info!("oven", "in the span");
+    }
+    nexus_log::info!("oven", "outside");
+    telemetry.flush(std::time::Duration::from_secs(10));
+    eventually("it has ended", || ended(&folder, "bake").is_some());
+    let line = ended(&folder, "bake").unwrap();
+    let (span, trace) = (word(&line, "span"), word(&line, "trace"));
+    assert_eq!(logs(&folder, &["--span", span]), ["in the span"]);
+    let record = text(&obsctl(&folder, &["logs", "--trace", trace]).stdout);
+    assert!(trace.starts_with(&format!("{}.", word(&record, "trace_life"))), "{record} {trace}");
+}
