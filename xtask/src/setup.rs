@@ -52,6 +52,12 @@ pub(crate) const FOR_TESTS: &[Need] = &[
         why: "the test that no daemon opens an INET socket",
         by: Means::Apt("strace"),
     },
+    Need {
+        name: "python3",
+        probe: &["python3", "--version"],
+        why: "the test that runs the example of docs/wire.md in another language",
+        by: Means::Apt("python3"),
+    },
 ];
 
 /// What benchmarks cannot do without.

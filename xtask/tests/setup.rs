@@ -136,6 +136,7 @@ fn root_gets_everything_installed_and_a_second_run_does_nothing() {
         format!("{install} strace (noninteractive)"),
         "apt-get --yes --no-install-recommends update (noninteractive)".to_owned(),
         format!("{install} strace (noninteractive)"),
+        format!("{install} python3 (noninteractive)"),
         format!("{install} valgrind (noninteractive)"),
     ];
     assert_eq!(machine.log(), expected);
@@ -154,12 +155,14 @@ fn others_are_told_once_what_to_type_for_all_of_it_and_nothing_is_tried() {
     assert_eq!(
         text(&output.stdout),
         "setup: strace is missing, needed for the test that no daemon opens an INET socket\n\
+         setup: python3 is missing, needed for the test that runs the example of docs/wire.md in \
+         another language\n\
          setup: valgrind is missing, needed for counting instructions in benchmarks\n"
     );
     assert_eq!(
         text(&output.stderr),
         "error: the administrator has to install something; type: sudo apt-get install strace \
-         valgrind (or your system's way to install it)\n"
+         python3 valgrind (or your system's way to install it)\n"
     );
     assert_eq!(machine.log(), [""; 0]);
 }
@@ -169,7 +172,7 @@ fn others_get_what_needs_no_administrator_and_a_machine_with_everything_is_left_
     let machine = Machine::bare();
     assert!(!machine.setup_by_others().status.success());
     assert_eq!(machine.log(), ["rustup component add rustfmt", "rustup component add clippy"]);
-    for name in ["strace", "valgrind"] {
+    for name in ["strace", "python3", "valgrind"] {
         machine.program(name, "");
     }
     let output = machine.setup_by_others();

@@ -5,9 +5,19 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nexus_wire::Level;
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  done, and something is wrong: audit: the books do not balance; status: something was lost
+     (dropped, refused to a producer, missing in a gap, lost by a client, or a metric is in
+     quarantine); count: it went into an overflow series
+  2  could not be done; status: a daemon is away, or does not work now
+  run ends as its command does: 127 if there is no such command, 126 if it cannot be run,
+  128 + N if signal N ended it";
+
 /// See what happened on this machine: its journal, metrics and spans.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) place: Place,
@@ -21,7 +31,7 @@ pub(crate) struct Place {
     /// Where logd.sock and metricsd.sock lie [default: $NEXUS_RUN_DIR, else /run/nexus]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Recipe that names the services [default: the one built in]
+    /// Recipe that names the services and sets the demo's limits [default: the one built in]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -46,13 +56,14 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Add up what was offered and what became of it; exit status 1 if anything is missing
     Audit(OutputArgs),
-    /// Health, budgets and losses; exit status 1 if anything was lost, 2 if anything is broken now
+    /// Health, budgets and losses; exit status 1 if anything was lost, 2 if a daemon is away or
+    /// does not work now
     Status(StatusArgs),
     /// Append a record to the journal
     Log(LogArgs),
     /// Add to a counter (or set a gauge, or observe)
     Count(CountArgs),
-    /// Run a command within a span
+    /// Run a command within a span; what it runs within spans of its own is part of the trace
     Run(RunArgs),
     /// Print a completion script for a shell
     Completions {
@@ -91,7 +102,7 @@ pub(crate) struct Selection {
     /// Go on with what comes
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only the newest N [with -f: 10 unless told otherwise]
+    /// Only the newest N [with -f: 10 unless told otherwise; of trees, all that they are part of]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) lines: Option<u32>,
     /// Only this level and graver: error, warn, info, debug, trace (or 0 to 4)
@@ -117,9 +128,15 @@ pub(crate) struct LogsArgs {
     /// Only scopes that begin so
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub(crate) scope: String,
-    /// Only records with this field
+    /// Only records with this field; given again, with all of them
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) field: Option<String>,
+    pub(crate) field: Vec<String>,
+    /// Only what was logged in this trace, named as obsctl spans names it
+    #[arg(long, value_name = "TRACE")]
+    pub(crate) trace: Option<String>,
+    /// Only what was logged in this span, by its 16 hexadecimal digits
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) span: Option<String>,
     /// Newest first
     #[arg(short, long, conflicts_with = "follow")]
     pub(crate) reverse: bool,
@@ -164,7 +181,7 @@ pub(crate) struct SpansArgs {
 #[derive(Args, Debug)]
 pub(crate) struct TopArgs {
     /// End after so many seconds
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seconds())]
     pub(crate) seconds: Option<u64>,
     /// Lines of the tables, where the output is no terminal
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
@@ -174,11 +191,13 @@ pub(crate) struct TopArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// End after so many seconds
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seconds())]
     pub(crate) seconds: Option<u64>,
-    /// Recipe with all limits [default: the one built in]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) recipe: Option<PathBuf>,
+}
+
+/// Seconds that last.
+fn seconds() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..)
 }
 
 #[derive(Args, Debug)]
@@ -204,14 +223,11 @@ pub(crate) struct CountArgs {
     /// Observe into a histogram instead
     #[arg(long)]
     pub(crate) observe: bool,
-    /// Name of the metric
+    /// Name of the metric: a lower-case letter, then a-z, 0-9, `_`, `.` and `-`
     pub(crate) name: String,
-    /// How much (may be negative for a gauge)
-    #[arg(default_value_t = 1, allow_negative_numbers = true)]
-    pub(crate) value: i64,
-    /// Labels
-    #[arg(value_name = "KEY=VALUE")]
-    pub(crate) labels: Vec<String>,
+    /// How much (1 unless told otherwise; may be negative for a gauge), and labels
+    #[arg(value_name = "VALUE|KEY=VALUE", allow_negative_numbers = true)]
+    pub(crate) rest: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -245,6 +261,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_time_at_all_is_refused_when_it_is_read() {
+        for command in ["demo", "top"] {
+            let parsed = Cli::try_parse_from(["obsctl", command, "--seconds", "0"]);
+            let why = parsed.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(why.contains("--seconds") && why.contains('1'), "{why}");
+        }
     }
 
     #[test]

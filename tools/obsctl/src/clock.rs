@@ -102,6 +102,14 @@ pub(crate) fn short_time(calendar: &Calendar, mono_ns: u64, zone: &TimeZone) -> 
     }
 }
 
+/// `12:30:00.123`, in the zone of `now`; seconds since boot where no calendar is known.
+pub(crate) fn time_of_day(calendar: &Calendar, mono_ns: u64, zone: &TimeZone) -> String {
+    match calendar.wall(mono_ns) {
+        Some(wall) => wall.to_zoned(zone.clone()).strftime("%H:%M:%S%.3f").to_string(),
+        None => format!("{:12.3}", mono_ns as f64 / 1e9),
+    }
+}
+
 /// RFC 3339 in UTC, or nothing.
 pub(crate) fn rfc3339(calendar: &Calendar, mono_ns: u64) -> Option<String> {
     calendar.wall(mono_ns).map(|wall| wall.to_string())

@@ -1,10 +1,12 @@
 //! `obsctl demo`: both daemons and a producer of real input on this machine, in one process tree.
 //!
 //! Each part has its own identity: the daemons give every part a socket of its own. Everything
-//! lies in one temporary folder; at the end nothing is left of it.
+//! lies in one temporary folder; at the end nothing is left of it, be it the end by a key, a signal
+//! or a closed terminal. Only SIGKILL leaves the folder; the parts end even then.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,37 +19,49 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Verdict;
 use crate::cli::{DemoArgs, Output, Place};
 use crate::daemons::Journal;
-use crate::names::Names;
+use crate::names::{BUILT_IN, Names};
+use crate::render::{Screen, visible_lines};
+use crate::top::Show;
 use crate::{audit, top};
 
 /// Parts that speak, each with its own socket.
 const SERVED: [&str; 3] = ["hostprobe", "metricsd", "obsctl"];
+/// What a demo without a recipe of its own changes in the one built in: snapshots come back from
+/// the journal while people watch.
+const SOONER: (&str, &str) = ("\ninterval = \"10 s\"", "\ninterval = \"2 s\"");
 /// How long a part may take to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<Verdict> {
+pub(crate) fn run(place: &Place, args: &DemoArgs) -> anyhow::Result<Verdict> {
+    if place.run_dir.is_some() {
+        bail!("the demo makes a folder of its own and takes no --run-dir");
+    }
     let stop = top::stop_flag()?;
     let folder = Folder::new()?;
     let mut tree = Tree { parts: Vec::new(), folder: folder.0.clone() };
     let begin = Instant::now();
-    tree.begin(args, &stop)?;
+    tree.begin(place, &stop)?;
     let own = folder.0.join("svc/obsctl");
-    let place = Place { run_dir: Some(own.clone()), config: args.recipe.clone() };
-    println!("demo: logd, metricsd and hostprobe run in {}", folder.0.display());
-    println!("demo: look closer with: obsctl --run-dir {} logs -f", own.display());
+    let place = Place { run_dir: Some(own.clone()), config: place.config.clone() };
+    let mut screen = Screen::new();
+    screen.line("demo: logd, metricsd and hostprobe run in")?;
+    screen.line(&format!("demo:   {}", folder.0.display()))?;
+    screen.line("demo: look closer with:")?;
+    screen.line(&format!("demo:   obsctl --run-dir {} logs -f", own.display()))?;
     let length =
         args.seconds.map(|seconds| Duration::from_secs(seconds).saturating_sub(begin.elapsed()));
-    top::watch(&own, &Names::of(&place)?, 16, length, &stop, &mut || tree.check())?;
+    let show = Show { lines: 12, length, journal: true };
+    top::watch(&own, &Names::of(&place)?, show, &stop, &mut || tree.check())?;
     // The producer ends first, so that the accounts are closed when they are added up.
     tree.end("hostprobe");
-    summary(&own)?;
+    summary(&own, &mut screen)?;
     let verdict = audit::run(&place, Output::Text)?;
     tree.end_all();
     Ok(verdict)
 }
 
 /// What has come back from the journal: the way from the producer to logd, shown by its end.
-fn summary(own: &Path) -> anyhow::Result<()> {
+fn summary(own: &Path, screen: &mut Screen) -> anyhow::Result<()> {
     let mut journal = Journal::open(own)?;
     let mut count = |scope: &'static str| -> anyhow::Result<usize> {
         let (mut found, mut search) = (0, Search { scope, ..Search::ALL });
@@ -61,7 +75,9 @@ fn summary(own: &Path) -> anyhow::Result<()> {
         }
     };
     let (metrics, spans) = (count("metrics")?, count("spans")?);
-    println!("demo: read back from the journal: {metrics} metric records, {spans} span records");
+    screen.line(&format!(
+        "demo: read back from the journal: {metrics} metric records, {spans} span records"
+    ))?;
     anyhow::ensure!(metrics > 0 && spans > 0, "nothing came back from the journal");
     Ok(())
 }
@@ -93,15 +109,14 @@ struct Tree {
 }
 
 impl Tree {
-    fn begin(&mut self, args: &DemoArgs, stop: &AtomicBool) -> anyhow::Result<()> {
+    fn begin(&mut self, place: &Place, stop: &AtomicBool) -> anyhow::Result<()> {
+        let recipe = self.recipe(place)?;
         for daemon in ["logd", "metricsd"] {
             let mut options = vec!["--run-dir".into(), self.folder.clone().into_os_string()];
             for name in SERVED.iter().filter(|name| **name != daemon) {
                 options.extend(["--serve".into(), (*name).into()]);
             }
-            if let Some(recipe) = &args.recipe {
-                options.extend(["--config".into(), recipe.clone().into_os_string()]);
-            }
+            options.extend(["--config".into(), recipe.clone().into_os_string()]);
             self.start(daemon, &options)?;
             self.await_socket(&format!("svc/obsctl/{daemon}.sock"), stop)?;
         }
@@ -109,10 +124,24 @@ impl Tree {
         self.start("hostprobe", &["--run-dir".into(), own])
     }
 
+    /// The recipe of both daemons: the one that was named, else one of our own.
+    fn recipe(&self, place: &Place) -> anyhow::Result<PathBuf> {
+        if let Some(recipe) = &place.config {
+            return Ok(recipe.clone());
+        }
+        let file = self.folder.join("recipe.toml");
+        fs::write(&file, BUILT_IN.replace(SOONER.0, SOONER.1))?;
+        Ok(file)
+    }
+
     fn start(&mut self, name: &'static str, options: &[std::ffi::OsString]) -> anyhow::Result<()> {
         let log = File::create(self.log_of(name))?;
+        // In a group of its own, so that Ctrl-C ends us alone and we end the parts in good order;
+        // with us as its parent, so that it ends even if we have no time to.
         let child = Command::new(binary(name))
             .args(options)
+            .args(["--parent", &std::process::id().to_string()])
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -142,8 +171,9 @@ impl Tree {
     fn check(&mut self) -> anyhow::Result<()> {
         for (name, child) in &mut self.parts {
             if let Some(status) = child.try_wait()? {
-                let said = fs::read_to_string(self.folder.join(format!("{name}.out")));
-                bail!("{name} ended ({status}); it said:\n{}", said.unwrap_or_default());
+                let said = fs::read(self.folder.join(format!("{name}.out"))).unwrap_or_default();
+                let said = visible_lines(&String::from_utf8_lossy(&said));
+                bail!("{name} ended ({status}); it said:\n{said}");
             }
         }
         Ok(())
@@ -191,4 +221,18 @@ fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().ok();
     let beside = own.and_then(|own| own.parent().map(|folder| folder.join(name)));
     beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_recipe::Recipe;
+
+    use super::*;
+
+    #[test]
+    fn the_recipe_of_the_demo_exports_sooner_and_is_legal() {
+        let own = Recipe::parse(&BUILT_IN.replace(SOONER.0, SOONER.1)).unwrap();
+        let built_in = Recipe::parse(BUILT_IN).unwrap();
+        assert!(own.metricsd.export.interval < built_in.metricsd.export.interval);
+    }
 }

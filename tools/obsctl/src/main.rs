@@ -4,25 +4,30 @@
 //! of `docs/wire.md` and with the rights of whoever runs it. Text is for people and may change;
 //! `-o json` prints one object a line and keeps its keys.
 //!
-//! Exit status: 0 done; 1 done, and something is wrong (`audit`), was lost (`status`) or went to an
-//! overflow (`count`); 2 could not be done, or is not well now (`status`).
+//! Texts of senders are shown with what could steer a terminal escaped (`render`). `--help` says
+//! what each exit status means.
 #![forbid(unsafe_code)]
 
 mod audit;
 mod cli;
 mod clock;
+mod correlate;
 mod daemons;
 mod demo;
 mod emit;
 mod logs;
 mod metrics;
 mod names;
+mod picture;
 mod quantile;
+mod reader;
 mod render;
 mod run;
 mod spans;
 mod status;
 mod top;
+mod trace;
+mod view;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -54,7 +59,9 @@ fn main() -> ExitCode {
         // Whoever reads us has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("obsctl: {error:#}");
+            // A terminal that is gone cannot be told.
+            let text = render::visible_lines(&format!("{error:#}"));
+            drop(writeln!(std::io::stderr(), "obsctl: {text}"));
             ExitCode::from(2)
         }
     }
@@ -63,7 +70,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
     let place = &cli.place;
     match &cli.command {
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(place, args),
         Command::Logs(args) => logs::run(place, args),
         Command::Metrics(args) => metrics::run(place, args),
         Command::Spans(args) => spans::run(place, args),

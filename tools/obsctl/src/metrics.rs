@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use nexus_wire::Unit;
+use anyhow::Context as _;
+use nexus_wire::state::metricsd as state;
+use nexus_wire::{Kind, Unit};
 use serde_json::json;
 
 use crate::Verdict;
 use crate::cli::{MetricsArgs, Output, Place};
-use crate::daemons::{Metrics, Series, Value};
+use crate::daemons::{Denied, Metrics, Series, SteadyMetrics, Value};
 use crate::names::Names;
 use crate::quantile::{Quantile, quantile};
 use crate::render::{self, BOLD, Screen, quantity};
@@ -18,35 +20,29 @@ const QUANTILES: [(&str, u64); 3] = [("p50", 500), ("p90", 900), ("p99", 990)];
 pub(crate) fn run(place: &Place, args: &MetricsArgs) -> anyhow::Result<Verdict> {
     let names = Names::of(place)?;
     let mut screen = Screen::new();
-    let mut metrics = Metrics::open(&place.dir())?;
-    let window = window_seconds(&mut metrics)?;
+    let mut metrics = SteadyMetrics::new(place.dir());
+    let window = metrics.with(window_length)?;
     loop {
-        let series = chosen(&mut metrics, args)?;
-        if series.is_empty() && !args.follow {
-            eprintln!("obsctl: no such series; without arguments all are shown");
-        }
-        match args.output.output {
-            Output::Text => show_table(&mut screen, &names, &series, window, args.describe)?,
-            Output::Json => {
-                for series in &series {
-                    screen.json(&as_json(series, &names, window))?;
-                }
-            }
+        match metrics.with(|metrics| chosen(metrics, args)) {
+            Ok(series) => show(&mut screen, &names, &series, window, args)?,
+            // A metricsd that was there comes back; whoever follows waits for it.
+            Err(error) if !args.follow || error.is::<Denied>() => return Err(error),
+            Err(_) => {}
         }
         if !args.follow {
             return Ok(Verdict::Fine);
         }
         screen.flush()?;
-        std::thread::sleep(Duration::from_secs_f64(window));
+        std::thread::sleep(window);
     }
 }
 
-/// Length of the short windows in seconds.
-pub(crate) fn window_seconds(metrics: &mut Metrics) -> anyhow::Result<f64> {
+/// Length of the short windows.
+pub(crate) fn window_length(metrics: &mut Metrics) -> anyhow::Result<Duration> {
     let status = metrics.status()?;
-    let length = status.iter().find(|(key, _)| key == "window_short_ns");
-    let nanos = length.and_then(|(_, value)| value.parse::<f64>().ok());
-    nanos.map(|nanos| nanos / 1e9).ok_or_else(|| anyhow::anyhow!("metricsd tells no window length"))
+    let length = status.iter().find(|(key, _)| key == state::WINDOW_SHORT_NS);
+    let nanos = length.and_then(|(_, value)| value.parse().ok()).filter(|nanos| *nanos > 0);
+    nanos.map(Duration::from_nanos).context("metricsd tells no window length")
 }
 
 fn chosen(metrics: &mut Metrics, args: &MetricsArgs) -> anyhow::Result<Vec<Series>> {
@@ -59,98 +55,160 @@ fn chosen(metrics: &mut Metrics, args: &MetricsArgs) -> anyhow::Result<Vec<Serie
     Ok(series)
 }
 
-fn show_table(
+fn show(
     screen: &mut Screen,
     names: &Names,
     all: &[Series],
-    window: f64,
+    window: Duration,
+    args: &MetricsArgs,
+) -> anyhow::Result<()> {
+    if all.is_empty() && !args.follow {
+        eprintln!("obsctl: no such series; without arguments all are shown");
+    }
+    if args.output.output == Output::Json {
+        return all.iter().try_for_each(|series| screen.json(&as_json(series, names, window)));
+    }
+    let all: Vec<&Series> = all.iter().collect();
+    for (at, (rows, of_kind)) in tables(&all, names, window, Detail::Full).iter().enumerate() {
+        if at > 0 {
+            screen.line("")?;
+        }
+        show_table(screen, rows, of_kind, args.describe)?;
+    }
+    Ok(())
+}
+
+fn show_table(
+    screen: &mut Screen,
+    rows: &[Vec<String>],
+    series: &[&Series],
     describe: bool,
 ) -> anyhow::Result<()> {
-    let mut rows = vec![["METRIC", "SERVICE", "VALUE", "PER S", ""].map(str::to_owned).to_vec()];
-    for series in all {
-        rows.push(vec![
-            series.title() + if series.overflow { " (overflow)" } else { "" },
-            names.of_service(series.service),
-            value_text(series),
-            rate(series, window).map(|rate| rate_text(series, rate)).unwrap_or_default(),
-            detail_text(series),
-        ]);
-    }
-    let mut lines = render::table(2, &rows).into_iter();
+    let mut lines = render::table(2, rows).into_iter();
     if let Some(head) = lines.next() {
         screen.line(&screen.paint(BOLD, &head))?;
     }
-    for (line, series) in lines.zip(all) {
+    for (line, series) in lines.zip(series) {
         screen.line(&line)?;
         if describe && !series.help.is_empty() {
-            screen.line(&screen.paint(render::DIM, &format!("    {}", series.help)))?;
+            let help = render::visible(&series.help);
+            screen.line(&screen.paint(render::DIM, &format!("    {help}")))?;
         }
     }
     Ok(())
 }
 
-/// What a series is worth in a word: total, value, or number of observations.
-pub(crate) fn value_text(series: &Series) -> String {
+/// How much a table says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Quantiles as the middle of their bucket and how far the truth may be from it.
+    Full,
+    /// Quantiles by the upper bound of their bucket.
+    Short,
+}
+
+/// Rows with their head, and the series that they show.
+pub(crate) type Table<'a> = (Vec<Vec<String>>, Vec<&'a Series>);
+
+/// One table for each kind that there is, as each kind has columns of its own.
+pub(crate) fn tables<'a>(
+    all: &[&'a Series],
+    names: &Names,
+    window: Duration,
+    detail: Detail,
+) -> Vec<Table<'a>> {
+    let kinds = [Kind::Counter, Kind::Gauge, Kind::Histogram];
+    let of_kind = kinds.map(|kind| {
+        let series: Vec<&Series> =
+            all.iter().filter(|series| series.value.kind() == kind).copied().collect();
+        let head = head(kind, detail).map(str::to_owned).to_vec();
+        let rows = series.iter().map(|series| row(series, names, window, detail));
+        ([head].into_iter().chain(rows).collect(), series)
+    });
+    of_kind.into_iter().filter(|(_, series)| !series.is_empty()).collect()
+}
+
+const fn head(kind: Kind, detail: Detail) -> [&'static str; 7] {
+    match (kind, detail) {
+        (Kind::Counter, _) => ["COUNTER", "SERVICE", "TOTAL", "PER S", "", "", ""],
+        (Kind::Gauge, _) => ["GAUGE", "SERVICE", "NOW", "MIN", "MAX", "", ""],
+        (Kind::Histogram, Detail::Full) => {
+            ["HISTOGRAM", "SERVICE", "COUNT", "PER S", "P50", "P90", "P99"]
+        }
+        (Kind::Histogram, Detail::Short) => {
+            ["HISTOGRAM", "SERVICE", "COUNT", "PER S", "P50 <=", "P99 <=", ""]
+        }
+    }
+}
+
+fn row(series: &Series, names: &Names, window: Duration, detail: Detail) -> Vec<String> {
+    let overflow = if series.overflow { " (overflow)" } else { "" };
+    let mut cells = vec![series.title() + overflow, names.of_service(series.service)];
+    let unit = series.unit;
     match &series.value {
-        Value::Counter(total) => quantity(*total as f64, series.unit),
-        Value::Gauge(value) => quantity(*value as f64, series.unit),
+        Value::Counter(total) => {
+            cells.push(quantity(*total as f64, unit));
+            cells.push(rate_text(series, window, unit));
+        }
+        Value::Gauge(now) => {
+            cells.push(quantity(*now as f64, unit));
+            let range = [series.short.min, series.short.max];
+            let happened = series.short.count > 0;
+            cells.extend(
+                range.map(
+                    |value| {
+                        if happened { quantity(value as f64, unit) } else { String::new() }
+                    },
+                ),
+            );
+        }
         Value::Histogram { buckets, .. } => {
             let count: u64 = buckets.iter().map(|(_, n)| n).sum();
-            format!("{} obs", quantity(count as f64, Unit::None))
+            cells.push(quantity(count as f64, Unit::None));
+            cells.push(rate_text(series, window, Unit::None));
+            let shown =
+                QUANTILES.iter().filter(|(name, _)| detail == Detail::Full || *name != "p90");
+            cells.extend(shown.map(|(_, permille)| {
+                let found = quantile(buckets, *permille);
+                found.map(|found| quantile_text(found, unit, detail)).unwrap_or_default()
+            }));
         }
     }
+    cells
 }
 
-/// Increments (or observations) a second in the last closed short window; of a series in its first
-/// window there is none yet.
-pub(crate) fn rate(series: &Series, window: f64) -> Option<f64> {
-    let closed = series.short.count > 0 || series.long.count > 0;
+fn rate_text(series: &Series, window: Duration, unit: Unit) -> String {
+    rate(series, window).map(|rate| quantity(rate, unit)).unwrap_or_default()
+}
+
+/// Increments (or observations) a second in the last closed short window, as far as the series
+/// lived in it; a series that was made since has none yet. A life of less than a second counts as
+/// one: what a moment brought says nothing of a second.
+pub(crate) fn rate(series: &Series, window: Duration) -> Option<f64> {
+    let length = u64::try_from(window.as_nanos()).ok()?;
+    let start = series.short.number.saturating_mul(length);
+    let end = start.saturating_add(length);
+    let lived = end.checked_sub(start.max(series.created_ns)).filter(|lived| *lived > 0)?;
+    let least = length.min(1_000_000_000);
+    let seconds = lived.max(least) as f64 / 1e9;
     match series.value {
-        Value::Counter(_) if closed => Some(series.short.sum as f64 / window),
-        Value::Histogram { .. } if closed => Some(f64::from(series.short.count) / window),
-        Value::Gauge(_) | Value::Counter(_) | Value::Histogram { .. } => None,
+        Value::Counter(_) => Some(series.short.sum as f64 / seconds),
+        Value::Histogram { .. } => Some(f64::from(series.short.count) / seconds),
+        Value::Gauge(_) => None,
     }
 }
 
-/// A rate in the unit of its series.
-pub(crate) fn rate_text(series: &Series, rate: f64) -> String {
-    match series.value {
-        Value::Histogram { .. } => quantity(rate, Unit::None),
-        Value::Counter(_) | Value::Gauge(_) => quantity(rate, series.unit),
-    }
-}
-
-/// Quantiles of a histogram, the range of a gauge in the last window.
-pub(crate) fn detail_text(series: &Series) -> String {
-    match &series.value {
-        Value::Counter(_) => String::new(),
-        Value::Gauge(_) if series.short.count == 0 => String::new(),
-        Value::Gauge(_) => {
-            let (min, max) = (series.short.min as f64, series.short.max as f64);
-            format!("min {} max {}", quantity(min, series.unit), quantity(max, series.unit))
+fn quantile_text(quantile: Quantile, unit: Unit, detail: Detail) -> String {
+    match (quantile.middle(), quantile.high) {
+        (Some((middle, error)), _) if detail == Detail::Full => {
+            format!("{} +-{}", quantity(middle as f64, unit), quantity(error as f64, unit))
         }
-        Value::Histogram { buckets, .. } => {
-            let parts = QUANTILES.iter().filter_map(|(name, permille)| {
-                Some(format!(
-                    "{name} {}",
-                    quantile_text(quantile(buckets, *permille)?, series.unit)
-                ))
-            });
-            parts.collect::<Vec<_>>().join("  ")
-        }
+        (_, Some(high)) => quantity(high as f64, unit),
+        (_, None) => format!("> {}", quantity(quantile.low as f64, unit)),
     }
 }
 
-fn quantile_text(quantile: Quantile, unit: Unit) -> String {
-    match quantile.middle() {
-        Some((middle, error)) => {
-            format!("{} ±{}", quantity(middle as f64, unit), quantity(error as f64, unit))
-        }
-        None => format!("> {}", quantity(quantile.low as f64, unit)),
-    }
-}
-
-fn as_json(series: &Series, names: &Names, window: f64) -> serde_json::Value {
+fn as_json(series: &Series, names: &Names, window: Duration) -> serde_json::Value {
     let labels = series.labels.iter().map(|(k, v)| (k.clone(), json!(v)));
     let mut object = json!({
         "name": series.name,
@@ -207,4 +265,45 @@ fn window_json(window: &nexus_wire::metrics::WindowView) -> serde_json::Value {
         "max": window.max,
         "last": window.last,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_wire::metrics::WindowView;
+
+    const TEN_S: Duration = Duration::from_secs(10);
+    const SECOND: u64 = 1_000_000_000;
+
+    /// A counter that rose by 60 in the window from 40 s to 50 s.
+    fn counter(created_ns: u64) -> Series {
+        let short = WindowView { number: 4, count: 3, sum: 60, ..WindowView::default() };
+        Series { created_ns, short, ..Series::counter("n_total", 60) }
+    }
+
+    #[test]
+    fn a_rate_is_of_the_time_that_the_series_lived() {
+        assert_eq!(rate(&counter(0), TEN_S), Some(6.0));
+        assert_eq!(rate(&counter(40 * SECOND), TEN_S), Some(6.0));
+        assert_eq!(rate(&counter(47 * SECOND), TEN_S), Some(20.0), "born in the window");
+        assert_eq!(rate(&counter(50 * SECOND - 1), TEN_S), Some(60.0), "a moment is no second");
+        assert_eq!(rate(&counter(50 * SECOND), TEN_S), None, "no window of it has closed");
+    }
+
+    #[test]
+    fn a_window_in_which_nothing_happened_has_the_rate_0() {
+        let short = WindowView { number: 4, ..WindowView::default() };
+        assert_eq!(rate(&Series { short, ..counter(0) }, TEN_S), Some(0.0));
+    }
+
+    #[test]
+    fn each_kind_has_its_own_columns() {
+        let (counter, mut gauge) = (counter(0), counter(0));
+        gauge.value = Value::Gauge(5);
+        let names = Names::none();
+        let tables = tables(&[&counter, &gauge], &names, TEN_S, Detail::Short);
+        let heads: Vec<_> = tables.iter().map(|(rows, _)| rows[0][0].as_str()).collect();
+        assert_eq!(heads, ["COUNTER", "GAUGE"]);
+        assert_eq!(tables[0].0[1][2..], ["60", "6"]);
+    }
 }

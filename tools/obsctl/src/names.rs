@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use nexus_abi::ServiceId;
-use nexus_recipe::Recipe;
+use nexus_recipe::{Budget, Recipe, SenderRule};
 use nexus_wire::LedgerRow;
 
 use crate::cli::Place;
@@ -14,8 +14,27 @@ use crate::cli::Place;
 /// The recipe that is built in.
 pub(crate) const BUILT_IN: &str = include_str!("../../../recipes/observability/metrics.toml");
 
-/// Names by number.
-pub(crate) struct Names(BTreeMap<u64, String>);
+/// Names by number, and what the recipe that names them allows.
+pub(crate) struct Names {
+    by_number: BTreeMap<u64, String>,
+    recipe: Option<Recipe>,
+}
+
+/// One of the daemons.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Daemon {
+    Logd,
+    Metricsd,
+}
+
+impl Daemon {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Logd => "logd",
+            Self::Metricsd => "metricsd",
+        }
+    }
+}
 
 impl Names {
     /// The names that the recipe, the run directory and this machine's users give.
@@ -28,12 +47,38 @@ impl Names {
         let mut names: Vec<String> = recipe.senders.iter().map(|rule| rule.name.clone()).collect();
         names.extend(users());
         names.extend(served(&place.dir()));
-        Ok(Self::from_names(names))
+        Ok(Self { recipe: Some(recipe), ..Self::from_names(names) })
     }
 
     pub(crate) fn from_names(names: impl IntoIterator<Item = String>) -> Self {
         let number = |name: String| (ServiceId::from_name(&name).raw(), name);
-        Self(names.into_iter().map(number).collect())
+        Self { by_number: names.into_iter().map(number).collect(), recipe: None }
+    }
+
+    /// The budget that the recipe gives a service at a daemon.
+    pub(crate) fn budget(&self, at: Daemon, service: u64) -> Option<Budget> {
+        let recipe = self.recipe.as_ref()?;
+        let is_it = |rule: &&SenderRule| ServiceId::from_name(&rule.name).raw() == service;
+        let rule = recipe.senders.iter().find(is_it);
+        Some(match at {
+            Daemon::Logd => rule.map_or(recipe.logd.unknown_budget, |rule| {
+                rule.logd_budget.unwrap_or(recipe.logd.budget)
+            }),
+            Daemon::Metricsd => rule.map_or(recipe.metricsd.unknown_budget, |rule| {
+                rule.metricsd_budget.unwrap_or(recipe.metricsd.budget)
+            }),
+        })
+    }
+
+    /// Nobody's.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self::from_names([])
+    }
+
+    /// Whether the service has a name here.
+    pub(crate) fn knows(&self, service: ServiceId) -> bool {
+        self.by_number.contains_key(&service.raw())
     }
 
     /// The name, or 16 hexadecimal digits.
@@ -41,7 +86,7 @@ impl Names {
         if service.raw() == LedgerRow::EVICTED {
             return "(evicted)".to_owned();
         }
-        self.0.get(&service.raw()).cloned().unwrap_or_else(|| service.to_string())
+        self.by_number.get(&service.raw()).cloned().unwrap_or_else(|| service.to_string())
     }
 
     /// The name of a ledger's row.

@@ -5,32 +5,51 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context as _, bail};
+use nexus_abi::ServiceId;
 use nexus_wire::metrics::{Request, SpanEnd, SpanStart};
 use nexus_wire::{
     AttrBytes, FieldsWriter, LABELS_BYTES_MAX, MetricStatus, NAME_BYTES_MAX, SpanId, SpanName,
-    SpanStatus, TraceId,
+    SpanStatus, TraceId, WideTraceId,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Verdict;
 use crate::cli::{Place, RunArgs};
 use crate::daemons::Metrics;
+use crate::trace::{Context, LIFE_KEY, Trace, VARIABLE};
 
 pub(crate) fn run(place: &Place, args: &RunArgs) -> anyhow::Result<Verdict> {
     let (program, arguments) = args.command.split_first().context("which command?")?;
     let name = args.name.clone().unwrap_or_else(|| default_name(Path::new(program)));
     // Observation must not keep the command from running.
-    let span =
-        Span::start(place, &name).map_err(|error| eprintln!("obsctl: no span: {error:#}")).ok();
-    let status = Command::new(program).args(arguments).status();
+    let outer = Context::of_environment();
+    let span = Span::start(place, &name, outer)
+        .map_err(|error| eprintln!("obsctl: no span: {error:#}"))
+        .ok();
+    let mut command = Command::new(program);
+    if let Some(span) = &span {
+        command.env(VARIABLE, span.context.to_string());
+    }
+    let status = command.args(arguments).status();
     if let Some(span) = span
         && let Err(error) = span.end(status.as_ref().ok())
     {
         eprintln!("obsctl: the span's end is lost: {error:#}");
     }
-    let status = status.with_context(|| program.display().to_string())?;
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("obsctl: {}: {error}", program.display());
+            return Ok(Verdict::Code(exit_of(&error)));
+        }
+    };
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     Ok(Verdict::Code(u8::try_from(code).unwrap_or(1)))
+}
+
+/// What shells say of a command that could not be begun.
+fn exit_of(error: &std::io::Error) -> u8 {
+    if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }
 }
 
 /// The last part of the command's path, cut to what a name may have.
@@ -46,34 +65,45 @@ fn default_name(program: &Path) -> String {
 struct Span {
     metrics: Metrics,
     id: SpanId,
+    context: Context,
 }
 
 impl Span {
-    /// Starts a span of this process: its first and only one.
-    fn start(place: &Place, name: &str) -> anyhow::Result<Self> {
+    /// Starts a span: the only one of this process, whose number is that of the process, so that
+    /// commands within commands have ids of their own. Within a span of the same service it is
+    /// part of that one's trace, and says in which life that trace was begun.
+    fn start(place: &Place, name: &str, outer: Option<Context>) -> anyhow::Result<Self> {
         let name = SpanName::new(name).context("a span's name has 1 to 48 bytes")?;
         let mut metrics = Metrics::open(&place.dir())?;
-        let service = metrics.hello()?.service;
-        let (id, trace) = (SpanId::new(service, 1), TraceId::new(service, 1));
+        let hello = metrics.hello()?;
         let pid = std::process::id();
+        let outer = outer.filter(|outer| is_own(outer, hello.service));
+        let id = SpanId::new(hello.service, pid);
+        let own =
+            WideTraceId::new(hello.epoch, hello.incarnation, 0, TraceId::new(hello.service, pid));
+        let trace = outer.map_or(Trace(own), |outer| outer.trace);
+        let life = outer.map(|outer| outer.trace.life());
+        let pid = pid.to_string();
+        let mut attrs = vec![("pid", pid.as_str())];
+        attrs.extend(life.as_deref().map(|life| (LIFE_KEY, life)));
         let mut buffer = [0; LABELS_BYTES_MAX];
         let request = Request::SpanStart(SpanStart {
             span: id,
-            trace,
-            parent: SpanId::NONE,
+            trace: trace.0.wire(),
+            parent: outer.map_or(SpanId::NONE, |outer| outer.span),
             start_ns: monotonic_ns(),
             name: name.as_name_bytes(),
-            attrs: attributes(&[("pid", i64::from(pid))], &mut buffer)?,
+            attrs: attributes(&attrs, &mut buffer)?,
         });
         expect_ok(metrics.update(&request)?)?;
-        Ok(Self { metrics, id })
+        Ok(Self { metrics, id, context: Context { trace, span: id } })
     }
 
     fn end(mut self, status: Option<&ExitStatus>) -> anyhow::Result<()> {
         let mut buffer = [0; LABELS_BYTES_MAX];
-        let outcome = match status.map(|status| (status.code(), status.signal())) {
-            Some((Some(code), _)) => ("exit", i64::from(code)),
-            Some((None, Some(signal))) => ("signal", i64::from(signal)),
+        let (key, value) = match status.map(|status| (status.code(), status.signal())) {
+            Some((Some(code), _)) => ("exit", code),
+            Some((None, Some(signal))) => ("signal", signal),
             _ => ("exit", -1),
         };
         let succeeded = status.is_some_and(ExitStatus::success);
@@ -81,10 +111,15 @@ impl Span {
             span: self.id,
             end_ns: monotonic_ns(),
             status: if succeeded { SpanStatus::Ok } else { SpanStatus::Error },
-            attrs: attributes(&[outcome], &mut buffer)?,
+            attrs: attributes(&[(key, &value.to_string())], &mut buffer)?,
         });
         expect_ok(self.metrics.update(&request)?)
     }
+}
+
+/// Whether a trace is our service's, which alone we may take part in.
+fn is_own(outer: &Context, service: ServiceId) -> bool {
+    outer.trace.0.wire().belongs_to(service) && outer.span.belongs_to(service)
 }
 
 fn expect_ok(status: MetricStatus) -> anyhow::Result<()> {
@@ -94,7 +129,7 @@ fn expect_ok(status: MetricStatus) -> anyhow::Result<()> {
     }
 }
 
-fn attributes<'b>(pairs: &[(&str, i64)], buffer: &'b mut [u8]) -> anyhow::Result<AttrBytes<'b>> {
+fn attributes<'b>(pairs: &[(&str, &str)], buffer: &'b mut [u8]) -> anyhow::Result<AttrBytes<'b>> {
     let mut writer = FieldsWriter::new(buffer);
     let all = pairs.iter().all(|(key, value)| writer.field(key, value));
     let fields = writer.finish().ok().filter(|_| all).context("attributes do not fit")?;

@@ -60,7 +60,7 @@ pub use nexus_wire::Level;
 pub use panics::install_panic_hook;
 #[doc(hidden)]
 pub use record::log as __log;
-pub use record::{Record, SpanRef, log_as};
+pub use record::{Record, SpanLife, SpanRef, log_as};
 #[cfg(feature = "std")]
 pub use shared::SharedCourier;
 pub use threads::{Sink, enabled, flush, install, install_span_source, set_level};

@@ -5,7 +5,7 @@ pub const VALUE_BYTES_MAX: usize = 256;
 /// Fields that a record's author may give it.
 pub const FIELDS_MAX: usize = 16;
 /// Bytes of these fields; the rest of what a frame carries is for those that this crate adds.
-pub const FIELDS_BYTES_MAX: usize = 400;
+pub const FIELDS_BYTES_MAX: usize = 368;
 /// Bytes of records that wait for logd.
 pub const QUEUE_BYTES: usize = 64 * 1024;
 /// Records that may wait for logd's answers.

@@ -33,6 +33,17 @@ pub struct SpanRef {
     pub span: u32,
     /// The process's count of its trace.
     pub trace: u32,
+    /// In which life these are counted, if that is known yet.
+    pub life: Option<SpanLife>,
+}
+
+/// A life of a process, as metricsd numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SpanLife {
+    /// metricsd's boot, from 1.
+    pub boot: u32,
+    /// The life of the process in that boot.
+    pub life: u32,
 }
 
 /// Gives a record to the sink of the process.

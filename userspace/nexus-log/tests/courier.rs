@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
-use nexus_log::{Closed, Courier, Level, Record, SendError, SpanRef, Transport};
+use nexus_log::{Closed, Courier, Level, Record, SendError, SpanLife, SpanRef, Transport};
 use nexus_wire::logs::{AppendReply, Head, HelloReply, Request, decode};
 use nexus_wire::{Fields, LogStatus, RecordId, SpanId, TraceId};
 use proptest::prelude::*;
@@ -287,7 +287,8 @@ fn a_record_that_waited_says_when_it_was_logged() {
 #[test]
 fn a_record_carries_its_span_and_what_was_cut() {
     let mut process = Process::new();
-    let span = Some(SpanRef { span: 5, trace: 3 });
+    let life = Some(SpanLife { boot: 2, life: 9 });
+    let span = Some(SpanRef { span: 5, trace: 3, life });
     process.submit(&Record { span, cut: 7, fields_cut: 2, ..RECORD });
     process.finish();
     let (_, fields) = &process.logd.stored[0];
@@ -297,6 +298,7 @@ fn a_record_carries_its_span_and_what_was_cut() {
         ("fields_cut", "2".to_string()),
         ("span_id", SpanId::new(SERVICE, 5).to_string()),
         ("trace_id", TraceId::new(SERVICE, 3).to_string()),
+        ("trace_life", "2.9".to_string()),
         ("z", "2".to_string()),
     ];
     assert_eq!(*fields, expected.into_iter().map(|(k, v)| (k.to_string(), v)).collect());
@@ -306,17 +308,18 @@ fn a_record_carries_its_span_and_what_was_cut() {
 fn the_largest_record_still_fits_a_frame() {
     let mut process = Process::new();
     let value = "v".repeat(256);
-    let rest = "w".repeat(400 - 256 - 6);
+    let rest = "w".repeat(368 - 256 - 6);
     let fields = format!("a={value}\nb={rest}\n");
-    assert_eq!(fields.len(), 400);
+    assert_eq!(fields.len(), 368);
     let (scope, message) = ("s".repeat(64), "1".repeat(256));
     process.logd.fail(Fault::NotThere(1));
-    let span = Some(SpanRef { span: u32::MAX, trace: u32::MAX });
+    let life = Some(SpanLife { boot: u32::MAX, life: 0x00ff_ffff });
+    let span = Some(SpanRef { span: u32::MAX, trace: u32::MAX, life });
     let (cut, fields_cut) = (u16::MAX, u16::MAX);
     process.now = Mono(u64::MAX / 2);
     let record = Record { scope: &scope, message: &message, fields: &fields, ..RECORD };
     process.submit(&Record { span, cut, fields_cut, ..record });
     process.finish();
     assert_eq!(process.logd.stored.len(), 1);
-    assert_eq!(process.logd.stored[0].1.len(), 7);
+    assert_eq!(process.logd.stored[0].1.len(), 8);
 }

@@ -1,5 +1,6 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use nexus_abi::Incarnation;
 use nexus_bounded::Mono;
 use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
 
@@ -34,6 +35,8 @@ pub struct Client {
     /// The lane of those who have no thread of their own, one at a time.
     own_lane: Lane,
     own_lane_turn: Lock<()>,
+    /// As whom metricsd counts its spans: its boot and our incarnation; 0: not known.
+    life: AtomicU64,
     /// How its times are told, where they are not absolute.
     clock: Option<fn() -> u64>,
 }
@@ -69,6 +72,7 @@ impl Client {
             lanes: Lanes::new(),
             own_lane: Lane::new(),
             own_lane_turn: Lock::new(()),
+            life: AtomicU64::new(0),
             clock,
         }
     }
@@ -187,6 +191,21 @@ impl Client {
     /// Notes that something was lost outside of this crate, so that metricsd hears of it.
     pub fn lost(&self, reason: LossReason, count: u64) {
         self.losses.add(reason, count);
+    }
+
+    /// The boot of metricsd and the life of this process in which its spans are counted, as their
+    /// traces say it. `None` before metricsd has said it, and in a life that is resumed: which of
+    /// its numbers metricsd keeps is not ours to know.
+    #[must_use]
+    pub fn life(&self) -> Option<(u32, Incarnation)> {
+        let life = self.life.load(Relaxed);
+        let (boot, incarnation) = ((life >> 32) as u32, life as u32);
+        (life != 0).then_some((boot, Incarnation::new(incarnation)))
+    }
+
+    pub(crate) fn set_life(&self, life: Option<(u32, Incarnation)>) {
+        let raw = life.map_or(0, |(boot, life)| u64::from(boot) << 32 | u64::from(life.raw()));
+        self.life.store(raw, Relaxed);
     }
 
     pub(crate) const fn pages(&self) -> &Pages {

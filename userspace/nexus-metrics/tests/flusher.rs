@@ -240,6 +240,24 @@ proptest! {
 }
 
 #[test]
+fn the_life_is_known_once_metricsd_has_said_it_and_not_when_it_is_resumed() {
+    let mut process = Process::new();
+    assert_eq!(process.client.life(), None);
+    let poll = |process: &mut Process| {
+        (0..4).for_each(|_| {
+            process.now = process.now.after(Nanos::from_secs(1));
+            process.flusher.poll(process.now, &mut process.wire);
+        });
+    };
+    poll(&mut process);
+    let life = process.client.life().map(|(boot, life)| (boot, life.raw()));
+    assert_eq!(life, Some((1, 1)));
+    process.wire.fail(Fault::Break);
+    poll(&mut process);
+    assert_eq!(process.client.life(), None, "metricsd may keep the first number");
+}
+
+#[test]
 fn a_span_that_is_open_for_long_is_made_known_before_it_ends() {
     let mut process = Process::new();
     process.act(&Act::Begin);

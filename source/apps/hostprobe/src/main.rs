@@ -15,17 +15,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use nexus_rt::linux::{client, telemetry};
+use nexus_rt::linux::{client, parent, telemetry};
 
 use crate::probe::Probe;
 
 const HELP: &str = "hostprobe - reads this machine and reports it as metrics and spans
 
-usage: hostprobe [--run-dir DIR] [--interval SECONDS]
+usage: hostprobe [--run-dir DIR] [--interval SECONDS] [--parent PID]
 
   --run-dir DIR       where metricsd.sock and logd.sock lie; default: $NEXUS_RUN_DIR, else
                       /run/nexus. To speak as the service hostprobe: DIR/svc/hostprobe
   --interval SECONDS  time between two readings, 0.05 to 3600; default: 1
+  --parent PID        ends when PID does, the process that started it
   --help, --version
 
 SIGTERM and SIGINT end it in good order. Without the daemons it goes on and tells them its totals
@@ -35,6 +36,7 @@ when they are there.
 struct Options {
     run_dir: PathBuf,
     interval: Duration,
+    parent: Option<u32>,
 }
 
 fn main() -> ExitCode {
@@ -53,11 +55,13 @@ fn main() -> ExitCode {
 
 /// `None`: all that was asked for has been printed.
 fn parse(mut parser: Parser) -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { run_dir: client::run_dir(), interval: Duration::from_secs(1) };
+    let (run_dir, interval_default) = (client::run_dir(), Duration::from_secs(1));
+    let mut options = Options { run_dir, interval: interval_default, parent: None };
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("run-dir") => options.run_dir = parser.value()?.into(),
             Arg::Long("interval") => options.interval = parser.value()?.parse_with(interval)?,
+            Arg::Long("parent") => options.parent = Some(parser.value()?.parse()?),
             Arg::Short('h') | Arg::Long("help") => {
                 print!("{HELP}");
                 return Ok(None);
@@ -79,6 +83,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 fn run(options: Options) -> std::io::Result<()> {
+    options.parent.map(parent::end_with).transpose()?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;

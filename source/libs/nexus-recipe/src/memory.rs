@@ -1,3 +1,5 @@
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -36,6 +38,19 @@ impl MemoryBudget {
     pub fn bytes(&self) -> u64 {
         self.lines.iter().fold(0, |sum, line| sum.saturating_add(line.bytes()))
     }
+
+    /// One line for the console: whose memory, and how much in all.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (daemon, total, (whole, tenth)) = (self.daemon, self.bytes(), self.mebibytes());
+        format!("{daemon}: memory budget {total} B ({whole}.{tenth} MiB)")
+    }
+
+    /// Whole mebibytes and tenths.
+    fn mebibytes(&self) -> (u64, u64) {
+        let tenths = self.bytes().saturating_mul(10) / (1024 * 1024);
+        (tenths / 10, tenths % 10)
+    }
 }
 
 impl fmt::Display for MemoryBudget {
@@ -49,8 +64,7 @@ impl fmt::Display for MemoryBudget {
             )?;
         }
         let total = self.bytes();
-        let tenths = total.saturating_mul(10) / (1024 * 1024);
-        let (whole, tenth) = (tenths / 10, tenths % 10);
+        let (whole, tenth) = self.mebibytes();
         let daemon = self.daemon;
         writeln!(f, "{daemon:<9} {:<28} {:>21} {total:>10} B ({whole}.{tenth} MiB)", "total", "=")
     }

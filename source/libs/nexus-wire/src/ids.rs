@@ -99,10 +99,40 @@ impl WideTraceId {
         )
     }
 
+    /// A number that was read somewhere, as its parts.
+    #[must_use]
+    pub const fn from_raw(raw: u128) -> Self {
+        Self(raw)
+    }
+
     /// The number.
     #[must_use]
     pub const fn raw(self) -> u128 {
         self.0
+    }
+
+    /// The boot of the metricsd that widened it.
+    #[must_use]
+    pub const fn boot(self) -> u32 {
+        (self.0 >> 96) as u32
+    }
+
+    /// The life of the sender that began it.
+    #[must_use]
+    pub const fn incarnation(self) -> nexus_abi::Incarnation {
+        nexus_abi::Incarnation::new((self.0 >> 72) as u32 & nexus_abi::Incarnation::MAX.raw())
+    }
+
+    /// How often the sender's count had wrapped, modulo 256.
+    #[must_use]
+    pub const fn lap(self) -> u8 {
+        (self.0 >> 64) as u8
+    }
+
+    /// The id on the wire.
+    #[must_use]
+    pub const fn wire(self) -> TraceId {
+        TraceId(self.0 as u64)
     }
 }
 
@@ -184,5 +214,23 @@ impl fmt::Debug for RecordId {
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_abi::Incarnation;
+
+    use super::*;
+
+    #[test]
+    fn a_wide_trace_gives_its_parts_back() {
+        let wire = TraceId::from_raw(0x6c89_5f32_0000_0007);
+        let wide = WideTraceId::new(u32::MAX, Incarnation::MAX, 255, wire);
+        assert_eq!(WideTraceId::from_raw(wide.raw()), wide);
+        let parts = (wide.boot(), wide.incarnation(), wide.lap(), wide.wire());
+        assert_eq!(parts, (u32::MAX, Incarnation::MAX, 255, wire));
+        let small = WideTraceId::new(3, Incarnation::new(12), 0, wire);
+        assert_eq!((small.boot(), small.incarnation().raw(), small.lap()), (3, 12, 0));
     }
 }

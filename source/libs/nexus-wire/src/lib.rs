@@ -18,6 +18,7 @@ pub mod logs;
 pub mod markers;
 pub mod metrics;
 mod names;
+pub mod state;
 mod status;
 mod vocabulary;
 

@@ -98,7 +98,9 @@ impl Logd {
         };
         let asked = Asked { now, from, slot, head };
         if !self.senders.offer(slot, items, frame.len() as u32, now) {
-            self.count_refused(slot, Reason::RateLimited, items, world);
+            let asks = decoded.is_ok() && !brings_records(op);
+            let reason = if asks { Reason::Denied } else { Reason::RateLimited };
+            self.count_refused(slot, reason, items, world);
             return whole(self.refuse(Refusal { head, op, status: LogStatus::RateLimited }, out));
         }
         whole(match decoded {
@@ -175,6 +177,12 @@ fn records(request: &Request<'_>) -> u32 {
         Request::AppendBatch(batch) => u32::from(batch.len()),
         _ => 0,
     }
+}
+
+/// Whether a request brings something that is lost when it is refused; others only ask, and whoever
+/// asked will ask again.
+const fn brings_records(op: Op) -> bool {
+    matches!(op, Op::Append | Op::AppendBatch)
 }
 
 /// What only those may ask who have the right to read. STATS tells producers how full the journal

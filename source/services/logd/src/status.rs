@@ -1,6 +1,7 @@
 use nexus_gate::PortTotals;
 use nexus_port::World;
 use nexus_wire::logs::encode_status;
+use nexus_wire::state::logd as key;
 use nexus_wire::{EncodeError, FieldsWriter, LedgerRow, REASONS};
 
 use crate::Logd;
@@ -38,24 +39,24 @@ impl Logd {
         let sums = self.sums(asked);
         let journal = &self.journal;
         let (displaced, displaced_active) = self.senders.displacements();
-        fields.field("anchors", self.anchors.all().len())
-            && fields.field("anchors_lost", self.anchors.lost())
-            && fields.field("boot", self.boot)
-            && fields.field("bytes", journal.used_bytes())
-            && fields.field("bytes_max", self.limits.journal_bytes)
-            && fields.field("dropped", journal.dropped())
+        fields.field(key::ANCHORS, self.anchors.all().len())
+            && fields.field(key::ANCHORS_LOST, self.anchors.lost())
+            && fields.field(key::BOOT, self.boot)
+            && fields.field(key::BYTES, journal.used_bytes())
+            && fields.field(key::BYTES_MAX, self.limits.journal_bytes)
+            && fields.field(key::DROPPED, journal.dropped())
             && PortTotals::of(world).iter().all(|(name, total)| fields.field(name, total))
-            && fields.field("ready", u8::from(ready))
-            && fields.field("records", journal.kept())
-            && fields.field("records_max", self.limits.journal_records)
-            && fields.field("redacted", sums.redacted)
+            && fields.field(key::READY, u8::from(ready))
+            && fields.field(key::RECORDS, journal.kept())
+            && fields.field(key::RECORDS_MAX, self.limits.journal_records)
+            && fields.field(key::REDACTED, sums.redacted)
             && write_refused(&sums, fields)
-            && fields.field("senders", self.senders.seated())
-            && fields.field("senders_displaced", displaced)
-            && fields.field("senders_displaced_active", displaced_active)
-            && fields.field("senders_max", self.senders.capacity())
-            && fields.field("total", journal.total())
-            && fields.field("uptime_ns", asked.now.since(since).0)
+            && fields.field(key::SENDERS, self.senders.seated())
+            && fields.field(key::SENDERS_DISPLACED, displaced)
+            && fields.field(key::SENDERS_DISPLACED_ACTIVE, displaced_active)
+            && fields.field(key::SENDERS_MAX, self.senders.capacity())
+            && fields.field(key::TOTAL, journal.total())
+            && fields.field(key::UPTIME_NS, asked.now.since(since).0)
     }
 
     /// The ledgers of all senders added up, as far as a status tells of them.

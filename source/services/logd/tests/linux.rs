@@ -83,7 +83,9 @@ fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
 
     stop(&mut logd);
     let said = std::fs::read_to_string(said_to).unwrap();
-    assert!(said.contains("logd: ready\n"), "{said}");
+    let (budget, rest) = said.split_once('\n').unwrap();
+    assert!(budget.starts_with("logd: memory budget ") && budget.ends_with(" MiB)"), "{said}");
+    assert_eq!(rest, "logd: ready\n");
     assert!(!dir.path().join("logd.sock").exists());
     let calls = std::fs::read_to_string(&trace).unwrap();
     let made: Vec<_> = calls.lines().filter(|line| line.contains("socket")).collect();

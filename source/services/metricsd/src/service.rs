@@ -107,6 +107,10 @@ impl Metricsd {
         // A frame is at most 4 KiB.
         let afforded = self.senders.offer(slot, items, frame.len() as u32, now);
         match &decoded {
+            Ok(_) if !afforded && brings_nothing(op) => {
+                self.refused(slot, Reason::Denied, 1, world);
+                reply(&asked, MetricStatus::RateLimited, world);
+            }
             _ if !afforded => self.refuse_for_budget(&asked, u64::from(items), world),
             Ok(frame) => self.answer(&asked, frame, world),
             Err(refusal) => self.refuse_shape(&asked, *refusal, world),
@@ -364,6 +368,14 @@ fn items_of(request: &Request<'_>) -> u32 {
         Request::Batch(batch) => batch.len().max(1),
         _ => 1,
     }
+}
+
+/// Whether a request only asks: refusing it loses nothing, and whoever asked will ask again.
+const fn brings_nothing(op: u8) -> bool {
+    matches!(
+        Op::from_raw(op),
+        Some(Op::Ping | Op::Hello | Op::Lookup | Op::Scrape | Op::Spans | Op::Audit | Op::Status)
+    )
 }
 
 /// The status that tells a reason. Version 1 knows no status from 16 on.

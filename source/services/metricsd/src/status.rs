@@ -6,6 +6,7 @@ use nexus_abi::FRAME_BYTES_MAX;
 use nexus_bounded::Text;
 use nexus_port::World;
 use nexus_wire::metrics::{REPLY_HEAD_BYTES, Reply};
+use nexus_wire::state::metricsd as key;
 use nexus_wire::{FieldsWriter, Kind};
 
 use crate::registry::ViewScratch;
@@ -38,27 +39,28 @@ impl Metricsd {
 
     fn write_export(&self, out: &mut FieldsWriter<'_>) -> bool {
         let state = self.exporter.state();
-        out.field("boot", self.boot)
-            && out.field("counted_total", self.registry.totals().counted)
-            && out.field("export_acknowledged", state.acknowledged)
-            && out.field("export_away", state.away)
-            && out.field("export_in_flight", state.in_flight)
-            && out.field("export_logd_restarts", state.logd_restarts)
-            && out.field("export_queue_bytes", state.queue_bytes)
-            && out.field("export_ready", state.ready)
-            && out.field("export_refused", state.refused)
-            && out.field("export_repeats", state.repeats)
-            && out.field("export_rounds", state.rounds)
-            && out.field("export_spans_dropped", state.spans_dropped)
+        out.field(key::BOOT, self.boot)
+            && out.field(key::COUNTED_TOTAL, self.registry.totals().counted)
+            && out.field(key::EXPORT_ACKNOWLEDGED, state.acknowledged)
+            && out.field(key::EXPORT_AWAY, state.away)
+            && out.field(key::EXPORT_IN_FLIGHT, state.in_flight)
+            && out.field(key::EXPORT_LOGD_RESTARTS, state.logd_restarts)
+            && out.field(key::EXPORT_LOST, state.lost)
+            && out.field(key::EXPORT_QUEUE_BYTES, state.queue_bytes)
+            && out.field(key::EXPORT_READY, state.ready)
+            && out.field(key::EXPORT_REFUSED, state.refused)
+            && out.field(key::EXPORT_REPEATS, state.repeats)
+            && out.field(key::EXPORT_ROUNDS, state.rounds)
+            && out.field(key::EXPORT_SPANS_DROPPED, state.spans_dropped)
     }
 
     fn write_totals(&self, out: &mut FieldsWriter<'_>) -> bool {
         let totals = self.registry.totals();
-        out.field("folds", totals.folds)
-            && out.field("frames", self.own.frames)
-            && out.field("helps_left_out", totals.helps_left_out)
-            && out.field("logd_acknowledged", self.exporter.state().logd_acknowledged)
-            && out.field("logd_boot", self.exporter.state().logd_boot)
+        out.field(key::FOLDS, totals.folds)
+            && out.field(key::FRAMES, self.own.frames)
+            && out.field(key::HELPS_LEFT_OUT, totals.helps_left_out)
+            && out.field(key::LOGD_ACKNOWLEDGED, self.exporter.state().logd_acknowledged)
+            && out.field(key::LOGD_BOOT, self.exporter.state().logd_boot)
     }
 
     fn write_quarantine(&self, out: &mut FieldsWriter<'_>) -> bool {
@@ -78,8 +80,8 @@ impl Metricsd {
                 write!(key, "quarantine.{place}").is_ok() && out.field(key.as_str(), value)
             });
         written
-            && out.field("quarantined", self.registry.quarantined().count())
-            && out.field("quarantines", self.registry.totals().quarantines)
+            && out.field(key::QUARANTINED, self.registry.quarantined().count())
+            && out.field(key::QUARANTINES, self.registry.totals().quarantines)
     }
 
     fn write_tables(&self, out: &mut FieldsWriter<'_>) -> bool {
@@ -91,28 +93,28 @@ impl Metricsd {
             let used = self.registry.used_by_kind();
             used.iter().find(|(other, _)| *other == kind).map_or(0, |(_, used)| *used)
         };
-        out.field("reclaimed", totals.reclaimed)
-            && out.field("registrations", self.sessions.registrations.used())
-            && out.field("registrations_cap", self.sessions.registrations.capacity())
-            && out.field("saturations", totals.saturations)
-            && out.field("senders", self.senders.seated())
-            && out.field("senders_cap", self.senders.capacity())
-            && out.field("senders_displaced", displaced)
-            && out.field("senders_displaced_active", displaced_active)
-            && out.field("series", self.registry.used())
-            && out.field("series_cap", self.registry.capacity())
-            && out.field("series_counters", kind(Kind::Counter))
-            && out.field("series_displaced", totals.displaced)
-            && out.field("series_gauges", kind(Kind::Gauge))
-            && out.field("series_histograms", kind(Kind::Histogram))
-            && out.field("sessions", sessions)
-            && out.field("sessions_cap", self.sessions.capacity())
-            && out.field("sessions_parted", lost)
-            && out.field("spans_live", self.spans.len())
-            && out.field("text_blocks", self.registry.text_used())
-            && out.field("text_blocks_cap", self.registry.text_capacity())
-            && out.field("window_long_ns", long.0)
-            && out.field("window_short_ns", short.0)
+        out.field(key::RECLAIMED, totals.reclaimed)
+            && out.field(key::REGISTRATIONS, self.sessions.registrations.used())
+            && out.field(key::REGISTRATIONS_CAP, self.sessions.registrations.capacity())
+            && out.field(key::SATURATIONS, totals.saturations)
+            && out.field(key::SENDERS, self.senders.seated())
+            && out.field(key::SENDERS_CAP, self.senders.capacity())
+            && out.field(key::SENDERS_DISPLACED, displaced)
+            && out.field(key::SENDERS_DISPLACED_ACTIVE, displaced_active)
+            && out.field(key::SERIES, self.registry.used())
+            && out.field(key::SERIES_CAP, self.registry.capacity())
+            && out.field(key::SERIES_COUNTERS, kind(Kind::Counter))
+            && out.field(key::SERIES_DISPLACED, totals.displaced)
+            && out.field(key::SERIES_GAUGES, kind(Kind::Gauge))
+            && out.field(key::SERIES_HISTOGRAMS, kind(Kind::Histogram))
+            && out.field(key::SESSIONS, sessions)
+            && out.field(key::SESSIONS_CAP, self.sessions.capacity())
+            && out.field(key::SESSIONS_PARTED, lost)
+            && out.field(key::SPANS_LIVE, self.spans.len())
+            && out.field(key::TEXT_BLOCKS, self.registry.text_used())
+            && out.field(key::TEXT_BLOCKS_CAP, self.registry.text_capacity())
+            && out.field(key::WINDOW_LONG_NS, long.0)
+            && out.field(key::WINDOW_SHORT_NS, short.0)
     }
 }
 

@@ -86,6 +86,57 @@ fn a_state_directory_is_refused_until_there_is_something_to_keep() {
 }
 
 #[test]
+fn without_logd_it_says_once_whom_it_waits_for_after_its_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("said");
+    let mut command = Command::new(PROGRAM);
+    command.arg("--run-dir").arg(dir.path()).stderr(std::fs::File::create(&file).unwrap());
+    let daemon = Daemon(command.spawn().unwrap());
+    let text = || std::fs::read_to_string(&file).unwrap();
+    eventually("it says whom it waits for", || text().contains("waiting"));
+    // It tries again and again meanwhile.
+    std::thread::sleep(Duration::from_millis(1_500));
+    stop(daemon);
+    let text = text();
+    let lines: Vec<_> = text.lines().collect();
+    let waits = format!("metricsd: waiting for logd at {}/logd.sock", dir.path().display());
+    assert!(lines[0].starts_with("metricsd: memory budget "), "{text}");
+    assert_eq!(lines[1], waits);
+    let [last] = lines[2..] else { panic!("{text}") };
+    assert!(last.starts_with("metricsd: ended with "), "{text}");
+}
+
+#[test]
+fn a_group_of_readers_that_is_not_there_is_refused_before_and_at_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("recipe.toml");
+    let recipe = include_str!("../../../../recipes/observability/metrics.toml");
+    let recipe = recipe.replace("readers_group = \"\"", "readers_group = \"no-such-group\"");
+    std::fs::write(&file, recipe).unwrap();
+    let checked = metricsd(&["--check-config", file.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(said(&checked.stderr).contains("no-such-group"), "{}", said(&checked.stderr));
+    let run_dir = dir.path().join("run");
+    let options = ["--run-dir", run_dir.to_str().unwrap(), "--config", file.to_str().unwrap()];
+    assert!(said(&metricsd(&options).stderr).contains("no-such-group"));
+}
+
+#[test]
+fn it_ends_with_the_process_that_started_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // A shell that starts it, waits until it serves, and is killed.
+    let script = format!("{PROGRAM} --run-dir \"$0\" --parent $$ 2>/dev/null & wait");
+    let mut shell = Command::new("sh").arg("-c").arg(script).arg(dir.path()).spawn().unwrap();
+    eventually("metricsd answers", || Connection::open(dir.path(), "metricsd").is_ok());
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    eventually("it ends in good order", || !dir.path().join("metricsd.sock").exists());
+    let stranger = metricsd(&["--run-dir", dir.path().to_str().unwrap(), "--parent", "1"]);
+    assert_eq!(stranger.status.code(), Some(1));
+    assert!(said(&stranger.stderr).contains("--parent 1"), "{}", said(&stranger.stderr));
+}
+
+#[test]
 fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");

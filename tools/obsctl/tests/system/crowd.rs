@@ -138,8 +138,8 @@ impl Watch<'_> {
         let mut lines = self.lines(&["status"]).into_iter();
         let report = lines.find(|line| line["daemon"] == daemon).unwrap();
         move |name| {
-            let total = report["state"][format!("port_{name}")].as_str();
-            total.unwrap_or_else(|| panic!("{name} is in {report}")).parse().unwrap()
+            let total = report["state"][format!("port_{name}")].as_u64();
+            total.unwrap_or_else(|| panic!("{name} is in {report}"))
         }
     }
 }

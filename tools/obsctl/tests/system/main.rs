@@ -3,9 +3,15 @@
 
 mod cardinality;
 mod crowd;
+mod follow;
+mod ids;
 mod liar;
+mod losses;
 mod outages;
+mod people;
 mod programs;
 mod raw;
 mod support;
+mod terminal;
 mod tutorial;
+mod wire;

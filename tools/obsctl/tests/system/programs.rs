@@ -1,11 +1,12 @@
 //! obsctl as people and scripts run it.
 
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::support::{Folder, daemons, obsctl, programs, text};
+use crate::support::{Folder, daemons, eventually, obsctl, programs, text};
 
 /// A demo whose temporary folders lie in `folder`.
 fn demo(folder: &Folder, args: &[&str]) -> Child {
@@ -16,8 +17,25 @@ fn demo(folder: &Folder, args: &[&str]) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // As a shell starts it: Ctrl-C reaches the whole group.
+        .process_group(0)
         .spawn()
         .unwrap()
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+}
+
+/// Reads what the demo says until a line has `word`.
+fn await_line(child: &mut Child, word: &str) -> BufReader<std::process::ChildStdout> {
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(word) {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "the demo ended before it said {word}");
+    }
+    out
 }
 
 /// Names of what lies in the folder.
@@ -52,14 +70,55 @@ fn the_demo_shows_the_way_to_the_journal_and_back_and_leaves_nothing_behind() {
     assert_demo_is_sound(&output, &folder);
 }
 
+/// Interrupts the demo while a snapshot is shown, by a signal to its whole group.
+fn ended_by(signal: Signal, folder: &Folder) -> Output {
+    let mut child = demo(folder, &[]);
+    let mut out = await_line(&mut child, "IN THE JOURNAL");
+    kill_process_group(pid(&child), signal).unwrap();
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut out, &mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Output { stdout: rest, ..output }
+}
+
 #[test]
-fn an_interrupted_demo_leaves_nothing_behind() {
-    let folder = Folder::new("interrupted");
-    let child = demo(&folder, &[]);
-    std::thread::sleep(Duration::from_secs(4));
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-    assert_demo_is_sound(&child.wait_with_output().unwrap(), &folder);
+fn an_interrupted_demo_sums_up_and_leaves_nothing_behind() {
+    for signal in [Signal::INT, Signal::HUP] {
+        let folder = Folder::new("interrupted");
+        assert_demo_is_sound(&ended_by(signal, &folder), &folder);
+    }
+}
+
+#[test]
+fn a_demo_that_is_killed_leaves_nobody_running() {
+    let folder = Folder::new("killed");
+    let mut child = demo(&folder, &[]);
+    let _out = await_line(&mut child, "IN THE JOURNAL");
+    assert_eq!(processes(&folder).len(), 3, "logd, metricsd and hostprobe");
+    kill_process(pid(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    eventually("the parts end", || processes(&folder).is_empty());
+}
+
+#[test]
+fn the_demo_shows_each_kind_and_spans_as_they_come_back_in_80_columns() {
+    let folder = Folder::new("view");
+    let output = demo(&folder, &["--seconds", "8"]).wait_with_output().unwrap();
+    assert_demo_is_sound(&output, &folder);
+    let said = text(&output.stdout);
+    let pictures = said.split("demo: read back").next().unwrap();
+    let last = pictures.rsplit("metricsd: boot").next().unwrap();
+    let back = last.split("METRIC IN THE JOURNAL").nth(1).unwrap();
+    let back = back.split("\n\n").next().unwrap();
+    for kind in ["counter", "gauge", "histogram"] {
+        let of_host = |line: &str| line.contains("hostprobe") && line.contains(kind);
+        assert!(back.lines().any(of_host), "{kind}: {last}");
+    }
+    assert!(last.contains("SPAN IN THE JOURNAL") && last.contains("probe.read"), "{last}");
+    // But for the path of its folder.
+    let own = pictures.lines().filter(|line| !line.starts_with("demo:"));
+    let wide = own.into_iter().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
 }
 
 #[test]
@@ -68,7 +127,7 @@ fn a_demo_whose_recipe_is_wrong_says_so_and_leaves_nothing_behind() {
     let recipe = Folder::new("recipe");
     let file = recipe.0.join("bad.toml");
     std::fs::write(&file, "colour = 3\n").unwrap();
-    let output = demo(&folder, &["--recipe", file.to_str().unwrap()]).wait_with_output().unwrap();
+    let output = demo(&folder, &["--config", file.to_str().unwrap()]).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("colour"), "{}", text(&output.stderr));
     assert_eq!(entries(&folder), [""; 0]);

@@ -3,10 +3,10 @@ use nexus_bounded::Mono;
 use nexus_wire::{FIELDS_BYTES_MAX, FieldsWriter, SpanId, TraceId};
 
 use crate::limits::FIELDS_MAX;
-use crate::record::Record;
+use crate::record::{Record, SpanLife};
 
-/// The author's fields, and up to five of ours.
-const LINES_MAX: usize = FIELDS_MAX + 5;
+/// The author's fields, and up to six of ours.
+const LINES_MAX: usize = FIELDS_MAX + 6;
 
 /// Room for the fields of one record.
 pub(super) type Buffer = [u8; FIELDS_BYTES_MAX];
@@ -26,6 +26,7 @@ pub(super) fn complete<'b>(
         ("fields_cut", count(record.fields_cut)),
         ("span_id", span.map(|(span, of)| Value::Id(SpanId::new(of, span.span).raw()))),
         ("trace_id", span.map(|(span, of)| Value::Id(TraceId::new(of, span.trace).raw()))),
+        ("trace_life", span.and_then(|(span, _)| span.life).map(Value::Life)),
     ];
     let ours = ours.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let theirs = record.fields.split_terminator('\n').filter_map(|line| line.split_once('='));
@@ -56,6 +57,7 @@ enum Value<'a> {
     Text(&'a str),
     Number(u64),
     Id(u64),
+    Life(SpanLife),
 }
 
 impl core::fmt::Display for Value<'_> {
@@ -64,6 +66,7 @@ impl core::fmt::Display for Value<'_> {
             Self::Text(text) => f.write_str(text),
             Self::Number(number) => write!(f, "{number}"),
             Self::Id(id) => write!(f, "{id:016x}"),
+            Self::Life(SpanLife { boot, life }) => write!(f, "{boot}.{life}"),
         }
     }
 }

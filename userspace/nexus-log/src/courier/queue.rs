@@ -5,10 +5,10 @@ use nexus_bounded::{ByteQueue, Mono};
 use nexus_wire::{Level, MESSAGE_BYTES_MAX, SCOPE_BYTES_MAX};
 
 use crate::limits::{FIELDS_BYTES_MAX, QUEUE_BYTES};
-use crate::record::{Record, SpanRef};
+use crate::record::{Record, SpanLife, SpanRef};
 
 /// Level, lengths, cuts, time and span before the texts.
-const HEAD_BYTES: usize = 1 + 2 * 5 + 8 + 4 + 4;
+const HEAD_BYTES: usize = 1 + 2 * 5 + 8 + 4 * 4;
 const ENTRY_BYTES_MAX: usize = HEAD_BYTES + SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX;
 
 /// Records that wait, with the times at which they were logged.
@@ -30,7 +30,8 @@ impl Queue {
     /// Appends a record, or says `false` if there is no room.
     pub(super) fn push(&mut self, record: &Record<'_>, now: Mono) -> bool {
         let mut at = 0;
-        let span = record.span.unwrap_or(SpanRef { span: 0, trace: 0 });
+        let span = record.span.unwrap_or(SpanRef { span: 0, trace: 0, life: None });
+        let life = span.life.unwrap_or(SpanLife { boot: 0, life: 0 });
         let lengths = [record.scope.len(), record.message.len(), record.fields.len()];
         let mut put = |bytes: &[u8]| {
             if let Some(target) = self.scratch.get_mut(at..at + bytes.len()) {
@@ -47,6 +48,8 @@ impl Queue {
         put(&now.0.to_ne_bytes());
         put(&span.span.to_ne_bytes());
         put(&span.trace.to_ne_bytes());
+        put(&life.boot.to_ne_bytes());
+        put(&life.life.to_ne_bytes());
         for text in [record.scope, record.message, record.fields] {
             put(text.as_bytes());
         }
@@ -72,13 +75,16 @@ fn decode(entry: &[u8]) -> Option<(Record<'_>, Mono)> {
     let at = Mono(u64::from_ne_bytes(take(&mut rest)?));
     let span = u32::from_ne_bytes(take(&mut rest)?);
     let trace = u32::from_ne_bytes(take(&mut rest)?);
+    let boot = u32::from_ne_bytes(take(&mut rest)?);
+    let life = u32::from_ne_bytes(take(&mut rest)?);
+    let life = (boot != 0).then_some(SpanLife { boot, life });
     let mut text = |len: u16| {
         let (front, back) = rest.split_at_checked(usize::from(len))?;
         rest = back;
         core::str::from_utf8(front).ok()
     };
     let (scope, message, fields) = (text(scope)?, text(message)?, text(fields)?);
-    let span = (span != 0).then_some(SpanRef { span, trace });
+    let span = (span != 0).then_some(SpanRef { span, trace, life });
     Some((Record { level, scope, message, fields, cut, fields_cut, span }, at))
 }
 

@@ -118,6 +118,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
     }
 
     fn build(client: C, pace: Pace, counts_from_here: bool) -> Self {
+        client.set_life(None);
         Self {
             process: threads::process(),
             link: Link::Down { retry_at: Mono(0) },
@@ -290,6 +291,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
             self.begin_life(epoch);
             self.flush = Flush::Waiting { next_at: now };
         }
+        self.client.set_life((!goes_on).then_some((epoch, incarnation)));
         self.life = Some(Life { epoch, incarnation, service });
         self.link = Link::Up { items_per_batch: hello.events_per_s.clamp(1, ITEMS_PER_BATCH) };
         self.retry = self.pace.retry_min;

@@ -14,6 +14,7 @@ use nexus_recipe::{MemoryBudget, Recipe};
 
 use super::client;
 use super::daemon::{self, Config, Daemon};
+use super::parent;
 
 /// What makes one daemon different from another.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,7 @@ struct Options {
     run_dir: PathBuf,
     config: Option<PathBuf>,
     serve: Vec<String>,
+    parent: Option<u32>,
 }
 
 /// Why nothing came of it, for people.
@@ -75,7 +77,7 @@ pub fn main<S: Service>(
         Command::Help => say(&Help(program)),
         Command::Version => say(&format_args!("{} {}\n", program.name, program.version)),
         Command::CheckConfig(file) => check_config(program, file, memory),
-        Command::Serve(options) => serve(program, options, make),
+        Command::Serve(options) => serve(program, options, memory, make),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,8 +97,12 @@ fn say(text: &dyn fmt::Display) -> Result<(), Failure> {
 fn serve<S: Service>(
     program: &Program,
     options: Options,
+    memory: impl FnOnce(&Recipe) -> MemoryBudget,
     make: impl FnOnce(&Recipe, u32) -> S,
 ) -> Result<(), Failure> {
+    if let Some(parent) = options.parent {
+        parent::end_with(parent).map_err(|error| Failure { why: error.to_string(), code: 1 })?;
+    }
     let recipe = read_recipe(program, options.config)?;
     let mut serve: Vec<_> = program.serves.iter().map(|&name| name.to_owned()).collect();
     serve.extend(options.serve);
@@ -112,6 +118,8 @@ fn serve<S: Service>(
     };
     let failed = |error: io::Error| Failure { why: error.to_string(), code: 1 };
     let daemon = Daemon::open(&config).map_err(failed)?;
+    // All that it will ever take, before it takes it; a console that is gone stops nobody.
+    drop(writeln!(io::stderr(), "{}", budget(&recipe, memory).summary()));
     let service = make(&recipe, daemon.boot());
     drop((recipe, config));
     daemon.run(service).map_err(failed)
@@ -123,9 +131,16 @@ fn check_config(
     memory: impl FnOnce(&Recipe) -> MemoryBudget,
 ) -> Result<(), Failure> {
     let recipe = read_recipe(program, file)?;
-    let mut budget = memory(&recipe);
+    let failed = |error: io::Error| Failure::usage(error);
+    daemon::check(&recipe.port).map_err(failed)?;
+    say(&budget(&recipe, memory))
+}
+
+/// The memory of a daemon: its service's and its port's.
+fn budget(recipe: &Recipe, memory: impl FnOnce(&Recipe) -> MemoryBudget) -> MemoryBudget {
+    let mut budget = memory(recipe);
     budget.lines.extend(daemon::memory(&recipe.port));
-    say(&budget)
+    budget
 }
 
 fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failure> {
@@ -138,7 +153,8 @@ fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failu
 }
 
 fn parse(program: &Program, args: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
-    let mut options = Options { run_dir: client::run_dir(), config: None, serve: Vec::new() };
+    let (run_dir, serve) = (client::run_dir(), Vec::new());
+    let mut options = Options { run_dir, config: None, serve, parent: None };
     let mut check = false;
     let mut parser = Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(Failure::usage)? {
@@ -147,6 +163,9 @@ fn parse(program: &Program, args: impl IntoIterator<Item = OsString>) -> Result<
             Arg::Long("config") => options.config = Some(value(&mut parser)?.into()),
             Arg::Long("serve") => {
                 options.serve.push(value(&mut parser)?.string().map_err(Failure::usage)?);
+            }
+            Arg::Long("parent") => {
+                options.parent = Some(value(&mut parser)?.parse().map_err(Failure::usage)?);
             }
             Arg::Long("check-config") => check = true,
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
@@ -192,13 +211,14 @@ impl fmt::Display for Help<'_> {
             f,
             "{name} - {about}
 
-usage: {name} [--run-dir DIR] [--config FILE] [--serve NAME]...
+usage: {name} [--run-dir DIR] [--config FILE] [--serve NAME]... [--parent PID]
        {name} --check-config [FILE]
 
   --run-dir DIR   where {name}.sock lies; default: $NEXUS_RUN_DIR, else /run/nexus
   --config FILE   the recipe with all limits; default: the one built in
   --serve NAME    gives the service NAME a socket of its own, DIR/svc/NAME/{name}.sock;
                   whoever may enter that folder speaks as NAME; may be given again
+  --parent PID    ends when PID does, the process that started it
   --check-config  checks the recipe, prints the memory that follows from it, and ends
   --help, --version
 

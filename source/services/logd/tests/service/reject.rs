@@ -192,6 +192,20 @@ fn test_reject_malformed_frames_at_their_senders_cost() {
 }
 
 #[test]
+fn test_reject_a_question_beyond_the_budget_and_count_no_item_as_lost() {
+    let budget =
+        Budget { events_per_s: 1, events_burst: 2, bytes_per_s: 1 << 20, bytes_burst: 1 << 20 };
+    let mut rig = Rig::new(&limited_recipe(budget));
+    let mut frame = [0; 64];
+    let hello = nexus_wire::logs::encode(&Request::Hello, V2, &mut frame).unwrap();
+    let last = [0, 1, 2].map(|_| rig.raw(producer(PRODUCER), hello));
+    let reply = decode_reply(Op::Hello, V2, &last[2]);
+    assert!(matches!(reply, Some((LogStatus::RateLimited, Reply::Plain))), "{reply:?}");
+    assert_eq!(refused(&mut rig, Reason::Denied), 1);
+    assert_eq!(refused(&mut rig, Reason::RateLimited), 0);
+}
+
+#[test]
 fn test_reject_a_batch_beyond_the_budget_as_a_whole() {
     let budget =
         Budget { events_per_s: 1, events_burst: 2, bytes_per_s: 1 << 20, bytes_burst: 1 << 20 };

@@ -44,6 +44,8 @@ pub(crate) struct ExportState {
     pub(crate) spans_dropped: u64,
     /// How often logd began anew without what it had acknowledged.
     pub(crate) logd_restarts: u64,
+    /// Records that were lost so.
+    pub(crate) lost: u64,
     /// Boot number of the logd that answers now; 0: none has answered yet.
     pub(crate) logd_boot: u32,
     /// Records that this logd acknowledged since that boot.
@@ -332,6 +334,7 @@ impl Exporter {
             known => {
                 let Some((_, lost)) = known.replace((reply.boot, more)) else { return };
                 self.state.logd_restarts += 1;
+                self.state.lost = self.state.lost.saturating_add(lost.count);
                 self.feed.gaps.add(GapReason::LogdRestarted, SenderSlot::EVICTED.index(), lost);
                 self.feed.rounds.begin_full();
             }

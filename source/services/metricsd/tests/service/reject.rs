@@ -253,6 +253,23 @@ fn test_reject_reads_without_the_right() {
 }
 
 #[test]
+fn test_reject_questions_beyond_the_budget_and_count_no_item_as_lost() {
+    let mut bench = Bench::new(&recipe(&[("events_per_s", "10"), ("events_burst", "20")]));
+    let who = sender("execd");
+    for _ in 0..20 {
+        assert_eq!(bench.inc(who, "n", "", 1), MetricStatus::Ok);
+    }
+    for request in [Request::Ping, Request::Hello(None), Request::Status] {
+        let (status, _) = bench.ask(who, &request);
+        assert_eq!(status, MetricStatus::RateLimited);
+    }
+    assert_eq!(bench.refusals(who, Reason::Denied), 3);
+    assert_eq!(bench.refusals(who, Reason::RateLimited), 0);
+    assert_eq!(bench.inc(who, "n", "", 1), MetricStatus::RateLimited, "an item is an item");
+    assert_eq!(bench.refusals(who, Reason::RateLimited), 1);
+}
+
+#[test]
 fn test_reject_secrets_where_the_recipe_says_so() {
     let mut recipe = recipe(&[]);
     recipe.redaction.on_secret = nexus_recipe::OnSecret::Refuse;

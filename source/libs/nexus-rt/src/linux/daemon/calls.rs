@@ -1,20 +1,25 @@
 //! Calls of the service to other daemons: one connection each, answers in the order of the calls.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nexus_abi::ServiceId;
+use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallId, SubmitError};
 use rustix::net::SocketAddrUnix;
 
 use super::counters::Counters;
 use super::poller::{Poller, Source};
+use crate::linux::clock::monotonic;
 use crate::linux::socket::{self, FrameBuffer, Received};
 
 /// Calls that may be under way at a time, to all daemons together.
 const IN_FLIGHT_MAX: usize = 64;
+
+/// It is said at most once in so long that a callee is waited for.
+const PACE: Nanos = Nanos::from_secs(1);
 
 struct InFlight {
     call: CallId,
@@ -23,6 +28,8 @@ struct InFlight {
 }
 
 struct Callee {
+    /// What people are told while it is away.
+    wait: String,
     service: ServiceId,
     /// Where it listens for us: our own socket if it serves us one, else its main socket.
     addresses: [SocketAddrUnix; 2],
@@ -30,6 +37,9 @@ struct Callee {
     /// Connections so far.
     life: u32,
     in_flight: VecDeque<InFlight>,
+    /// Whether it was said that it is waited for, and when that was said last.
+    waiting: bool,
+    said: Option<Mono>,
 }
 
 /// What came back from a callee.
@@ -51,12 +61,16 @@ impl Calls {
         let callee = |name: &&str| {
             let file = format!("{name}.sock");
             let served = socket::address(&run_dir.join("svc").join(own).join(&file))?;
+            let main = run_dir.join(&file);
             Ok(Callee {
+                wait: format!("{own}: waiting for {name} at {}\n", main.display()),
                 service: ServiceId::from_name(name),
-                addresses: [served, socket::address(&run_dir.join(&file))?],
+                addresses: [served, socket::address(&main)?],
                 link: None,
                 life: 0,
                 in_flight: VecDeque::with_capacity(IN_FLIGHT_MAX),
+                waiting: false,
+                said: None,
             })
         };
         Ok(Self { callees: names.iter().map(callee).collect::<io::Result<_>>()? })
@@ -137,6 +151,7 @@ impl Callee {
     fn send(&mut self, poller: &Poller, at: u32, frame: &[u8]) -> Result<(), SubmitError> {
         if self.link.is_none() {
             self.link = self.connect(poller, at).ok();
+            self.note_whether_there(monotonic());
             self.life = self.life.wrapping_add(1);
         }
         let link = self.link.as_ref().ok_or(SubmitError::NotReady)?;
@@ -147,6 +162,20 @@ impl Callee {
                 SubmitError::NotReady
             }
         })
+    }
+
+    /// Says once that the callee is waited for, each time that it is gone, and not twice a second.
+    fn note_whether_there(&mut self, now: Mono) {
+        let gone = self.link.is_none();
+        let soon = self.said.is_some_and(|said| now.since(said) < PACE);
+        if gone && !self.waiting && !soon {
+            // A console that is gone must not stop the service.
+            drop(io::stderr().write_all(self.wait.as_bytes()));
+            self.said = Some(now);
+            self.waiting = true;
+        } else if !gone {
+            self.waiting = false;
+        }
     }
 
     fn connect(&self, poller: &Poller, at: u32) -> io::Result<OwnedFd> {

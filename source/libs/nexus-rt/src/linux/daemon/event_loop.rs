@@ -41,8 +41,12 @@ pub(super) struct EventLoop<S> {
 }
 
 impl<S: Service> EventLoop<S> {
-    pub(super) fn new(service: S, port: Port, listeners: Box<[Listener]>) -> io::Result<Self> {
-        let signals = Signals::new()?;
+    pub(super) fn new(
+        service: S,
+        port: Port,
+        signals: Signals,
+        listeners: Box<[Listener]>,
+    ) -> io::Result<Self> {
         port.poller.add(&signals, Source::Signal)?;
         for (at, listener) in (0..).zip(&listeners) {
             port.poller.add(&listener.socket, Source::Listener(at))?;

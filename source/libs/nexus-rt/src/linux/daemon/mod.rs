@@ -46,6 +46,7 @@ use self::event_loop::EventLoop;
 use self::identity::{Identity, is_service_name};
 use self::port::Port;
 use self::run_dir::{Listener, RunDir};
+use self::signals::Signals;
 
 /// What a daemon has to know of its surroundings.
 #[derive(Clone, Debug)]
@@ -87,9 +88,18 @@ pub fn memory(limits: &PortLimits) -> Vec<MemoryLine> {
     port::memory(limits)
 }
 
+/// Whether this machine has what the limits name, as far as that can be told without serving.
+///
+/// # Errors
+/// There is no such group of readers.
+pub fn check(limits: &PortLimits) -> io::Result<()> {
+    limits.readers_group.as_deref().map(run_dir::group).transpose().map(drop)
+}
+
 /// A daemon that listens and does not serve yet. What comes in meanwhile waits.
 pub struct Daemon {
     port: Port,
+    signals: Signals,
     listeners: Box<[Listener]>,
     boot: u32,
     run_dir: RunDir,
@@ -114,6 +124,8 @@ impl Daemon {
         let own_user = rustix::process::geteuid().as_raw();
         let identity = Identity::new(&config.senders, own_user, readers);
         let port = Port::new(config, identity)?;
+        // Before anybody can see that we are there: who sees it may end us, and then in good order.
+        let signals = Signals::new()?;
         let mut listeners = Vec::new();
         for name in &config.serve {
             let rule = config.senders.iter().find(|rule| rule.name == *name);
@@ -122,7 +134,7 @@ impl Daemon {
         // The main one last: whoever finds it finds its own one as well, and does not come in as
         // somebody else because ours was not there yet.
         listeners.push(run_dir.listen()?);
-        Ok(Self { port, listeners: listeners.into_boxed_slice(), boot, run_dir })
+        Ok(Self { port, signals, listeners: listeners.into_boxed_slice(), boot, run_dir })
     }
 
     /// The number of this start, from 1, counted in `DIR/<name>.boot`.
@@ -139,9 +151,9 @@ impl Daemon {
     /// What makes serving impossible; `TimedOut` if the service was not done in those 5 seconds,
     /// with what it leaves undone.
     pub fn run(self, service: impl Service) -> io::Result<()> {
-        let Self { port, listeners, run_dir, .. } = self;
+        let Self { port, signals, listeners, run_dir, .. } = self;
         let name = run_dir.daemon().to_owned();
-        let ended = EventLoop::new(service, port, listeners)?.run();
+        let ended = EventLoop::new(service, port, signals, listeners)?.run();
         drop(run_dir);
         let (ended, service) = ended?;
         match (ended, Undone(&service).to_string()) {

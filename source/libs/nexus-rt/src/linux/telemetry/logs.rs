@@ -6,7 +6,7 @@ use std::process;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use nexus_log::{Record, SharedCourier, Sink, SpanRef};
+use nexus_log::{Record, SharedCourier, Sink, SpanLife, SpanRef};
 use nexus_metrics::SpanContext;
 
 use crate::linux::clock::monotonic;
@@ -41,7 +41,9 @@ pub(super) fn install(link: Link) -> &'static SharedCourier<Link> {
 
 fn current_span() -> Option<SpanRef> {
     let span = SpanContext::current()?;
-    Some(SpanRef { span: span.span(), trace: span.trace() })
+    let life = nexus_metrics::global().life();
+    let life = life.map(|(boot, life)| SpanLife { boot, life: life.raw() });
+    Some(SpanRef { span: span.span(), trace: span.trace(), life })
 }
 
 impl ProcessSink {

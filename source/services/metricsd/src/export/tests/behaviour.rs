@@ -212,6 +212,7 @@ fn another_boot_of_the_journal_is_a_gap_and_everything_is_exported_again() {
     assert_eq!(bench.told_lost("logd_restarted"), acknowledged);
     assert_eq!(bench.records("metrics").len(), 1, "the series has not changed");
     assert_eq!(bench.exporter.state().logd_restarts, 1);
+    assert_eq!(bench.exporter.state().lost, acknowledged);
     assert_eq!(bench.journal.lines.len(), 1, "ready is said once");
 }
 

@@ -1,5 +1,8 @@
 //! Typed conversations with the daemons.
 
+mod series;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -7,13 +10,18 @@ use anyhow::{Context as _, bail};
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_rt::linux::client::Connection;
 use nexus_wire::logs::{self, ClockAnchor, Found, Head, Record, Search, Version};
-use nexus_wire::metrics::{self, SeriesValue, SeriesView, WindowView};
-use nexus_wire::{LedgerRow, Level, LogStatus, MetricStatus, RecordId, Unit};
+use nexus_wire::metrics;
+use nexus_wire::{LedgerRow, Level, LogStatus, MetricStatus, RecordId};
+
+pub(crate) use series::{Series, Value};
 
 const FRAME: usize = nexus_abi::FRAME_BYTES_MAX;
 /// How long a request waits for its sender's budget, and between two attempts.
 const BUDGET_PATIENCE: Duration = Duration::from_secs(30);
 const BUDGET_PAUSE: Duration = Duration::from_millis(100);
+
+/// metricsd, as logd knows it.
+pub(crate) const METRICSD: ServiceId = ServiceId::from_name("metricsd");
 
 /// A daemon is there and lets us not read.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +37,36 @@ impl std::error::Error for Denied {}
 
 /// A connection that numbers its requests.
 struct Line {
+    daemon: &'static str,
     connection: Connection,
     nonce: u32,
     reply: Box<[u8; FRAME]>,
 }
 
 impl Line {
-    fn open(dir: &Path, daemon: &str) -> anyhow::Result<Self> {
+    fn open(dir: &Path, daemon: &'static str) -> anyhow::Result<Self> {
         let connection = Connection::open(dir, daemon).with_context(|| {
             format!("{daemon} cannot be reached (is it running? --run-dir says where)")
         })?;
-        Ok(Self { connection, nonce: 0, reply: Box::new([0; FRAME]) })
+        Ok(Self { daemon, connection, nonce: 0, reply: Box::new([0; FRAME]) })
+    }
+
+    /// Which daemon failed us, and what to do about it. The error of the system is not passed on as
+    /// such: it is not one of our own output.
+    fn failed(&self, error: &io::Error) -> anyhow::Error {
+        let daemon = self.daemon;
+        match error.kind() {
+            io::ErrorKind::TimedOut => anyhow::anyhow!(
+                "{daemon} has not answered for 5 s: it is stopped or has too much to do; look at \
+                 its process, or try again later"
+            ),
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset => anyhow::anyhow!(
+                "{daemon} has closed the connection: it ended, or made room for others; try again"
+            ),
+            _ => anyhow::anyhow!("{daemon}: {error}"),
+        }
     }
 
     fn next_nonce(&mut self) -> u32 {
@@ -56,7 +83,10 @@ impl Line {
     ) -> anyhow::Result<&[u8]> {
         let end = Instant::now() + BUDGET_PATIENCE;
         loop {
-            let len = self.connection.call(request, &mut self.reply[..])?;
+            let len = match self.connection.call(request, &mut self.reply[..]) {
+                Ok(len) => len,
+                Err(error) => return Err(self.failed(&error)),
+            };
             let limited = is_rate_limited(self.reply.get(..len).unwrap_or_default());
             if !limited || Instant::now() > end {
                 return Ok(self.reply.get(..len).unwrap_or_default());
@@ -104,12 +134,28 @@ impl Entry {
         }
     }
 
+    /// An entry that says nothing.
+    #[cfg(test)]
+    pub(crate) const fn empty() -> Self {
+        Self {
+            id: RecordId(1),
+            ts_ns: 0,
+            service: ServiceId::from_raw(0),
+            level: Level::Info,
+            scope: String::new(),
+            message: String::new(),
+            fields: Vec::new(),
+            is_gap: false,
+        }
+    }
+
     pub(crate) fn field(&self, key: &str) -> Option<&str> {
         self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 }
 
 /// One reply to a search.
+#[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) boot: u32,
     pub(crate) next_id: RecordId,
@@ -219,74 +265,6 @@ fn gather_rows(
 /// metricsd.
 pub(crate) struct Metrics {
     line: Line,
-}
-
-/// A series as it was when it was read.
-#[derive(Clone, Debug)]
-pub(crate) struct Series {
-    pub(crate) service: ServiceId,
-    pub(crate) unit: Unit,
-    pub(crate) overflow: bool,
-    pub(crate) catchup: bool,
-    pub(crate) created_ns: u64,
-    pub(crate) name: String,
-    pub(crate) labels: Vec<(String, String)>,
-    pub(crate) help: String,
-    pub(crate) value: Value,
-    pub(crate) short: WindowView,
-    pub(crate) long: WindowView,
-}
-
-/// A value of its own.
-#[derive(Clone, Debug)]
-pub(crate) enum Value {
-    Counter(u64),
-    Gauge(i64),
-    Histogram { sum: i128, buckets: Vec<(Option<u64>, u64)> },
-}
-
-impl Series {
-    fn new(view: &SeriesView<'_>) -> Self {
-        let labels = view.labels.lines().filter_map(|line| line.split_once('='));
-        Self {
-            service: view.service,
-            unit: unit_of(view),
-            overflow: view.overflow,
-            catchup: view.catchup,
-            created_ns: view.created_ns,
-            name: view.name.to_owned(),
-            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            help: view.help.to_owned(),
-            value: match view.value {
-                SeriesValue::Counter(total) => Value::Counter(total),
-                SeriesValue::Gauge(value) => Value::Gauge(value),
-                SeriesValue::Histogram { sum, .. } => {
-                    Value::Histogram { sum, buckets: view.value.buckets().collect() }
-                }
-            },
-            short: view.short,
-            long: view.long,
-        }
-    }
-
-    /// `name{key="value",..}`.
-    pub(crate) fn title(&self) -> String {
-        if self.labels.is_empty() {
-            return self.name.clone();
-        }
-        let labels: Vec<_> = self.labels.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
-        format!("{}{{{}}}", self.name, labels.join(","))
-    }
-}
-
-/// The registered unit; updates by name register none, and there the name's ending tells it.
-fn unit_of(view: &SeriesView<'_>) -> Unit {
-    if view.unit != Unit::None {
-        return view.unit;
-    }
-    let name = view.name.strip_suffix("_total").unwrap_or(view.name);
-    let ending = name.rsplit('_').next().filter(|ending| *ending != "none");
-    ending.and_then(Unit::from_name).unwrap_or(Unit::None)
 }
 
 /// A span that goes on.
@@ -439,29 +417,41 @@ impl Both {
     }
 }
 
-/// A connection to logd that is made anew when it breaks.
-pub(crate) struct SteadyJournal {
+/// A connection that is made anew when it breaks.
+pub(crate) struct Steady<D> {
     dir: PathBuf,
-    journal: Option<Journal>,
+    open: fn(&Path) -> anyhow::Result<D>,
+    daemon: Option<D>,
 }
+
+pub(crate) type SteadyJournal = Steady<Journal>;
+pub(crate) type SteadyMetrics = Steady<Metrics>;
 
 impl SteadyJournal {
     pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, journal: None }
+        Self { dir, open: Journal::open, daemon: None }
     }
+}
 
-    /// Does something with logd; after an error the next call connects again.
+impl SteadyMetrics {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir, open: Metrics::open, daemon: None }
+    }
+}
+
+impl<D> Steady<D> {
+    /// Does something with the daemon; after an error the next call connects again.
     pub(crate) fn with<T>(
         &mut self,
-        act: impl FnOnce(&mut Journal) -> anyhow::Result<T>,
+        act: impl FnOnce(&mut D) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let journal = match &mut self.journal {
-            Some(journal) => journal,
-            none => none.insert(Journal::open(&self.dir)?),
+        let daemon = match &mut self.daemon {
+            Some(daemon) => daemon,
+            none => none.insert((self.open)(&self.dir)?),
         };
-        let done = act(journal);
+        let done = act(daemon);
         if done.is_err() {
-            self.journal = None;
+            self.daemon = None;
         }
         done
     }

@@ -1,0 +1,154 @@
+//! Keys of the STATUS replies: one list for the daemons that write them and for whoever looks for
+//! them, so that neither names one that the other does not know.
+//!
+//! Not listed are keys that are made while a daemon runs: `port_*` of the port's totals,
+//! `refused_*` of logd by reason, `quarantine.<n>` of metricsd.
+
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident = $key:literal,)*) => {
+        $($(#[$doc])* pub const $name: &str = $key;)*
+
+        /// All of them, sorted as STATUS replies are.
+        pub const ALL: &[&str] = &[$($key),*];
+    };
+}
+
+/// What logd says of itself.
+pub mod logd {
+    keys! {
+        /// Clock anchors kept.
+        ANCHORS = "anchors",
+        /// Clock anchors that found no room.
+        ANCHORS_LOST = "anchors_lost",
+        /// Number of this start.
+        BOOT = "boot",
+        /// Bytes of records kept.
+        BYTES = "bytes",
+        /// Bytes of records kept at most.
+        BYTES_MAX = "bytes_max",
+        /// Records dropped to make room.
+        DROPPED = "dropped",
+        /// Whether a record was appended and read back at start: 0 or 1.
+        READY = "ready",
+        /// Records kept.
+        RECORDS = "records",
+        /// Records kept at most.
+        RECORDS_MAX = "records_max",
+        /// Values in which a secret was replaced.
+        REDACTED = "redacted",
+        /// Senders known.
+        SENDERS = "senders",
+        /// Senders that lost their seats.
+        SENDERS_DISPLACED = "senders_displaced",
+        /// Of these, those that were not silent for long.
+        SENDERS_DISPLACED_ACTIVE = "senders_displaced_active",
+        /// Senders known at most.
+        SENDERS_MAX = "senders_max",
+        /// Records taken since the start.
+        TOTAL = "total",
+        /// Time since the start, ns.
+        UPTIME_NS = "uptime_ns",
+    }
+}
+
+/// What metricsd says of itself.
+pub mod metricsd {
+    keys! {
+        /// Number of this start.
+        BOOT = "boot",
+        /// Increments ever taken.
+        COUNTED_TOTAL = "counted_total",
+        /// Records that logd acknowledged.
+        EXPORT_ACKNOWLEDGED = "export_acknowledged",
+        /// Whether logd could not be reached when it was last tried.
+        EXPORT_AWAY = "export_away",
+        /// Calls to logd under way.
+        EXPORT_IN_FLIGHT = "export_in_flight",
+        /// How often logd began anew without what it had acknowledged.
+        EXPORT_LOGD_RESTARTS = "export_logd_restarts",
+        /// Records that were lost so.
+        EXPORT_LOST = "export_lost",
+        /// Bytes of ended spans that wait.
+        EXPORT_QUEUE_BYTES = "export_queue_bytes",
+        /// Whether a record of metricsd's own was appended to logd and read back.
+        EXPORT_READY = "export_ready",
+        /// Records that logd refused for good.
+        EXPORT_REFUSED = "export_refused",
+        /// Frames that were sent again.
+        EXPORT_REPEATS = "export_repeats",
+        /// Rounds of snapshots begun.
+        EXPORT_ROUNDS = "export_rounds",
+        /// Spans that found no room in the queue.
+        EXPORT_SPANS_DROPPED = "export_spans_dropped",
+        /// Keys that went into an overflow series.
+        FOLDS = "folds",
+        /// Frames taken.
+        FRAMES = "frames",
+        /// Helps that found no room.
+        HELPS_LEFT_OUT = "helps_left_out",
+        /// Records that the present logd acknowledged.
+        LOGD_ACKNOWLEDGED = "logd_acknowledged",
+        /// Number of the present logd's start.
+        LOGD_BOOT = "logd_boot",
+        /// Metrics in quarantine.
+        QUARANTINED = "quarantined",
+        /// How often a metric went into quarantine.
+        QUARANTINES = "quarantines",
+        /// Series reclaimed.
+        RECLAIMED = "reclaimed",
+        /// Series numbers that living senders hold.
+        REGISTRATIONS = "registrations",
+        /// The same at most.
+        REGISTRATIONS_CAP = "registrations_cap",
+        /// Counters that reached their end.
+        SATURATIONS = "saturations",
+        /// Senders known.
+        SENDERS = "senders",
+        /// Senders known at most.
+        SENDERS_CAP = "senders_cap",
+        /// Senders that lost their seats.
+        SENDERS_DISPLACED = "senders_displaced",
+        /// Of these, those that were not silent for long.
+        SENDERS_DISPLACED_ACTIVE = "senders_displaced_active",
+        /// Series kept.
+        SERIES = "series",
+        /// Series kept at most.
+        SERIES_CAP = "series_cap",
+        /// Counters kept.
+        SERIES_COUNTERS = "series_counters",
+        /// Series of senders that lost their seats.
+        SERIES_DISPLACED = "series_displaced",
+        /// Gauges kept.
+        SERIES_GAUGES = "series_gauges",
+        /// Histograms kept.
+        SERIES_HISTOGRAMS = "series_histograms",
+        /// Lives of senders.
+        SESSIONS = "sessions",
+        /// The same at most.
+        SESSIONS_CAP = "sessions_cap",
+        /// Lives whose connection is gone.
+        SESSIONS_PARTED = "sessions_parted",
+        /// Spans that live.
+        SPANS_LIVE = "spans_live",
+        /// Blocks of text in use.
+        TEXT_BLOCKS = "text_blocks",
+        /// The same at most.
+        TEXT_BLOCKS_CAP = "text_blocks_cap",
+        /// Length of the long windows, ns.
+        WINDOW_LONG_NS = "window_long_ns",
+        /// Length of the short windows, ns.
+        WINDOW_SHORT_NS = "window_short_ns",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_and_none_comes_twice() {
+        for keys in [logd::ALL, metricsd::ALL] {
+            assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
+        }
+    }
+}
