@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{guest, shell};
 
 /// Install or verify the programs that tests and benchmarks call.
 #[derive(clap::Args)]
@@ -21,57 +21,82 @@ pub(crate) struct Args {
 /// A program, how to see that it is there, and what brings it.
 pub(crate) struct Need {
     name: &'static str,
-    probe: &'static [&'static str],
+    probe: Probe,
     why: &'static str,
     by: Means,
 }
 
+/// How to see that a program is there.
+enum Probe {
+    /// This command succeeds.
+    Runs(&'static [&'static str]),
+    /// Something compiles for the guest.
+    GuestCompiler,
+}
+
 enum Means {
-    Apt(&'static str),
+    Apt(&'static [&'static str]),
     Rustup(&'static str),
     CargoInstall(&'static str),
+    GuestCompiler,
 }
 
 /// What `cargo xtask test` cannot do without.
 pub(crate) const FOR_TESTS: &[Need] = &[
     Need {
         name: "rustfmt",
-        probe: &["cargo", "fmt", "--version"],
+        probe: Probe::Runs(&["cargo", "fmt", "--version"]),
         why: "the format check",
         by: Means::Rustup("rustfmt"),
     },
     Need {
         name: "clippy",
-        probe: &["cargo", "clippy", "--version"],
+        probe: Probe::Runs(&["cargo", "clippy", "--version"]),
         why: "the lints",
         by: Means::Rustup("clippy"),
     },
     Need {
         name: "strace",
-        probe: &["strace", "-V"],
+        probe: Probe::Runs(&["strace", "-V"]),
         why: "the test that no daemon opens an INET socket",
-        by: Means::Apt("strace"),
+        by: Means::Apt(&["strace"]),
+    },
+];
+
+/// What building for the kernel and booting it cannot do without.
+pub(crate) const FOR_GUEST: &[Need] = &[
+    Need {
+        name: "a compiler for riscv64",
+        probe: Probe::GuestCompiler,
+        why: "the kernel and its programs",
+        by: Means::GuestCompiler,
+    },
+    Need {
+        name: "qemu-system-riscv64",
+        probe: Probe::Runs(&["qemu-system-riscv64", "--version"]),
+        why: "booting the kernel",
+        by: Means::Apt(&["qemu-system-misc", "opensbi"]),
     },
 ];
 
 /// What benchmarks cannot do without.
 pub(crate) const FOR_BENCHMARKS: &[Need] = &[Need {
     name: "valgrind",
-    probe: &["valgrind", "--version"],
+    probe: Probe::Runs(&["valgrind", "--version"]),
     why: "counting instructions in benchmarks",
-    by: Means::Apt("valgrind"),
+    by: Means::Apt(&["valgrind"]),
 }];
 
 const EXTRAS: &[Need] = &[
     Need {
         name: "cargo-nextest",
-        probe: &["cargo", "nextest", "--version"],
+        probe: Probe::Runs(&["cargo", "nextest", "--version"]),
         why: "faster test runs",
         by: Means::CargoInstall("cargo-nextest"),
     },
     Need {
         name: "cargo-deny",
-        probe: &["cargo", "deny", "--version"],
+        probe: Probe::Runs(&["cargo", "deny", "--version"]),
         why: "a second opinion on licences, bans and sources",
         by: Means::CargoInstall("cargo-deny"),
     },
@@ -80,6 +105,7 @@ const EXTRAS: &[Need] = &[
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     ensure(FOR_TESTS)?;
+    ensure(FOR_GUEST)?;
     ensure(FOR_BENCHMARKS)?;
     if args.all {
         ensure(EXTRAS)?;
@@ -101,19 +127,26 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
 
 impl Need {
     fn is_there(&self) -> bool {
-        self.probe.split_first().is_some_and(|(program, args)| shell::works(program, args))
+        match self.probe {
+            Probe::Runs(probe) => {
+                probe.split_first().is_some_and(|(program, args)| shell::works(program, args))
+            }
+            Probe::GuestCompiler => guest::compiler().is_some(),
+        }
     }
 
     fn bring(&self) -> Result<()> {
         println!("setup: {} is missing, needed for {}", self.name, self.why);
         match self.by {
-            Means::Apt(package) if is_root() && shell::works("apt-get", &["--version"]) => {
-                if !shell::succeeds(&mut apt(&["install", package])?)? {
+            Means::Apt(packages) if is_root() && shell::works("apt-get", &["--version"]) => {
+                let install = [&["install"], packages].concat();
+                if !shell::succeeds(&mut apt(&install)?)? {
                     // A fresh machine knows no packages yet.
                     shell::succeeds(&mut apt(&["update"])?)?;
-                    shell::succeeds(&mut apt(&["install", package])?)?;
+                    shell::succeeds(&mut apt(&install)?)?;
                 }
             }
+            Means::GuestCompiler => guest::bring_compiler()?,
             Means::Apt(_) => bail!("{} needs the administrator; {}", self.name, self.advice()),
             Means::Rustup(part) => {
                 shell::succeeds(&mut shell::command("rustup", &["component", "add", part])?)?;
@@ -127,8 +160,12 @@ impl Need {
 
     fn advice(&self) -> String {
         match self.by {
-            Means::Apt(package) => {
-                format!("type: sudo apt-get install {package} (or your system's way to install it)")
+            Means::Apt(packages) => {
+                let packages = packages.join(" ");
+                format!("type: sudo apt-get install {packages} (or your system's way to install it)")
+            }
+            Means::GuestCompiler => {
+                format!("type: rustup target add {} {}", guest::PROGRAMS, guest::KERNEL)
             }
             Means::Rustup(part) => format!("type: rustup component add {part}"),
             Means::CargoInstall(name) => format!("type: cargo install --locked {name}"),
@@ -153,7 +190,7 @@ mod tests {
     use super::*;
 
     fn need(probe: &'static [&'static str]) -> Need {
-        Need { name: "tool", probe, why: "a test", by: Means::Apt("tool-package") }
+        Need { name: "tool", probe: Probe::Runs(probe), why: "a test", by: Means::Apt(&["tool-package"]) }
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod turns;
 pub use calls::Span;
 pub use capability::{Capabilities, Capability};
 pub use frames::Frames;
-pub use image::{Entry, Image, ImageError, Resource, Segment, format};
+pub use image::{Entry, Image, ImageError, RESOURCE_STRIDE, Resource, Segment, format};
 pub use kernel::{Kernel, Machine};
 pub use schedule::{SLICES_PER_SECOND, Schedule};
 pub use set::{ProcessId, Set};

@@ -3,7 +3,7 @@
 //! All of a process lies in one gigabyte, so a space is a root, one middle table, and last tables as
 //! they are needed. Nothing that was mapped is unmapped before the process ends.
 
-use neuron_core::{Entry, Image, Segment, Span};
+use neuron_core::{Entry, Image, RESOURCE_STRIDE, Segment, Span};
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{
     ADDRESS_HEAP, ADDRESS_IMAGE, ADDRESS_RESOURCES, ADDRESS_STACK_END, KernelError, PAGE_BYTES,
@@ -30,8 +30,6 @@ pub(crate) const KERNEL_CODE: u64 = VALID | READ | EXECUTE | ACCESSED_DIRTY;
 const USER_GIGABYTE: usize = ADDRESS_IMAGE >> 30;
 const SPACE_END: usize = (USER_GIGABYTE + 1) << 30;
 const MODE_SV39: u64 = 8 << 60;
-/// How far apart the places of resources are, one for each capability.
-const RESOURCE_STRIDE: usize = 8 << 20;
 
 /// An entry that leads to `page`.
 pub(crate) const fn leaf(page: Page, flags: u64) -> u64 {
@@ -156,21 +154,20 @@ impl Space {
     fn add(&mut self, address: usize, pages: usize, memory: &mut Memory) -> Result<()> {
         for at in (0..pages).map(|n| address + n * PAGE_BYTES) {
             let last = self.last_table(at, memory)?;
-            let page = self.take(memory)?;
-            set_entry(last, at >> 12, leaf(page, Access::Write.flags() | OWN));
+            // An attempt that ran out of memory may have come this far before.
+            if entry(last, at >> 12) == 0 {
+                let page = self.take(memory)?;
+                set_entry(last, at >> 12, leaf(page, Access::Write.flags() | OWN));
+            }
         }
         Ok(())
     }
 
-    /// Adds `pages` at the end of the heap; where they begin. What was added before the budget or
-    /// the memory was used up stays.
+    /// Adds `pages` at the end of the heap; where they begin.
     pub(crate) fn grow(&mut self, pages: usize, memory: &mut Memory) -> Result<usize> {
         let start = self.heap_end;
         let end = start + pages * PAGE_BYTES;
-        if end >= ADDRESS_RESOURCES {
-            return Err(KernelError::NoMemory);
-        }
-        if self.budget < pages {
+        if end >= ADDRESS_RESOURCES || self.budget < pages {
             return Err(KernelError::NoMemory);
         }
         self.add(start, pages, memory)?;

@@ -5,7 +5,10 @@ pub const PROCESSES_MAX: usize = 64;
 pub const CALLS_MAX: usize = 4;
 
 /// Capabilities of a process.
-pub const CAPABILITIES_MAX: usize = 32;
+pub const CAPABILITIES_MAX: usize = 64;
+
+/// The first slots, which alone may hold capabilities for devices, interrupts, pools and regions.
+pub const RESOURCE_SLOTS: usize = 32;
 
 /// Priorities; level 0 goes first.
 pub const LEVELS: usize = 8;

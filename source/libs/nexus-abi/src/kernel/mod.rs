@@ -13,6 +13,7 @@ pub use event::{Change, Received};
 pub use limits::{
     ADDRESS_HEAP, ADDRESS_IMAGE, ADDRESS_RESOURCES, ADDRESS_STACK_END, CALLS_MAX,
     CAPABILITIES_MAX, GROW_PAGES_MAX, LEVELS, LINE_BYTES_MAX, NEVER, PAGE_BYTES, PROCESSES_MAX,
+    RESOURCE_SLOTS,
 };
 pub use numbers::{CapabilityKind, KernelError, Signals, SystemCall};
 

@@ -1,3 +1,5 @@
+use super::RESOURCE_SLOTS;
+
 /// An enum whose numbers are part of an interface, with its names as they stand in documents.
 macro_rules! numbered {
     (
@@ -140,10 +142,10 @@ impl Signals {
     /// What a parent may raise; the bits above are interrupts.
     pub const RAISED_BY_PARENTS: Self = Self(0xffff_ffff);
 
-    /// The signal of the interrupt whose capability is in `slot`, of 32.
+    /// The signal of the interrupt whose capability is in `slot`, one of the resources' slots.
     #[must_use]
     pub const fn interrupt(slot: usize) -> Self {
-        Self(1 << (32 + slot % 32))
+        Self(1 << (32 + slot % RESOURCE_SLOTS))
     }
 
     /// Both sets together.
