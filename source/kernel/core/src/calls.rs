@@ -1,5 +1,5 @@
-use nexus_abi::Incarnation;
-use nexus_abi::kernel::{CALLS_MAX, KernelError};
+use nexus_abi::kernel::{CALLS_MAX, KernelError, PAGE_BYTES};
+use nexus_abi::{FRAME_BYTES_MAX, Incarnation};
 
 use crate::ProcessId;
 
@@ -8,24 +8,52 @@ use crate::ProcessId;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
     /// Where it begins.
-    pub first: u64,
-    /// Where its second page begins, if it has one.
-    pub second: u64,
-    /// How long it is.
-    pub bytes: usize,
+    first: u64,
+    /// The number of its second page, if it has one.
+    second: u32,
+    /// How many bytes lie in the first page.
+    in_first: u16,
+    bytes: u16,
 }
 
-const PAGE: usize = nexus_abi::kernel::PAGE_BYTES;
+const _: () = assert!(size_of::<Span>() == 16, "it fits two registers");
+const _: () = assert!(FRAME_BYTES_MAX <= u16::MAX as usize);
 
 impl Span {
+    /// Nothing.
+    pub const EMPTY: Self = Self { first: 0, second: 0, in_first: 0, bytes: 0 };
+
+    /// `bytes` from `first` on, without a gap; at most a frame.
+    #[must_use]
+    #[inline]
+    pub const fn whole(first: u64, bytes: usize) -> Self {
+        Self { first, second: 0, in_first: bytes as u16, bytes: bytes as u16 }
+    }
+
+    /// `bytes`, of which `in_first` lie from `first` on and the others from the beginning of page
+    /// `second` on; at most a frame.
+    #[must_use]
+    #[inline]
+    pub const fn split(first: u64, in_first: usize, second: u32, bytes: usize) -> Self {
+        Self { first, second, in_first: in_first as u16, bytes: bytes as u16 }
+    }
+
+    /// How long it is.
+    #[must_use]
+    #[inline]
+    pub const fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+
     /// Where byte `offset` lies, and how many bytes follow it without a gap.
     #[inline]
-    fn piece(&self, offset: usize) -> (u64, usize) {
-        let in_first = self.bytes.min(PAGE - self.first as usize % PAGE);
+    const fn piece(&self, offset: usize) -> (u64, usize) {
+        let in_first = self.in_first as usize;
         if offset < in_first {
             (self.first + offset as u64, in_first - offset)
         } else {
-            (self.second + (offset - in_first) as u64, self.bytes - offset)
+            let second = self.second as u64 * PAGE_BYTES as u64;
+            (second + (offset - in_first) as u64, self.bytes as usize - offset)
         }
     }
 
@@ -33,7 +61,10 @@ impl Span {
     /// Neither span is shorter.
     #[inline]
     pub fn pieces(&self, to: &Self, bytes: usize, mut copy: impl FnMut(u64, u64, usize)) {
-        debug_assert!(bytes <= self.bytes && bytes <= to.bytes, "both have that many");
+        debug_assert!(bytes <= self.bytes() && bytes <= to.bytes(), "both have that many");
+        if bytes <= usize::from(self.in_first.min(to.in_first)) {
+            return copy(self.first, to.first, bytes);
+        }
         let mut done = 0;
         while done < bytes {
             let ((source, left), (target, room)) = (self.piece(done), to.piece(done));
@@ -44,23 +75,54 @@ impl Span {
     }
 }
 
-/// How far a call has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stage {
-    /// The slot is free.
-    Free,
-    /// The callee has not received it.
-    Submitted,
-    /// The callee has received it and owes an answer.
-    Taken,
-    /// It has ended, and its caller has not received that.
-    Done,
+/// Slots for calls, as a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Slots(u8);
+
+const _: () = assert!(CALLS_MAX <= u8::BITS as usize);
+
+impl Slots {
+    pub(crate) const NONE: Self = Self(0);
+
+    #[inline]
+    pub(crate) const fn has(self, slot: usize) -> bool {
+        self.0 >> (slot % CALLS_MAX) & 1 == 1
+    }
+
+    #[inline]
+    pub(crate) const fn insert(&mut self, slot: usize) {
+        self.0 |= 1 << (slot % CALLS_MAX);
+    }
+
+    #[inline]
+    pub(crate) const fn remove(&mut self, slot: usize) {
+        self.0 &= !(1 << (slot % CALLS_MAX));
+    }
+
+    #[inline]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    #[inline]
+    pub(crate) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The lowest slot that is not in the set.
+    #[inline]
+    pub(crate) fn first_without(self) -> Option<usize> {
+        (0..CALLS_MAX).find(|&slot| !self.has(slot))
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..CALLS_MAX).filter(move |&slot| self.has(slot))
+    }
 }
 
 /// A slot for a call under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
-    pub(crate) stage: Stage,
     pub(crate) callee: ProcessId,
     /// Counts the uses of the slot over all lives, so that no token is ever right again.
     generation: u32,
@@ -84,20 +146,18 @@ pub(crate) struct Submission {
 
 impl Call {
     pub(crate) const FREE: Self = Self {
-        stage: Stage::Free,
         callee: ProcessId::FIRST,
         generation: 0,
         order: 0,
         tag: 0,
-        request: Span { first: 0, second: 0, bytes: 0 },
-        answer: Span { first: 0, second: 0, bytes: 0 },
+        request: Span::EMPTY,
+        answer: Span::EMPTY,
         result: Ok(0),
         incarnation: Incarnation::new(0),
     };
 
     #[inline]
     pub(crate) fn submit(&mut self, what: &Submission, order: u32) {
-        self.stage = Stage::Submitted;
         self.callee = what.callee;
         self.generation = self.generation.wrapping_add(1);
         self.order = order;
@@ -109,14 +169,8 @@ impl Call {
 
     #[inline]
     pub(crate) fn end(&mut self, result: Result<usize, KernelError>, order: u32) {
-        self.stage = Stage::Done;
         self.result = result;
         self.order = order;
-    }
-
-    /// Whether `callee` has to do with it still.
-    pub(crate) fn is_open_at(&self, callee: ProcessId) -> bool {
-        self.callee == callee && matches!(self.stage, Stage::Submitted | Stage::Taken)
     }
 }
 
@@ -150,10 +204,10 @@ impl Token {
         }
     }
 
-    /// Whether it names `call`, and `callee` owes its answer.
+    /// Whether it names `call`, which `callee` was asked.
     #[inline]
-    pub(crate) fn is_owed_by(self, callee: ProcessId, call: &Call) -> bool {
-        call.stage == Stage::Taken && call.callee == callee && call.generation == self.generation
+    pub(crate) fn names(self, call: &Call, callee: ProcessId) -> bool {
+        call.callee == callee && call.generation == self.generation
     }
 }
 
@@ -167,15 +221,19 @@ mod tests {
 
     use super::*;
 
+    const PAGE: usize = PAGE_BYTES;
+
     /// A span that begins `at` bytes into a page; its second page lies far from its first.
     fn span(page: u64, at: usize, bytes: usize) -> Span {
-        Span { first: page + at as u64, second: page + 0x10_0000, bytes }
+        let first = page * PAGE as u64 + at as u64;
+        Span::split(first, bytes.min(PAGE - at), page as u32 + 0x100, bytes)
     }
 
     /// The address of byte `offset`, found the slow way.
     fn address(span: &Span, offset: usize) -> u64 {
         let at = span.first as usize % PAGE + offset;
-        if at < PAGE { span.first + offset as u64 } else { span.second + (at - PAGE) as u64 }
+        let second = u64::from(span.second) * PAGE as u64;
+        if at < PAGE { span.first + offset as u64 } else { second + (at - PAGE) as u64 }
     }
 
     proptest! {
@@ -183,7 +241,7 @@ mod tests {
         fn the_pieces_are_all_bytes_in_order(
             from_at in 0..PAGE, to_at in 0..PAGE, from_bytes in 0..=PAGE, to_bytes in 0..=PAGE,
         ) {
-            let (from, to) = (span(0x1000, from_at, from_bytes), span(0x9000, to_at, to_bytes));
+            let (from, to) = (span(1, from_at, from_bytes), span(9, to_at, to_bytes));
             let bytes = from_bytes.min(to_bytes);
             let mut copied = Vec::new();
             let mut pieces = 0;
@@ -202,17 +260,15 @@ mod tests {
         let what = Submission {
             callee: ProcessId::FIRST,
             tag: 0,
-            request: Span::default(),
-            answer: Span::default(),
+            request: Span::EMPTY,
+            answer: Span::EMPTY,
         };
         let mut call = Call::FREE;
         call.submit(&what, 1);
-        call.stage = Stage::Taken;
         let token = Token::of(ProcessId::FIRST, 3, &call).raw();
-        assert!(Token::from_raw(token).unwrap().is_owed_by(ProcessId::FIRST, &call));
+        assert!(Token::from_raw(token).unwrap().names(&call, ProcessId::FIRST));
         call.submit(&what, 2);
-        call.stage = Stage::Taken;
-        assert!(!Token::from_raw(token).unwrap().is_owed_by(ProcessId::FIRST, &call));
+        assert!(!Token::from_raw(token).unwrap().names(&call, ProcessId::FIRST));
         assert!(Token::from_raw(token | 0xffff).is_none());
         assert!(Token::from_raw(token | 0xffff << 16).is_none());
     }

@@ -2,7 +2,7 @@ use nexus_abi::kernel::{CapabilityKind, Change, KernelError, NEVER, PROCESSES_MA
 use nexus_abi::kernel::Signals;
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, SenderId, ServiceId};
 
-use crate::calls::{Span, Stage, Submission, Token};
+use crate::calls::{Span, Submission, Token};
 use crate::process::{End, Process, Role, Wait};
 use crate::set::PerProcess;
 use crate::{Capabilities, Capability, Image, ProcessId, Schedule, Set};
@@ -75,7 +75,7 @@ impl Kernel {
 
     /// How `id` is stamped now.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn stamp(&self, id: ProcessId) -> Sender {
         let process = &self.processes[id];
         Sender::stamped(process.role.service, process.pid, process.incarnation, process.rights)
@@ -170,10 +170,9 @@ impl Kernel {
 
     /// Ends the life of `id`: its calls vanish, calls to it end, and whoever has to know is told.
     pub fn end(&mut self, machine: &mut impl Machine, id: ProcessId, reason: ExitReason) {
-        for call in self.processes[id].calls {
-            if call.stage == Stage::Submitted {
-                self.processes[call.callee].callers.leave(id);
-            }
+        for slot in self.processes[id].submitted.iter() {
+            let callee = self.processes[id].calls[slot].callee;
+            self.processes[callee].callers.leave(id);
         }
         let incarnation = self.processes[id].incarnation;
         self.processes[id].forget();
@@ -190,8 +189,9 @@ impl Kernel {
     }
 
     fn fail_calls(&mut self, machine: &mut impl Machine, caller: ProcessId, callee: ProcessId) {
-        for slot in 0..self.processes[caller].calls.len() {
-            if self.processes[caller].calls[slot].is_open_at(callee) {
+        let Process { submitted, taken, .. } = self.processes[caller];
+        for slot in submitted.with(taken).iter() {
+            if self.processes[caller].calls[slot].callee == callee {
                 self.complete(machine, caller, slot, Err(KernelError::PeerDied));
             }
         }
@@ -225,7 +225,7 @@ impl Kernel {
     ///
     /// # Errors
     /// [`KernelError`]: `NoCapability`, `NotReady`, `Busy`.
-    #[inline]
+    #[inline(always)]
     pub fn submit(
         &mut self,
         machine: &mut impl Machine,
@@ -243,7 +243,7 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Kernel::submit`].
-    #[inline]
+    #[inline(always)]
     pub fn call(
         &mut self,
         machine: &mut impl Machine,
@@ -259,7 +259,7 @@ impl Kernel {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn hand_over(
         &mut self,
         machine: &mut impl Machine,
@@ -270,50 +270,67 @@ impl Kernel {
             return Err(KernelError::NotReady);
         }
         let process = &mut self.processes[who];
-        let free = process.calls.iter().position(|call| call.stage == Stage::Free);
-        let slot = free.ok_or(KernelError::Busy)?;
+        let slot = process.free_slot().ok_or(KernelError::Busy)?;
         let order = process.next_order();
         process.calls[slot].submit(what, order);
-        let callee = &mut self.processes[what.callee];
-        callee.callers.join(who);
-        if let Wait::Anything(Some(buffer)) = callee.wait {
-            if let Some(request) = self.take_request(machine, what.callee, &buffer) {
-                self.resume(machine, what.callee, request);
-            }
+        process.submitted.insert(slot);
+        if let Wait::Anything(Some(buffer)) = self.processes[what.callee].wait {
+            // Whoever waits for requests has none: this is the next.
+            let request = self.take(machine, what.callee, &buffer, who, slot);
+            self.resume(machine, what.callee, request);
+        } else {
+            self.processes[what.callee].callers.join(who);
         }
         Ok(slot)
     }
 
     /// The next request of whoever's turn it is, copied into `buffer`.
-    #[inline]
-    fn take_request(
+    #[inline(always)]
+    fn next_request(
         &mut self,
         machine: &mut impl Machine,
         who: ProcessId,
         buffer: &Span,
     ) -> Option<Received> {
         let caller = self.processes[who].callers.next()?;
-        let incarnation = self.processes[who].incarnation;
         let slot = self.processes[caller].oldest_to(who)?;
-        let call = &mut self.processes[caller].calls[slot];
-        call.stage = Stage::Taken;
-        call.incarnation = incarnation;
-        let bytes = call.request.bytes;
-        let token = Token::of(caller, slot, call).raw();
-        machine.copy(&call.request, buffer, bytes);
+        let request = self.take(machine, who, buffer, caller, slot);
         if self.processes[caller].oldest_to(who).is_some() {
             self.processes[who].callers.join(caller);
         }
-        self.processes[who].heard.insert(caller);
+        Some(request)
+    }
+
+    /// That request, copied into `buffer`.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        machine: &mut impl Machine,
+        who: ProcessId,
+        buffer: &Span,
+        caller: ProcessId,
+        slot: usize,
+    ) -> Received {
+        let receiver = &mut self.processes[who];
+        receiver.heard.insert(caller);
+        let incarnation = receiver.incarnation;
+        let sender = &mut self.processes[caller];
+        sender.submitted.remove(slot);
+        sender.taken.insert(slot);
+        let call = &mut sender.calls[slot];
+        call.incarnation = incarnation;
+        let bytes = call.request.bytes();
+        machine.copy(&call.request, buffer, bytes);
+        let token = Token::of(caller, slot, call).raw();
         self.schedule.serve(who, caller);
-        Some(Received::Request { token, bytes, from: self.stamp(caller) })
+        Received::Request { token, bytes, from: self.stamp(caller) }
     }
 
     /// Answers the request that `token` names, which `who` has received.
     ///
     /// # Errors
     /// [`KernelError::Gone`].
-    #[inline]
+    #[inline(always)]
     pub fn reply(
         &mut self,
         machine: &mut impl Machine,
@@ -322,13 +339,14 @@ impl Kernel {
         answer: &Span,
     ) -> Result<(), KernelError> {
         let token = Token::from_raw(token).ok_or(KernelError::Gone)?;
-        let call = &self.processes[token.caller].calls[token.slot];
-        if !token.is_owed_by(who, call) {
+        let caller = &self.processes[token.caller];
+        let call = &caller.calls[token.slot];
+        if !caller.taken.has(token.slot) || !token.names(call, who) {
             return Err(KernelError::Gone);
         }
-        let result = if answer.bytes <= call.answer.bytes {
-            machine.copy(answer, &call.answer, answer.bytes);
-            Ok(answer.bytes)
+        let result = if answer.bytes() <= call.answer.bytes() {
+            machine.copy(answer, &call.answer, answer.bytes());
+            Ok(answer.bytes())
         } else {
             Err(KernelError::AnswerTooLong)
         };
@@ -336,7 +354,7 @@ impl Kernel {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(
         &mut self,
         machine: &mut impl Machine,
@@ -347,6 +365,9 @@ impl Kernel {
         let process = &mut self.processes[caller];
         let order = process.next_order();
         process.calls[slot].end(result, order);
+        process.submitted.remove(slot);
+        process.taken.remove(slot);
+        process.done.insert(slot);
         match process.wait {
             Wait::No => {}
             Wait::Call(waited) if waited != slot => {}
@@ -357,10 +378,11 @@ impl Kernel {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_completion(&mut self, who: ProcessId, slot: usize) -> Received {
-        let call = &mut self.processes[who].calls[slot];
-        call.stage = Stage::Free;
+        let process = &mut self.processes[who];
+        process.done.remove(slot);
+        let call = &process.calls[slot];
         Received::Completion { tag: call.tag, result: call.result, incarnation: call.incarnation }
     }
 
@@ -368,7 +390,7 @@ impl Kernel {
 
     /// What has come for `who`, or `None` after it was set to wait for it until `deadline`.
     /// Without a buffer requests stay where they are.
-    #[inline]
+    #[inline(always)]
     pub fn receive(
         &mut self,
         machine: &mut impl Machine,
@@ -382,7 +404,7 @@ impl Kernel {
             self.change(machine, who, Change::Serves);
         }
         let next = self.notice(who).or_else(|| self.completion(who));
-        let next = next.or_else(|| self.take_request(machine, who, buffer.as_ref()?));
+        let next = next.or_else(|| self.next_request(machine, who, buffer.as_ref()?));
         if next.is_none() {
             self.block(who, Wait::Anything(buffer), deadline);
         }
@@ -390,7 +412,7 @@ impl Kernel {
     }
 
     /// Signals first, then children, then peers.
-    #[inline]
+    #[inline(always)]
     fn notice(&mut self, who: ProcessId) -> Option<Received> {
         let process = &mut self.processes[who];
         if process.signals != Signals::NONE {
@@ -410,13 +432,13 @@ impl Kernel {
         self.stamp(id).id
     }
 
-    #[inline]
+    #[inline(always)]
     fn completion(&mut self, who: ProcessId) -> Option<Received> {
-        let slot = self.processes[who].oldest(|call| call.stage == Stage::Done)?;
+        let slot = self.processes[who].oldest_done()?;
         Some(self.take_completion(who, slot))
     }
 
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, who: ProcessId, wait: Wait, deadline: u64) {
         let process = &mut self.processes[who];
         process.wait = wait;
@@ -425,7 +447,7 @@ impl Kernel {
         self.schedule.block(who);
     }
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, machine: &mut impl Machine, who: ProcessId, with: Received) {
         self.processes[who].wait = Wait::No;
         self.schedule.wake(who);
@@ -469,10 +491,12 @@ impl Kernel {
 
     /// Frees a slot whose call has not ended. Whoever received it finds it gone.
     fn give_up(&mut self, who: ProcessId, slot: usize) {
-        let call = &mut self.processes[who].calls[slot];
-        let (stage, callee) = (call.stage, call.callee);
-        call.stage = Stage::Free;
-        if stage == Stage::Submitted && self.processes[who].oldest_to(callee).is_none() {
+        let process = &mut self.processes[who];
+        let callee = process.calls[slot].callee;
+        let was_submitted = process.submitted.has(slot);
+        process.submitted.remove(slot);
+        process.taken.remove(slot);
+        if was_submitted && process.oldest_to(callee).is_none() {
             self.processes[callee].callers.leave(who);
         }
     }

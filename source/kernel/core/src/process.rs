@@ -1,7 +1,7 @@
 use nexus_abi::kernel::{CALLS_MAX, Change, NEVER, Signals};
 use nexus_abi::{ExitReason, Incarnation, Rights, ServiceId};
 
-use crate::calls::{Call, Span, Stage};
+use crate::calls::{Call, Slots, Span};
 use crate::{Capabilities, ProcessId, Set, Turns};
 
 /// What a process waits for.
@@ -41,6 +41,12 @@ pub(crate) struct Process {
     pub(crate) serves: bool,
     pub(crate) signals: Signals,
     pub(crate) calls: [Call; CALLS_MAX],
+    /// Calls that their callees have not received,
+    pub(crate) submitted: Slots,
+    /// that their callees have received and owe an answer,
+    pub(crate) taken: Slots,
+    /// and that have ended, which is to be received here. Other slots are free.
+    pub(crate) done: Slots,
     order: u32,
     /// Whose requests wait here.
     pub(crate) callers: Turns,
@@ -85,6 +91,9 @@ impl Process {
         serves: false,
         signals: Signals::NONE,
         calls: [Call::FREE; CALLS_MAX],
+        submitted: Slots::NONE,
+        taken: Slots::NONE,
+        done: Slots::NONE,
         order: 0,
         callers: Turns::EMPTY,
         heard: Set::EMPTY,
@@ -109,7 +118,9 @@ impl Process {
         self.deadline = NEVER;
         self.serves = false;
         self.signals = Signals::NONE;
-        self.calls.iter_mut().for_each(|call| call.stage = Stage::Free);
+        self.submitted = Slots::NONE;
+        self.taken = Slots::NONE;
+        self.done = Slots::NONE;
         self.callers.clear();
         self.heard = Set::EMPTY;
         self.ended_peers = Set::EMPTY;
@@ -122,10 +133,20 @@ impl Process {
         self.order
     }
 
-    /// The slot of the oldest call in `stage` that `wanted` holds for.
+    /// A slot that no call uses.
     #[inline]
-    pub(crate) fn oldest(&self, wanted: impl Fn(&Call) -> bool) -> Option<usize> {
-        let calls = self.calls.iter().enumerate().filter(|(_, call)| wanted(call));
+    pub(crate) fn free_slot(&self) -> Option<usize> {
+        self.submitted.with(self.taken).with(self.done).first_without()
+    }
+
+    /// The slot of the oldest of those calls that `wanted` holds for.
+    #[inline]
+    fn oldest(&self, slots: Slots, wanted: impl Fn(&Call) -> bool) -> Option<usize> {
+        if slots.is_empty() {
+            return None;
+        }
+        let calls = self.calls.iter().enumerate();
+        let calls = calls.filter(|(slot, call)| slots.has(*slot) && wanted(call));
         let age = |call: &Call| self.order.wrapping_sub(call.order);
         calls.max_by_key(|(_, call)| age(call)).map(|(slot, _)| slot)
     }
@@ -133,6 +154,12 @@ impl Process {
     /// The slot of the oldest call that `callee` has not received.
     #[inline]
     pub(crate) fn oldest_to(&self, callee: ProcessId) -> Option<usize> {
-        self.oldest(|call| call.stage == Stage::Submitted && call.callee == callee)
+        self.oldest(self.submitted, |call| call.callee == callee)
+    }
+
+    /// The slot of the call that ended first, of those whose end was not received.
+    #[inline]
+    pub(crate) fn oldest_done(&self) -> Option<usize> {
+        self.oldest(self.done, |_| true)
     }
 }

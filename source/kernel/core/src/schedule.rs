@@ -6,6 +6,8 @@ use crate::{ProcessId, Set};
 /// Slices of time that fit a second.
 pub const SLICES_PER_SECOND: u64 = 100;
 
+const _: () = assert!(LEVELS <= u8::BITS as usize);
+
 /// Who runs: the highest level that has somebody, and in it one after another, a slice each.
 ///
 /// Whoever serves a caller spends the caller's slice, however high it stands itself. So a process
@@ -14,6 +16,8 @@ pub const SLICES_PER_SECOND: u64 = 100;
 #[derive(Debug)]
 pub struct Schedule {
     ready: [Set; LEVELS],
+    /// Levels that have somebody who is ready, one bit each.
+    levels: u8,
     /// From whom on a level looks for the next.
     turn: [ProcessId; LEVELS],
     level: PerProcess<u8>,
@@ -32,6 +36,7 @@ impl Schedule {
     pub const fn new(slice: u64) -> Self {
         Self {
             ready: [Set::EMPTY; LEVELS],
+            levels: 0,
             turn: [ProcessId::FIRST; LEVELS],
             level: PerProcess([0; PROCESSES_MAX]),
             left: PerProcess([slice; PROCESSES_MAX]),
@@ -63,13 +68,19 @@ impl Schedule {
     /// `id` can run.
     #[inline]
     pub fn wake(&mut self, id: ProcessId) {
-        self.ready[self.level(id)].insert(id);
+        let level = self.level(id);
+        self.ready[level].insert(id);
+        self.levels |= 1 << level;
     }
 
     /// `id` cannot run.
     #[inline]
     pub fn block(&mut self, id: ProcessId) {
-        self.ready[self.level(id)].remove(id);
+        let level = self.level(id);
+        self.ready[level].remove(id);
+        if self.ready[level].is_empty() {
+            self.levels &= !(1 << level);
+        }
     }
 
     /// Whether `id` can run.
@@ -121,8 +132,11 @@ impl Schedule {
 
     #[inline]
     fn first(&self) -> Option<ProcessId> {
-        let mut levels = self.ready.iter().zip(self.turn);
-        levels.find_map(|(ready, turn)| ready.first_from(turn))
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros() as usize % LEVELS;
+        self.ready[level].first_from(self.turn[level])
     }
 
     /// When the slice ends that is spent now, in ticks.

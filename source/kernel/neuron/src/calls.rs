@@ -1,11 +1,11 @@
 //! System calls: arguments checked, decisions left to `neuron-core`, answers put into registers.
 
-use neuron_core::{Capability, ProcessId, Span};
+use neuron_core::{Capability, Machine as _, ProcessId, Span};
 use nexus_abi::kernel::{
     CapabilityKind, GROW_PAGES_MAX, KernelError, LINE_BYTES_MAX, PAGE_BYTES,
     Signals, SystemCall, VERSION,
 };
-use nexus_abi::{ExitReason, FRAME_BYTES_MAX, Rights};
+use nexus_abi::{ExitReason, Rights};
 
 use crate::neuron::{Devices, Neuron};
 use crate::physical::{self, Page};
@@ -13,31 +13,40 @@ use crate::space::Access;
 
 type Registers = [u64; 6];
 
-/// Registers to answer with; none if the caller waits, or is no more.
-type Answer = Result<Option<Registers>, KernelError>;
-
-const DONE: Answer = Ok(Some([0; 6]));
+/// What went wrong, if anything did. Otherwise the caller has its answer, or waits, or is no more.
+type Answer = Result<(), KernelError>;
 
 impl Neuron<'_> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn system_call(&mut self, who: ProcessId) {
         let frame = self.hardware.frame(who);
         frame.pc += 4;
         let (number, arguments) = frame.asked();
         let answer = match SystemCall::from_raw(number) {
-            Some(call) => self.perform(call, who, arguments),
+            Some(call) => self.perform(call, who, &arguments),
             None => Err(KernelError::UnknownCall),
         };
-        let registers = match answer {
-            Ok(None) => return,
-            Ok(Some(registers)) => registers,
-            Err(error) => [error.raw().wrapping_neg(), 0, 0, 0, 0, 0],
-        };
-        self.hardware.frame(who).answer(registers);
+        if let Err(error) = answer {
+            self.hardware.frame(who).status(error.raw().wrapping_neg());
+        }
     }
 
+    /// The call is done, and has nothing more to say than that.
     #[inline]
-    fn perform(&mut self, call: SystemCall, who: ProcessId, a: Registers) -> Answer {
+    fn done(&mut self, who: ProcessId) -> Answer {
+        self.hardware.frame(who).status(0);
+        Ok(())
+    }
+
+    /// The call is done and brings these.
+    #[inline]
+    fn give(&mut self, who: ProcessId, registers: Registers) -> Answer {
+        self.hardware.frame(who).answer(&registers);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn perform(&mut self, call: SystemCall, who: ProcessId, a: &Registers) -> Answer {
         match call {
             SystemCall::Submit => self.submit(who, a),
             SystemCall::Receive => self.receive(who, [a[0], a[1]]),
@@ -47,6 +56,19 @@ impl Neuron<'_> {
                 self.reply(who, [a[0], a[1], a[2]])?;
                 self.receive(who, [a[3], a[4]])
             }
+            _ => self.perform_other(call, who, a),
+        }
+    }
+
+    /// What need not be fast, kept out of the way of what must.
+    #[inline(never)]
+    fn perform_other(&mut self, call: SystemCall, who: ProcessId, a: &Registers) -> Answer {
+        match call {
+            SystemCall::Submit
+            | SystemCall::Receive
+            | SystemCall::Reply
+            | SystemCall::Call
+            | SystemCall::ReplyReceive => Ok(()),
             SystemCall::Info => self.info(who),
             SystemCall::Find => self.find(who, a[0], a[1]),
             SystemCall::Spawn => self.spawn(who, a[0], a[1]),
@@ -64,43 +86,42 @@ impl Neuron<'_> {
 
     // --- messages ----------------------------------------------------------------------------
 
-    #[inline]
-    fn spans(&mut self, who: ProcessId, a: Registers) -> Result<(Span, Span), KernelError> {
+    #[inline(always)]
+    fn spans(&mut self, who: ProcessId, a: &Registers) -> Result<(Span, Span), KernelError> {
         let space = self.hardware.space(who)?;
         let request = space.span(a[1], a[2], Access::Read)?;
         Ok((request, space.span(a[3], a[4], Access::Write)?))
     }
 
-    #[inline]
-    fn submit(&mut self, who: ProcessId, a: Registers) -> Answer {
+    #[inline(always)]
+    fn submit(&mut self, who: ProcessId, a: &Registers) -> Answer {
         let spans = self.spans(who, a)?;
         self.kernel.submit(self.hardware, who, a[0], spans, a[5])?;
-        DONE
+        self.done(who)
     }
 
-    #[inline]
-    fn call(&mut self, who: ProcessId, a: Registers) -> Answer {
+    #[inline(always)]
+    fn call(&mut self, who: ProcessId, a: &Registers) -> Answer {
         let spans = self.spans(who, a)?;
         self.kernel.call(self.hardware, who, a[0], spans, a[5])?;
-        Ok(None)
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, who: ProcessId, [buffer, deadline]: [u64; 2]) -> Answer {
-        let buffer = if buffer == 0 {
-            None
-        } else {
-            Some(self.hardware.span(who, [buffer, FRAME_BYTES_MAX as u64], Access::Write)?)
-        };
+        let buffer = self.hardware.buffer(who, buffer)?;
         let received = self.kernel.receive(self.hardware, who, buffer, deadline);
-        Ok(received.map(nexus_abi::kernel::Received::registers))
+        if let Some(received) = received {
+            self.hardware.resume(who, received);
+        }
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn reply(&mut self, who: ProcessId, [token, address, bytes]: [u64; 3]) -> Answer {
         let answer = self.hardware.span(who, [address, bytes], Access::Read)?;
         self.kernel.reply(self.hardware, who, token, &answer)?;
-        DONE
+        self.done(who)
     }
 
     // --- oneself -----------------------------------------------------------------------------
@@ -111,20 +132,22 @@ impl Neuron<'_> {
         let rights = u64::from(VERSION) << 32 | u64::from(stamp.rights.raw());
         let budget = self.hardware.space(who)?.budget() as u64;
         let ticks = self.devices.ticks_per_second;
-        Ok(Some([0, stamp.service().raw(), life, rights, ticks, budget]))
+        self.give(who, [0, stamp.service().raw(), life, rights, ticks, budget])
     }
 
     fn find(&mut self, who: ProcessId, kind: u64, key: u64) -> Answer {
         let image = self.devices.image;
-        let mut held = self.kernel.capabilities(who).iter();
-        let found = held.find(|&(_, c)| c.kind().raw() == kind && image.key(c).raw() == key);
+        let held = |(_, c): &(usize, Capability)| {
+            c.kind().raw() == kind && image.key(*c).raw() == key
+        };
+        let found = self.kernel.capabilities(who).iter().find(held);
         let (slot, _) = found.ok_or(KernelError::NotFound)?;
-        Ok(Some([0, slot as u64, 0, 0, 0, 0]))
+        self.give(who, [0, slot as u64, 0, 0, 0, 0])
     }
 
     fn exit(&mut self, who: ProcessId, code: u64) -> Answer {
         self.end(who, ExitReason::Exited(code as i32));
-        Ok(None)
+        Ok(())
     }
 
     // --- children ----------------------------------------------------------------------------
@@ -134,25 +157,25 @@ impl Neuron<'_> {
         let rights = Rights::from_raw(rights);
         let child = self.kernel.may_spawn(who, slot, rights)?;
         self.start(child, rights)?;
-        Ok(Some([0, u64::from(self.kernel.stamp(child).pid), 0, 0, 0, 0]))
+        self.give(who, [0, u64::from(self.kernel.stamp(child).pid), 0, 0, 0, 0])
     }
 
     fn kill(&mut self, who: ProcessId, slot: u64) -> Answer {
         let child = self.kernel.living_child(who, slot)?;
         self.end(child, ExitReason::Killed(ExitReason::BY_PARENT));
-        DONE
+        self.done(who)
     }
 
     fn signal(&mut self, who: ProcessId, slot: u64, signals: Signals) -> Answer {
         self.kernel.signal(self.hardware, who, slot, signals)?;
-        DONE
+        self.done(who)
     }
 
     fn child(&mut self, who: ProcessId, slot: u64) -> Answer {
         let (stamp, change) = self.kernel.child(who, slot)?;
         let life = stamp.map_or(0, |s| u64::from(s.incarnation.raw()) << 32 | u64::from(s.pid));
         let latest = change.map_or(0, nexus_abi::kernel::Change::raw);
-        Ok(Some([0, life, u64::from(change.is_some()), latest, 0, 0]))
+        self.give(who, [0, life, u64::from(change.is_some()), latest, 0, 0])
     }
 
     // --- memory and devices ------------------------------------------------------------------
@@ -164,7 +187,7 @@ impl Neuron<'_> {
         let memory = &mut self.devices.memory;
         let start = self.hardware.space(who)?.grow(pages as usize, memory)?;
         riscv::asm::sfence_vma_all();
-        Ok(Some([0, start as u64, 0, 0, 0, 0]))
+        self.give(who, [0, start as u64, 0, 0, 0, 0])
     }
 
     fn map(&mut self, who: ProcessId, slot: u64) -> Answer {
@@ -177,14 +200,14 @@ impl Neuron<'_> {
             riscv::asm::sfence_vma_all();
         }
         let physical = if is_dma { first.address() } else { 0 };
-        Ok(Some([0, address as u64, (pages * PAGE_BYTES) as u64, physical, 0, 0]))
+        self.give(who, [0, address as u64, (pages * PAGE_BYTES) as u64, physical, 0, 0])
     }
 
     fn interrupt_done(&mut self, who: ProcessId, slot: u64) -> Answer {
         let held = self.kernel.capabilities(who).get(slot).ok_or(KernelError::NoCapability)?;
         let line = self.devices.line(held).ok_or(KernelError::NoCapability)?;
         self.devices.interrupts.enable(line, true);
-        DONE
+        self.done(who)
     }
 
     fn print(&mut self, who: ProcessId, slot: u64, text: [u64; 2]) -> Answer {
@@ -194,10 +217,10 @@ impl Neuron<'_> {
         }
         let from = self.hardware.span(who, text, Access::Read)?;
         let mut line = [0_u8; LINE_BYTES_MAX];
-        let to = Span { first: line.as_mut_ptr() as u64, second: 0, bytes: line.len() };
-        from.pieces(&to, from.bytes, physical::copy);
-        self.devices.console.line(line.iter().copied().take(from.bytes));
-        DONE
+        let to = Span::whole(line.as_mut_ptr() as u64, line.len());
+        from.pieces(&to, from.bytes(), physical::copy);
+        self.devices.console.line(line.iter().copied().take(from.bytes()));
+        self.done(who)
     }
 
     fn halt(&mut self, who: ProcessId, slot: u64, code: u64) -> Answer {

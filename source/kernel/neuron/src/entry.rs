@@ -37,8 +37,14 @@ impl Frame {
 
     /// What the system call comes back with.
     #[inline]
-    pub(crate) fn answer(&mut self, registers: [u64; 6]) {
-        self.x[A0..A0 + 6].copy_from_slice(&registers);
+    pub(crate) fn answer(&mut self, registers: &[u64; 6]) {
+        self.x[A0..A0 + 6].copy_from_slice(registers);
+    }
+
+    /// The same, where there is only whether it went well.
+    #[inline]
+    pub(crate) const fn status(&mut self, status: u64) {
+        self.x[A0] = status;
     }
 }
 

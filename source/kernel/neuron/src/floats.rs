@@ -16,12 +16,14 @@ struct Saved([u64; 33]);
 /// Whose registers are where.
 pub(crate) struct Floats {
     owner: Option<ProcessId>,
+    /// Whether they can be used now.
+    usable: bool,
     saved: [Saved; PROCESSES_MAX],
 }
 
 impl Floats {
     pub(crate) const fn new() -> Self {
-        Self { owner: None, saved: [Saved([0; 33]); PROCESSES_MAX] }
+        Self { owner: None, usable: true, saved: [Saved([0; 33]); PROCESSES_MAX] }
     }
 
     /// `id` begins with zeroes.
@@ -32,10 +34,13 @@ impl Floats {
 
     /// Lets `id` use the registers at once if they are its own, else only after a trap.
     #[inline]
-    pub(crate) fn switch(&self, id: ProcessId) {
-        let state = if self.owner == Some(id) { FS::Dirty } else { FS::Off };
-        // SAFETY: the kernel itself uses no floating-point registers.
-        unsafe { sstatus::set_fs(state) }
+    pub(crate) fn switch(&mut self, id: ProcessId) {
+        let usable = self.owner == Some(id);
+        if usable != self.usable {
+            self.usable = usable;
+            // SAFETY: the kernel itself uses no floating-point registers.
+            unsafe { sstatus::set_fs(if usable { FS::Dirty } else { FS::Off }) }
+        }
     }
 
     /// Hands the registers to `id`, unless it has them; whether it had not.
@@ -52,6 +57,7 @@ impl Floats {
             load_floats(&raw const self.saved[id.index()]);
         }
         self.owner = Some(id);
+        self.usable = true;
         true
     }
 }

@@ -4,6 +4,7 @@
 use core::arch::asm;
 
 use neuron_core::{Machine, ProcessId, Span};
+use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{KernelError, PROCESSES_MAX, Received};
 
 use crate::entry::Frame;
@@ -15,6 +16,8 @@ use crate::space::{Access, Space};
 pub(crate) struct Hardware {
     frames: [Frame; PROCESSES_MAX],
     spaces: [Option<Space>; PROCESSES_MAX],
+    /// Where each has received last, which is most often where it receives next.
+    buffers: [(u64, Span); PROCESSES_MAX],
     pub(crate) floats: Floats,
     /// What is in `satp`.
     active: u64,
@@ -26,6 +29,7 @@ impl Hardware {
         Self {
             frames: [Frame::ZERO; PROCESSES_MAX],
             spaces: [const { None }; PROCESSES_MAX],
+            buffers: [(0, Span::EMPTY); PROCESSES_MAX],
             floats: Floats::new(),
             active: 0,
         }
@@ -45,6 +49,7 @@ impl Hardware {
     /// Puts a process in its row.
     pub(crate) fn place(&mut self, id: ProcessId, space: Space, frame: Frame) {
         self.frames[id.index()] = frame;
+        self.buffers[id.index()] = (0, Span::EMPTY);
         self.floats.begin(id);
         self.spaces[id.index()] = Some(space);
     }
@@ -55,7 +60,7 @@ impl Hardware {
     }
 
     /// The span of a user's bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn span(
         &mut self,
         id: ProcessId,
@@ -63,6 +68,25 @@ impl Hardware {
         access: Access,
     ) -> Result<Span, KernelError> {
         self.space(id)?.span(address, bytes, access)
+    }
+
+    /// The span of a user's place for requests; none at address 0.
+    #[inline(always)]
+    pub(crate) fn buffer(
+        &mut self,
+        id: ProcessId,
+        address: u64,
+    ) -> Result<Option<Span>, KernelError> {
+        if address == 0 {
+            return Ok(None);
+        }
+        let (known, span) = self.buffers[id.index()];
+        if known == address {
+            return Ok(Some(span));
+        }
+        let span = self.span(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
+        self.buffers[id.index()] = (address, span);
+        Ok(Some(span))
     }
 
     /// Makes the space of a process the active one; its registers.
@@ -95,6 +119,6 @@ impl Machine for Hardware {
 
     #[inline]
     fn resume(&mut self, process: ProcessId, with: Received) {
-        self.frame(process).answer(with.registers());
+        self.frame(process).answer(&with.registers());
     }
 }

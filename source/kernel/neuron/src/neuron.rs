@@ -87,6 +87,7 @@ const ECALL: usize = 8;
 const ILLEGAL_INSTRUCTION: usize = 2;
 
 impl Neuron<'_> {
+    #[inline(always)]
     fn trap(&mut self) {
         let cause = scause::read().bits();
         let Some(running) = self.kernel.schedule().running() else { lost("trap while idle") };
@@ -113,7 +114,7 @@ impl Neuron<'_> {
     }
 
     /// Who goes on, with which registers. Waits where nobody can.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&mut self) -> *const Frame {
         loop {
             let now = devices::now();

@@ -200,7 +200,7 @@ impl Space {
     }
 
     /// The physical address of a byte that may be used so.
-    #[inline]
+    #[inline(always)]
     fn find(&self, address: usize, access: Access) -> Option<u64> {
         if !(ADDRESS_IMAGE..SPACE_END).contains(&address) {
             return None;
@@ -216,23 +216,22 @@ impl Space {
     }
 
     /// The span of `bytes` at a user's `address`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn span(&self, address: u64, bytes: u64, access: Access) -> Result<Span> {
         if bytes > FRAME_BYTES_MAX as u64 {
             return Err(KernelError::TooLong);
         }
         if bytes == 0 {
-            return Ok(Span::default());
+            return Ok(Span::EMPTY);
         }
         let (address, bytes) = (address as usize, bytes as usize);
         let first = self.find(address, access).ok_or(KernelError::BadAddress)?;
-        let next = address / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
-        let second = if address + bytes > next {
-            self.find(next, access).ok_or(KernelError::BadAddress)?
-        } else {
-            0
-        };
-        Ok(Span { first, second, bytes })
+        let in_first = PAGE_BYTES - address % PAGE_BYTES;
+        if bytes <= in_first {
+            return Ok(Span::whole(first, bytes));
+        }
+        let second = self.find(address + in_first, access).ok_or(KernelError::BadAddress)?;
+        Ok(Span::split(first, in_first, Page::of(second).0, bytes))
     }
 
     /// What the hart's `satp` holds while the process runs.

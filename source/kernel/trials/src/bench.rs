@@ -5,12 +5,16 @@ use core::arch::asm;
 
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{CapabilityKind, NEVER};
-use nexus_rt::os::calls;
+use nexus_rt::os::calls::{self, Buffer};
 
 use crate::guests;
 use crate::role::{server, slot};
 
-const ROUNDS: u64 = 1000;
+const ROUNDS: u64 = 100;
+
+/// As a port keeps its frames.
+#[repr(align(8))]
+pub(crate) struct Aligned(pub(crate) Buffer);
 
 pub(crate) fn run() -> i32 {
     let console = slot(CapabilityKind::Console, "");
@@ -34,9 +38,9 @@ fn instructions() -> u64 {
 /// Instructions of one call with `bytes` each way, the server's own included.
 fn round_trip(bytes: usize) -> u64 {
     let to = server("mirror");
-    let request = [7; FRAME_BYTES_MAX];
-    let mut answer = [0; FRAME_BYTES_MAX];
-    let mut call = || calls::call(to, &request[..bytes], &mut answer, NEVER);
+    let request = Aligned([7; FRAME_BYTES_MAX]);
+    let mut answer = Aligned([0; FRAME_BYTES_MAX]);
+    let mut call = || calls::call(to, &request.0[..bytes], &mut answer.0, NEVER);
     let _warm = call();
     let start = instructions();
     for _ in 0..ROUNDS {

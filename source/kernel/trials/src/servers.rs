@@ -4,6 +4,8 @@ use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{KernelError, NEVER, Received};
 use nexus_rt::os::calls::{self, Buffer};
 
+use crate::bench::Aligned;
+
 const EMPTY: Buffer = [0; FRAME_BYTES_MAX];
 
 /// The next request: its token and length. Whatever else comes is not for these servers.
@@ -35,15 +37,15 @@ pub(crate) const STAMP: usize = 9;
 
 /// Answers with as many bytes as it was sent, and does nothing else.
 pub(crate) fn mirror() -> i32 {
-    static ANSWER: Buffer = [9; FRAME_BYTES_MAX];
-    let mut buffer = EMPTY;
-    let (mut token, mut bytes) = next(&mut buffer);
+    static ANSWER: Aligned = Aligned([9; FRAME_BYTES_MAX]);
+    let mut buffer = Aligned(EMPTY);
+    let (mut token, mut bytes) = next(&mut buffer.0);
     loop {
-        match calls::reply_receive(token, &ANSWER[..bytes], &mut buffer, NEVER) {
+        match calls::reply_receive(token, &ANSWER.0[..bytes], &mut buffer.0, NEVER) {
             Ok(Received::Request { token: next, bytes: length, .. }) => {
                 (token, bytes) = (next, length);
             }
-            _ => (token, bytes) = next(&mut buffer),
+            _ => (token, bytes) = next(&mut buffer.0),
         }
     }
 }

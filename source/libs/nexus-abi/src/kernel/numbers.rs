@@ -8,7 +8,7 @@ macro_rules! numbered {
     ) => {
         $(#[$outer])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        #[repr(u64)]
+        #[repr(u8)]
         pub enum $name { $($(#[$inner])* $variant = $number,)* }
 
         impl $name {
