@@ -1,4 +1,4 @@
-use nexus_abi::kernel::{CALLS_MAX, KernelError, PAGE_BYTES};
+use nexus_abi::kernel::{CALLS_MAX, KernelError, PAGE_BYTES, Received};
 use nexus_abi::{FRAME_BYTES_MAX, Incarnation};
 
 use crate::ProcessId;
@@ -45,6 +45,13 @@ impl Span {
         self.bytes as usize
     }
 
+    /// Whether there is nothing in it.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Where byte `offset` lies, and how many bytes follow it without a gap.
     #[inline]
     const fn piece(&self, offset: usize) -> (u64, usize) {
@@ -59,12 +66,19 @@ impl Span {
 
     /// Hands the first `bytes` of both to `copy`, in pieces without gaps: from, to, length.
     /// Neither span is shorter.
-    #[inline]
-    pub fn pieces(&self, to: &Self, bytes: usize, mut copy: impl FnMut(u64, u64, usize)) {
+    #[inline(always)]
+    pub fn pieces(&self, to: &Self, bytes: usize, copy: impl FnMut(u64, u64, usize)) {
         debug_assert!(bytes <= self.bytes() && bytes <= to.bytes(), "both have that many");
         if bytes <= usize::from(self.in_first.min(to.in_first)) {
-            return copy(self.first, to.first, bytes);
+            let mut copy = copy;
+            copy(self.first, to.first, bytes);
+        } else {
+            self.split_pieces(to, bytes, copy);
         }
+    }
+
+    #[inline(never)]
+    fn split_pieces(&self, to: &Self, bytes: usize, mut copy: impl FnMut(u64, u64, usize)) {
         let mut done = 0;
         while done < bytes {
             let ((source, left), (target, room)) = (self.piece(done), to.piece(done));
@@ -165,6 +179,12 @@ impl Call {
         self.request = what.request;
         self.answer = what.answer;
         self.incarnation = Incarnation::new(0);
+    }
+
+    /// What its caller receives of its end.
+    #[inline(always)]
+    pub(crate) const fn completion(&self, result: Result<usize, KernelError>) -> Received {
+        Received::Completion { tag: self.tag, result, incarnation: self.incarnation }
     }
 
     #[inline]

@@ -274,12 +274,13 @@ impl Kernel {
         let order = process.next_order();
         process.calls[slot].submit(what, order);
         process.submitted.insert(slot);
-        if let Wait::Anything(Some(buffer)) = self.processes[what.callee].wait {
+        match self.processes[what.callee].wait {
             // Whoever waits for requests has none: this is the next.
-            let request = self.take(machine, what.callee, &buffer, who, slot);
-            self.resume(machine, what.callee, request);
-        } else {
-            self.processes[what.callee].callers.join(who);
+            Wait::Anything(buffer) if !buffer.is_empty() => {
+                let request = self.take(machine, what.callee, &buffer, who, slot);
+                self.resume(machine, what.callee, request);
+            }
+            _ => self.processes[what.callee].callers.join(who),
         }
         Ok(slot)
     }
@@ -292,6 +293,9 @@ impl Kernel {
         who: ProcessId,
         buffer: &Span,
     ) -> Option<Received> {
+        if buffer.is_empty() {
+            return None;
+        }
         let caller = self.processes[who].callers.next()?;
         let slot = self.processes[caller].oldest_to(who)?;
         let request = self.take(machine, who, buffer, caller, slot);
@@ -363,48 +367,42 @@ impl Kernel {
         result: Result<usize, KernelError>,
     ) {
         let process = &mut self.processes[caller];
-        let order = process.next_order();
-        process.calls[slot].end(result, order);
         process.submitted.remove(slot);
         process.taken.remove(slot);
-        process.done.insert(slot);
-        match process.wait {
-            Wait::No => {}
-            Wait::Call(waited) if waited != slot => {}
-            Wait::Call(_) | Wait::Anything(_) => {
-                let completion = self.take_completion(caller, slot);
-                self.resume(machine, caller, completion);
-            }
+        let is_awaited = match process.wait {
+            Wait::No => false,
+            Wait::Call(waited) => waited == slot,
+            Wait::Anything(_) => true,
+        };
+        if is_awaited {
+            let completion = process.calls[slot].completion(result);
+            self.resume(machine, caller, completion);
+        } else {
+            let order = process.next_order();
+            process.calls[slot].end(result, order);
+            process.done.insert(slot);
         }
-    }
-
-    #[inline(always)]
-    fn take_completion(&mut self, who: ProcessId, slot: usize) -> Received {
-        let process = &mut self.processes[who];
-        process.done.remove(slot);
-        let call = &process.calls[slot];
-        Received::Completion { tag: call.tag, result: call.result, incarnation: call.incarnation }
     }
 
     // --- waiting -----------------------------------------------------------------------------
 
     /// What has come for `who`, or `None` after it was set to wait for it until `deadline`.
-    /// Without a buffer requests stay where they are.
+    /// While the buffer is empty requests stay where they are; else it holds a frame.
     #[inline(always)]
     pub fn receive(
         &mut self,
         machine: &mut impl Machine,
         who: ProcessId,
-        buffer: Option<Span>,
+        buffer: Span,
         deadline: u64,
     ) -> Option<Received> {
         self.schedule.serve_nobody(who);
-        if buffer.is_some() && !self.processes[who].serves {
+        if !buffer.is_empty() && !self.processes[who].serves {
             self.processes[who].serves = true;
             self.change(machine, who, Change::Serves);
         }
         let next = self.notice(who).or_else(|| self.completion(who));
-        let next = next.or_else(|| self.next_request(machine, who, buffer.as_ref()?));
+        let next = next.or_else(|| self.next_request(machine, who, &buffer));
         if next.is_none() {
             self.block(who, Wait::Anything(buffer), deadline);
         }
@@ -434,8 +432,11 @@ impl Kernel {
 
     #[inline(always)]
     fn completion(&mut self, who: ProcessId) -> Option<Received> {
-        let slot = self.processes[who].oldest_done()?;
-        Some(self.take_completion(who, slot))
+        let process = &mut self.processes[who];
+        let slot = process.oldest_done()?;
+        process.done.remove(slot);
+        let call = &process.calls[slot];
+        Some(call.completion(call.result))
     }
 
     #[inline(always)]

@@ -9,8 +9,8 @@ use crate::{Capabilities, ProcessId, Set, Turns};
 pub(crate) enum Wait {
     /// Nothing: it runs, or would if it had its turn.
     No,
-    /// Whatever comes; requests go into the span, if there is one.
-    Anything(Option<Span>),
+    /// Whatever comes; requests go into the span. If that is empty they stay where they are.
+    Anything(Span),
     /// The end of its call in this slot.
     Call(usize),
 }
@@ -140,11 +140,13 @@ impl Process {
     }
 
     /// The slot of the oldest of those calls that `wanted` holds for.
-    #[inline]
+    #[inline(always)]
     fn oldest(&self, slots: Slots, wanted: impl Fn(&Call) -> bool) -> Option<usize> {
-        if slots.is_empty() {
-            return None;
-        }
+        if slots.is_empty() { None } else { self.oldest_of_some(slots, wanted) }
+    }
+
+    #[inline(never)]
+    fn oldest_of_some(&self, slots: Slots, wanted: impl Fn(&Call) -> bool) -> Option<usize> {
         let calls = self.calls.iter().enumerate();
         let calls = calls.filter(|(slot, call)| slots.has(*slot) && wanted(call));
         let age = |call: &Call| self.order.wrapping_sub(call.order);

@@ -6,8 +6,6 @@ use crate::{ProcessId, Set};
 /// Slices of time that fit a second.
 pub const SLICES_PER_SECOND: u64 = 100;
 
-const _: () = assert!(LEVELS <= u8::BITS as usize);
-
 /// Who runs: the highest level that has somebody, and in it one after another, a slice each.
 ///
 /// Whoever serves a caller spends the caller's slice, however high it stands itself. So a process
@@ -17,7 +15,7 @@ const _: () = assert!(LEVELS <= u8::BITS as usize);
 pub struct Schedule {
     ready: [Set; LEVELS],
     /// Levels that have somebody who is ready, one bit each.
-    levels: u8,
+    levels: u64,
     /// From whom on a level looks for the next.
     turn: [ProcessId; LEVELS],
     level: PerProcess<u8>,
@@ -26,9 +24,14 @@ pub struct Schedule {
     /// Whose slice each spends.
     payer: PerProcess<ProcessId>,
     slice: u64,
-    running: Option<ProcessId>,
+    /// Whose turn it is, if nobody has to be looked for.
+    chosen: Option<ProcessId>,
+    /// Whose slice is spent, and since when.
+    paying: Option<ProcessId>,
     since: u64,
 }
+
+const _: () = assert!(LEVELS <= u64::BITS as usize);
 
 impl Schedule {
     /// Nobody is ready; slices have `slice` ticks.
@@ -42,7 +45,8 @@ impl Schedule {
             left: PerProcess([slice; PROCESSES_MAX]),
             payer: PerProcess([ProcessId::FIRST; PROCESSES_MAX]),
             slice,
-            running: None,
+            chosen: None,
+            paying: None,
             since: 0,
         }
     }
@@ -65,21 +69,27 @@ impl Schedule {
         usize::from(self.level[id]) % LEVELS
     }
 
-    /// `id` can run.
-    #[inline]
+    /// `id` can run. It comes before whoever runs if it stands higher.
+    #[inline(always)]
     pub fn wake(&mut self, id: ProcessId) {
         let level = self.level(id);
         self.ready[level].insert(id);
         self.levels |= 1 << level;
+        if self.chosen.is_none_or(|chosen| level < self.level(chosen)) {
+            self.chosen = self.chosen.map(|_| id);
+        }
     }
 
     /// `id` cannot run.
-    #[inline]
+    #[inline(always)]
     pub fn block(&mut self, id: ProcessId) {
         let level = self.level(id);
         self.ready[level].remove(id);
         if self.ready[level].is_empty() {
             self.levels &= !(1 << level);
+        }
+        if self.chosen == Some(id) {
+            self.chosen = None;
         }
     }
 
@@ -87,12 +97,6 @@ impl Schedule {
     #[must_use]
     pub fn is_ready(&self, id: ProcessId) -> bool {
         self.ready[self.level(id)].has(id)
-    }
-
-    /// Who runs now.
-    #[must_use]
-    pub const fn running(&self) -> Option<ProcessId> {
-        self.running
     }
 
     /// From now on `id` spends the slice that `caller` spends.
@@ -107,18 +111,30 @@ impl Schedule {
         self.payer[id] = id;
     }
 
-    /// Charges the time since the last choice, then chooses who runs from `now` on, in ticks.
-    #[inline]
-    pub fn choose(&mut self, now: u64) -> Option<ProcessId> {
-        if let Some(running) = self.running {
-            self.charge(self.payer[running], now.saturating_sub(self.since));
+    /// Who runs next, as far as that is so without a look at the clock: whoever it is spends the
+    /// slice that is being spent.
+    #[must_use]
+    #[inline(always)]
+    pub fn next_at_same_cost(&mut self) -> Option<ProcessId> {
+        if self.chosen.is_none() {
+            self.chosen = self.first();
         }
-        self.since = now;
-        self.running = self.first();
-        self.running
+        self.chosen.filter(|&chosen| self.paying == Some(self.payer[chosen]))
     }
 
-    #[inline]
+    /// Charges the time since the last charge, then says who runs from `now` on, in ticks, and
+    /// when the slice ends that they spend.
+    pub fn choose(&mut self, now: u64) -> Option<(ProcessId, u64)> {
+        if let Some(payer) = self.paying {
+            self.charge(payer, now.saturating_sub(self.since));
+        }
+        self.since = now;
+        self.chosen = self.chosen.or_else(|| self.first());
+        self.paying = self.chosen.map(|chosen| self.payer[chosen]);
+        let end = self.paying.map(|payer| now.saturating_add(self.left[payer]));
+        self.chosen.zip(end)
+    }
+
     fn charge(&mut self, payer: ProcessId, ticks: u64) {
         let left = &mut self.left[payer];
         if *left > ticks {
@@ -126,8 +142,9 @@ impl Schedule {
             return;
         }
         *left = self.slice;
-        self.turn[self.level(payer)] =
-            ProcessId::new(payer.index() + 1).unwrap_or(ProcessId::FIRST);
+        let next = ProcessId::new(payer.index() + 1).unwrap_or(ProcessId::FIRST);
+        self.turn[self.level(payer)] = next;
+        self.chosen = None;
     }
 
     #[inline]
@@ -137,12 +154,5 @@ impl Schedule {
         }
         let level = self.levels.trailing_zeros() as usize % LEVELS;
         self.ready[level].first_from(self.turn[level])
-    }
-
-    /// When the slice ends that is spent now, in ticks.
-    #[must_use]
-    #[inline]
-    pub fn slice_end(&self) -> Option<u64> {
-        self.running.map(|running| self.since.saturating_add(self.left[self.payer[running]]))
     }
 }

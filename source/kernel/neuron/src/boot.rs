@@ -12,22 +12,22 @@ use riscv::register::{scounteren, sie, sstatus};
 
 use crate::console::Console;
 use crate::devices::{Finisher, Interrupts, Timer};
-use crate::entry::{self, Frame, Layout};
+use crate::entry::{self, Layout};
 use crate::memory::Unclaimed;
 use crate::neuron::{self, Devices, Neuron, RESOURCES_MAX};
 use crate::physical::{self, Page, set_entry};
 use crate::platform::Platform;
 use crate::space::{self, KERNEL_CODE, KERNEL_CONSTANTS, KERNEL_DATA, leaf, table};
 
-/// What `_start` calls; the registers of the first process.
+/// Where `_start` goes on.
 #[unsafe(no_mangle)] // SAFETY: the assembly calls it by this name.
-extern "C" fn boot(_hart: usize, tree: *const u8) -> *const Frame {
+extern "C" fn boot(_hart: usize, tree: *const u8) -> ! {
     let mut neuron = match prepare(tree) {
         Ok(neuron) => neuron,
         Err(what) => panic!("cannot boot: {what}"),
     };
     enable_traps();
-    neuron.leave()
+    entry::resume(neuron.leave())
 }
 
 fn prepare(tree: *const u8) -> Result<Neuron<'static>, &'static str> {

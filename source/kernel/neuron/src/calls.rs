@@ -23,7 +23,7 @@ impl Neuron<'_> {
         frame.pc += 4;
         let (number, arguments) = frame.asked();
         let answer = match SystemCall::from_raw(number) {
-            Some(call) => self.perform(call, who, &arguments),
+            Some(call) => self.perform(call, who, arguments),
             None => Err(KernelError::UnknownCall),
         };
         if let Err(error) = answer {
@@ -46,7 +46,7 @@ impl Neuron<'_> {
     }
 
     #[inline(always)]
-    fn perform(&mut self, call: SystemCall, who: ProcessId, a: &Registers) -> Answer {
+    fn perform(&mut self, call: SystemCall, who: ProcessId, a: Registers) -> Answer {
         match call {
             SystemCall::Submit => self.submit(who, a),
             SystemCall::Receive => self.receive(who, [a[0], a[1]]),
@@ -56,13 +56,14 @@ impl Neuron<'_> {
                 self.reply(who, [a[0], a[1], a[2]])?;
                 self.receive(who, [a[3], a[4]])
             }
-            _ => self.perform_other(call, who, a),
+            _ => self.perform_other(call, who),
         }
     }
 
     /// What need not be fast, kept out of the way of what must.
     #[inline(never)]
-    fn perform_other(&mut self, call: SystemCall, who: ProcessId, a: &Registers) -> Answer {
+    fn perform_other(&mut self, call: SystemCall, who: ProcessId) -> Answer {
+        let (_, a) = self.hardware.frame(who).asked();
         match call {
             SystemCall::Submit
             | SystemCall::Receive
@@ -87,21 +88,21 @@ impl Neuron<'_> {
     // --- messages ----------------------------------------------------------------------------
 
     #[inline(always)]
-    fn spans(&mut self, who: ProcessId, a: &Registers) -> Result<(Span, Span), KernelError> {
+    fn spans(&mut self, who: ProcessId, a: Registers) -> Result<(Span, Span), KernelError> {
         let space = self.hardware.space(who)?;
         let request = space.span(a[1], a[2], Access::Read)?;
         Ok((request, space.span(a[3], a[4], Access::Write)?))
     }
 
     #[inline(always)]
-    fn submit(&mut self, who: ProcessId, a: &Registers) -> Answer {
+    fn submit(&mut self, who: ProcessId, a: Registers) -> Answer {
         let spans = self.spans(who, a)?;
         self.kernel.submit(self.hardware, who, a[0], spans, a[5])?;
         self.done(who)
     }
 
     #[inline(always)]
-    fn call(&mut self, who: ProcessId, a: &Registers) -> Answer {
+    fn call(&mut self, who: ProcessId, a: Registers) -> Answer {
         let spans = self.spans(who, a)?;
         self.kernel.call(self.hardware, who, a[0], spans, a[5])?;
         Ok(())

@@ -3,6 +3,8 @@
 
 use core::arch::asm;
 
+use nexus_abi::kernel::NEVER;
+
 use crate::physical::Register;
 
 /// The time now, in ticks.
@@ -20,15 +22,22 @@ pub(crate) struct Timer {
 
 impl Timer {
     pub(crate) const fn new(has_stimecmp: bool) -> Self {
-        Self { has_stimecmp, set: 0 }
+        Self { has_stimecmp, set: NEVER }
+    }
+
+    /// Whether it interrupts at `at`, in ticks, or earlier.
+    #[inline]
+    pub(crate) const fn is_due_by(&self, at: u64) -> bool {
+        self.set <= at && self.set < NEVER
+    }
+
+    /// It has interrupted, or may have: nothing is known of it any more.
+    pub(crate) const fn forget(&mut self) {
+        self.set = NEVER;
     }
 
     /// Interrupts at `at`, in ticks, and not before.
-    #[inline]
     pub(crate) fn interrupt_at(&mut self, at: u64) {
-        if self.set == at {
-            return;
-        }
         self.set = at;
         if self.has_stimecmp {
             // SAFETY: the device tree says that the register (stimecmp) is there.

@@ -64,8 +64,7 @@ _start:
     sd zero, 0(t0)
     addi t0, t0, 8
     j 1b
-2:  call boot
-    j resume
+2:  j boot
 
 .text
 .balign 4
@@ -107,7 +106,8 @@ enter_kernel:
     csrr t0, sepc
     sd t0, 0(t6)
     la sp, __stack_end
-    call trap
+    j trap
+.globl resume
 resume:
     csrw sscratch, a0
     ld t0, 0(a0)
@@ -155,6 +155,15 @@ unsafe extern "C" {
     static __stack_guard: u8;
     static __end: u8;
     fn enter_kernel();
+    #[link_name = "resume"]
+    fn resume_frame(frame: *const Frame) -> !;
+}
+
+/// Lets a process go on.
+#[inline(always)]
+pub(crate) fn resume(frame: *const Frame) -> ! {
+    // SAFETY: the frame is one of `Hardware`'s, and the process's space is active.
+    unsafe { resume_frame(frame) }
 }
 
 /// Where the kernel lies in memory.

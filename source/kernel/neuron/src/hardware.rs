@@ -21,7 +21,12 @@ pub(crate) struct Hardware {
     pub(crate) floats: Floats,
     /// What is in `satp`.
     active: u64,
+    /// Who runs, or ran last.
+    running: ProcessId,
 }
+
+/// Address 0, where nothing is ever mapped, stands for no place at all.
+const NO_BUFFER: (u64, Span) = (0, Span::EMPTY);
 
 impl Hardware {
     /// Nobody is there.
@@ -29,9 +34,10 @@ impl Hardware {
         Self {
             frames: [Frame::ZERO; PROCESSES_MAX],
             spaces: [const { None }; PROCESSES_MAX],
-            buffers: [(0, Span::EMPTY); PROCESSES_MAX],
+            buffers: [NO_BUFFER; PROCESSES_MAX],
             floats: Floats::new(),
             active: 0,
+            running: ProcessId::FIRST,
         }
     }
 
@@ -49,7 +55,7 @@ impl Hardware {
     /// Puts a process in its row.
     pub(crate) fn place(&mut self, id: ProcessId, space: Space, frame: Frame) {
         self.frames[id.index()] = frame;
-        self.buffers[id.index()] = (0, Span::EMPTY);
+        self.buffers[id.index()] = NO_BUFFER;
         self.floats.begin(id);
         self.spaces[id.index()] = Some(space);
     }
@@ -70,37 +76,35 @@ impl Hardware {
         self.space(id)?.span(address, bytes, access)
     }
 
-    /// The span of a user's place for requests; none at address 0.
+    /// The span of a user's place for requests; at address 0 there is none.
     #[inline(always)]
-    pub(crate) fn buffer(
-        &mut self,
-        id: ProcessId,
-        address: u64,
-    ) -> Result<Option<Span>, KernelError> {
-        if address == 0 {
-            return Ok(None);
+    pub(crate) fn buffer(&mut self, id: ProcessId, address: u64) -> Result<Span, KernelError> {
+        if self.buffers[id.index()].0 != address {
+            let span = self.span(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
+            self.buffers[id.index()] = (address, span);
         }
-        let (known, span) = self.buffers[id.index()];
-        if known == address {
-            return Ok(Some(span));
-        }
-        let span = self.span(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
-        self.buffers[id.index()] = (address, span);
-        Ok(Some(span))
+        Ok(self.buffers[id.index()].1)
     }
 
-    /// Makes the space of a process the active one; its registers.
+    /// Who runs, or ran last.
     #[inline]
-    pub(crate) fn enter(&mut self, id: ProcessId) -> &Frame {
+    pub(crate) const fn running(&self) -> ProcessId {
+        self.running
+    }
+
+    /// Lets a process run: its registers.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, id: ProcessId) -> *const Frame {
+        self.running = id;
         if let Some(satp) = self.spaces[id.index()].as_ref().map(Space::satp) {
             self.activate(satp);
         }
         self.floats.switch(id);
-        &self.frames[id.index()]
+        &raw const self.frames[id.index()]
     }
 
     /// Makes a root the active one. It maps the kernel as every root does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn activate(&mut self, satp: u64) {
         if self.active != satp {
             self.active = satp;
@@ -112,12 +116,12 @@ impl Hardware {
 }
 
 impl Machine for Hardware {
-    #[inline]
+    #[inline(always)]
     fn copy(&mut self, from: &Span, to: &Span, bytes: usize) {
         from.pieces(to, bytes, physical::copy);
     }
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, process: ProcessId, with: Received) {
         self.frame(process).answer(&with.registers());
     }

@@ -11,7 +11,7 @@ use riscv::register::{scause, sip, sstatus};
 
 use crate::console::{Console, Firmware};
 use crate::devices::{self, Finisher, Interrupts, Timer};
-use crate::entry::Frame;
+use crate::entry::{self, Frame};
 use crate::hardware::Hardware;
 use crate::memory::Memory;
 use crate::physical::Page;
@@ -71,15 +71,21 @@ pub(crate) unsafe fn begin(devices: Devices) -> Neuron<'static> {
     Neuron { kernel: &mut state.kernel, hardware: &mut state.hardware, devices }
 }
 
-/// What `enter_kernel` calls; the registers to go on with.
+/// Where `enter_kernel` goes on. It does not return, so that no registers are kept for it, which
+/// would be a tenth of what a message costs.
 #[unsafe(no_mangle)] // SAFETY: the assembly calls it by this name.
-extern "C" fn trap() -> *const Frame {
+extern "C" fn trap() -> ! {
     // SAFETY: traps do not nest: interrupts are off here, and a fault of the kernel's own ends it.
     let state = unsafe { &mut *STATE.0.get() };
     let State { kernel, hardware, devices: Some(devices) } = state else { lost("early trap") };
     let mut neuron = Neuron { kernel, hardware, devices };
-    neuron.trap();
-    neuron.leave()
+    let cause = scause::read().bits();
+    if cause == ECALL {
+        neuron.system_call(neuron.hardware.running());
+    } else {
+        neuron.other_trap(cause);
+    }
+    entry::resume(neuron.leave())
 }
 
 const INTERRUPT: usize = 1 << 63;
@@ -87,12 +93,10 @@ const ECALL: usize = 8;
 const ILLEGAL_INSTRUCTION: usize = 2;
 
 impl Neuron<'_> {
-    #[inline(always)]
-    fn trap(&mut self) {
-        let cause = scause::read().bits();
-        let Some(running) = self.kernel.schedule().running() else { lost("trap while idle") };
+    #[inline(never)]
+    fn other_trap(&mut self, cause: usize) {
+        let running = self.hardware.running();
         match cause {
-            ECALL => self.system_call(running),
             _ if cause & INTERRUPT != 0 => self.interrupts(),
             _ if sstatus::read().spp() == sstatus::SPP::Supervisor => lost("fault in the kernel"),
             ILLEGAL_INSTRUCTION if self.hardware.floats.hand_over(running) => {}
@@ -100,7 +104,6 @@ impl Neuron<'_> {
         }
     }
 
-    /// Deadlines and slices are looked at whenever the kernel is left.
     fn interrupts(&mut self) {
         while let Some(line) = self.devices.interrupts.take() {
             let resources = self.devices.image.resources();
@@ -111,20 +114,33 @@ impl Neuron<'_> {
                 }
             }
         }
+        self.devices.timer.forget();
     }
 
-    /// Who goes on, with which registers. Waits where nobody can.
+    /// Who goes on, with which registers. The clock is read only where somebody else's slice is
+    /// spent from now on, or a deadline is earlier than the timer's.
     #[inline(always)]
     pub(crate) fn leave(&mut self) -> *const Frame {
+        match self.kernel.schedule().next_at_same_cost() {
+            Some(next) if self.devices.timer.is_due_by(self.kernel.earliest()) => {
+                self.hardware.enter(next)
+            }
+            _ => self.leave_by_the_clock(),
+        }
+    }
+
+    /// Wakes whose deadline has come, and waits where nobody can run.
+    #[inline(never)]
+    fn leave_by_the_clock(&mut self) -> *const Frame {
         loop {
             let now = devices::now();
             if self.kernel.earliest() <= now {
                 self.kernel.expire(self.hardware, now);
             }
             let next = self.kernel.schedule().choose(now);
-            let slice_end = self.kernel.schedule().slice_end().unwrap_or(NEVER);
+            let slice_end = next.map_or(NEVER, |(_, end)| end);
             self.devices.timer.interrupt_at(slice_end.min(self.kernel.earliest()));
-            if let Some(next) = next {
+            if let Some((next, _)) = next {
                 return self.hardware.enter(next);
             }
             self.idle();

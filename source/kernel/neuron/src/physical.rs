@@ -48,32 +48,37 @@ pub(crate) fn set_entry(table: Page, index: usize, value: u64) {
 const WORD: u64 = size_of::<u64>() as u64;
 const BLOCK: usize = 4 * size_of::<u64>();
 
-/// Copies within RAM. The ranges may be the same, overlap only if they are the same process's own
-/// doing, and lie in pages of processes or of the image.
-#[inline]
+/// Copies within RAM. Both ranges lie in pages of processes or of the image; where they overlap it
+/// is their process's own doing, and its own loss.
+#[inline(always)]
 pub(crate) fn copy(from: u64, to: u64, bytes: usize) {
-    let aligned = (from | to).is_multiple_of(WORD);
-    let blocks = if aligned { bytes / BLOCK } else { 0 };
-    copy_blocks(from as *const [u64; 4], to as *mut [u64; 4], blocks);
-    let done = (blocks * BLOCK) as u64;
-    copy_rest(from + done, to + done, bytes - blocks * BLOCK);
-}
-
-#[inline]
-fn copy_blocks(from: *const [u64; 4], to: *mut [u64; 4], blocks: usize) {
-    for n in 0..blocks {
-        // SAFETY: both are aligned and within ranges that a span or a segment names: RAM that is
-        // mapped and holds no Rust object of the kernel.
-        unsafe { to.add(n).write(from.add(n).read()) }
+    if (from | to | bytes as u64).is_multiple_of(WORD) {
+        copy_words(from as *const u64, to as *mut u64, bytes);
+    } else {
+        copy_bytes(from as *const u8, to as *mut u8, bytes);
     }
 }
 
-#[inline]
-fn copy_rest(from: u64, to: u64, bytes: usize) {
-    if bytes > 0 {
-        // SAFETY: as for `copy_blocks`; `ptr::copy` allows any overlap.
-        unsafe { core::ptr::copy(from as *const u8, to as *mut u8, bytes) }
+#[inline(always)]
+fn copy_words(mut from: *const u64, mut to: *mut u64, bytes: usize) {
+    // SAFETY: both are aligned and `bytes` long, in ranges that a span or a segment names: RAM
+    // that is mapped and holds no Rust object of the kernel.
+    unsafe {
+        for _ in 0..bytes / BLOCK {
+            to.cast::<[u64; 4]>().write(from.cast::<[u64; 4]>().read());
+            (from, to) = (from.add(4), to.add(4));
+        }
+        for _ in 0..bytes % BLOCK / size_of::<u64>() {
+            to.write(from.read());
+            (from, to) = (from.add(1), to.add(1));
+        }
     }
+}
+
+#[inline(never)]
+fn copy_bytes(from: *const u8, to: *mut u8, bytes: usize) {
+    // SAFETY: as for `copy_words`, but that neither is aligned; `ptr::copy` allows any overlap.
+    unsafe { core::ptr::copy(from, to, bytes) }
 }
 
 /// The bytes at an address, for as long as the machine runs.

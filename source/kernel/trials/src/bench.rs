@@ -12,8 +12,8 @@ use crate::role::{server, slot};
 
 const ROUNDS: u64 = 100;
 
-/// As a port keeps its frames.
-#[repr(align(8))]
+/// As a port keeps its frames: none lies across a boundary of pages.
+#[repr(align(4096))]
 pub(crate) struct Aligned(pub(crate) Buffer);
 
 pub(crate) fn run() -> i32 {

@@ -81,7 +81,7 @@ impl Change {
 impl Received {
     /// What stands in `a0` to `a5`.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub const fn registers(self) -> [u64; 6] {
         match self {
             Self::Deadline => [0; 6],
