@@ -75,8 +75,10 @@ impl Schedule {
         let level = self.level(id);
         self.ready[level].insert(id);
         self.levels |= 1 << level;
-        if self.chosen.is_none_or(|chosen| level < self.level(chosen)) {
-            self.chosen = self.chosen.map(|_| id);
+        if let Some(chosen) = self.chosen
+            && level < self.level(chosen)
+        {
+            self.chosen = Some(id);
         }
     }
 

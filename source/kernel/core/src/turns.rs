@@ -36,7 +36,7 @@ impl Turns {
     }
 
     /// Whose turn it is, who waits no more.
-    #[inline]
+    #[inline(always)]
     pub const fn next(&mut self) -> Option<ProcessId> {
         if self.len == 0 {
             return None;

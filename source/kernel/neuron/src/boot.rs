@@ -11,7 +11,7 @@ use riscv::register::stvec::{self, Stvec, TrapMode};
 use riscv::register::{scounteren, sie, sstatus};
 
 use crate::console::Console;
-use crate::devices::{Finisher, Interrupts, Timer};
+use crate::devices::{self, Interrupts, Timer};
 use crate::entry::{self, Layout};
 use crate::memory::Unclaimed;
 use crate::neuron::{self, Devices, Neuron, RESOURCES_MAX};
@@ -35,6 +35,8 @@ fn prepare(tree: *const u8) -> Result<Neuron<'static>, &'static str> {
     // memory is handed out, and by then it is not needed any more.
     let tree = unsafe { Fdt::from_raw(tree) }.map_err(|_| "device tree")?;
     let platform = Platform::read(tree)?;
+    // SAFETY: the device tree has it.
+    unsafe { devices::set_finisher(platform.finisher) };
     let image = read_image(&platform)?;
     let mut unclaimed = Unclaimed::new(&platform.memory, entry::layout().end);
     let hole = platform.image.clone();
@@ -51,7 +53,6 @@ fn prepare(tree: *const u8) -> Result<Neuron<'static>, &'static str> {
             console: Console::at(platform.console),
             timer: Timer::new(platform.has_stimecmp),
             interrupts: Interrupts::at(platform.interrupts),
-            finisher: Finisher::at(platform.finisher),
             ticks_per_second: platform.ticks_per_second,
         })
     };
@@ -94,7 +95,7 @@ fn map_kernel(
 ) -> Option<Page> {
     let [root, middle, last] = [(); 3].map(|()| unclaimed.reserve(1, hole));
     let (root, middle, last) = (root?, middle?, last?);
-    set_entry(root, 0, leaf(Page(0), KERNEL_DATA));
+    set_entry(root, 0, leaf(Page::numbered(0), KERNEL_DATA));
     set_entry(root, gigabyte(memory.start), table(middle));
     let end = memory.end.min((memory.start | 0x3fff_ffff) + 1);
     let kernel = entry::layout();
@@ -131,7 +132,7 @@ fn reserve(
     unclaimed: &mut Unclaimed,
     hole: &Range<u64>,
 ) -> Result<[Page; RESOURCES_MAX], &'static str> {
-    let mut reserved = [Page(0); RESOURCES_MAX];
+    let mut reserved = [Page::numbered(0); RESOURCES_MAX];
     for (place, resource) in reserved.iter_mut().zip(image.resources()) {
         match resource.kind {
             CapabilityKind::Dma | CapabilityKind::Shared => {

@@ -7,11 +7,15 @@ use nexus_abi::kernel::{
 };
 use nexus_abi::{ExitReason, Rights};
 
+use crate::devices;
 use crate::neuron::{Devices, Neuron};
 use crate::physical::{self, Page};
 use crate::space::Access;
 
 type Registers = [u64; 6];
+
+/// The instruction has no shorter form.
+const ECALL_BYTES: u64 = 4;
 
 /// What went wrong, if anything did. Otherwise the caller has its answer, or waits, or is no more.
 type Answer = Result<(), KernelError>;
@@ -20,7 +24,7 @@ impl Neuron<'_> {
     #[inline(always)]
     pub(crate) fn system_call(&mut self, who: ProcessId) {
         let frame = self.hardware.frame(who);
-        frame.pc += 4;
+        frame.pc = frame.pc.wrapping_add(ECALL_BYTES);
         let (number, arguments) = frame.asked();
         let answer = match SystemCall::from_raw(number) {
             Some(call) => self.perform(call, who, arguments),
@@ -226,7 +230,7 @@ impl Neuron<'_> {
 
     fn halt(&mut self, who: ProcessId, slot: u64, code: u64) -> Answer {
         self.kernel.capabilities(who).needs(slot, Capability::Halt)?;
-        self.devices.finisher.stop(code)
+        devices::stop(code)
     }
 }
 

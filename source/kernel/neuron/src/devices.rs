@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "registers of the hart and of devices")]
 
 use core::arch::asm;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use nexus_abi::kernel::NEVER;
 
@@ -17,28 +18,29 @@ pub(crate) fn now() -> u64 {
 #[derive(Clone, Copy)]
 pub(crate) struct Timer {
     has_stimecmp: bool,
-    set: u64,
+    /// It interrupts before any time that is later than this.
+    before: u64,
 }
 
 impl Timer {
     pub(crate) const fn new(has_stimecmp: bool) -> Self {
-        Self { has_stimecmp, set: NEVER }
+        Self { has_stimecmp, before: NEVER }
     }
 
     /// Whether it interrupts at `at`, in ticks, or earlier.
     #[inline]
     pub(crate) const fn is_due_by(&self, at: u64) -> bool {
-        self.set <= at && self.set < NEVER
+        self.before < at
     }
 
     /// It has interrupted, or may have: nothing is known of it any more.
     pub(crate) const fn forget(&mut self) {
-        self.set = NEVER;
+        self.before = NEVER;
     }
 
     /// Interrupts at `at`, in ticks, and not before.
     pub(crate) fn interrupt_at(&mut self, at: u64) {
-        self.set = at;
+        self.before = at.saturating_sub(1);
         if self.has_stimecmp {
             // SAFETY: the device tree says that the register (stimecmp) is there.
             unsafe { asm!("csrw 0x14d, {}", in(reg) at, options(nomem, nostack)) }
@@ -93,25 +95,27 @@ impl Interrupts {
     }
 }
 
-/// Stops the machine, telling whoever runs it a number of 16 bits.
-#[derive(Clone, Copy)]
-pub(crate) struct Finisher(Register<u32>);
-
-impl Finisher {
-    /// The device at `base`.
-    ///
-    /// # Safety
-    /// There is one.
-    pub(crate) unsafe fn at(base: usize) -> Self {
-        // SAFETY: the caller's promise.
-        Self(unsafe { Register::at(base) })
+/// Stops the machine; whoever runs it learns a number of 16 bits, where there is a device for that.
+pub(crate) fn stop(code: u64) -> ! {
+    let code = code as u32 & 0xffff;
+    let finisher = FINISHER.load(Relaxed);
+    if finisher != 0 {
+        // SAFETY: `set_finisher` was promised the device.
+        let register = unsafe { Register::<u32>::at(finisher) };
+        register.write(if code == 0 { 0x5555 } else { code << 16 | 0x3333 });
     }
-
-    pub(crate) fn stop(self, code: u64) -> ! {
-        let code = code as u32 & 0xffff;
-        self.0.write(if code == 0 { 0x5555 } else { code << 16 | 0x3333 });
-        loop {
-            riscv::asm::wfi();
-        }
+    loop {
+        riscv::asm::wfi();
     }
+}
+
+/// Where the device lies that stops the machine. On its own, as it is needed even if all is lost.
+static FINISHER: AtomicUsize = AtomicUsize::new(0);
+
+/// From now on [`stop`] knows the device (`sifive,test0`) whose registers begin at `base`.
+///
+/// # Safety
+/// There is one.
+pub(crate) unsafe fn set_finisher(base: usize) {
+    FINISHER.store(base, Relaxed);
 }

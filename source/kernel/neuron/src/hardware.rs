@@ -16,6 +16,8 @@ use crate::space::{Access, Space};
 pub(crate) struct Hardware {
     frames: [Frame; PROCESSES_MAX],
     spaces: [Option<Space>; PROCESSES_MAX],
+    /// What `satp` holds while each runs.
+    roots: [u64; PROCESSES_MAX],
     /// Where each has received last, which is most often where it receives next.
     buffers: [(u64, Span); PROCESSES_MAX],
     pub(crate) floats: Floats,
@@ -34,6 +36,7 @@ impl Hardware {
         Self {
             frames: [Frame::ZERO; PROCESSES_MAX],
             spaces: [const { None }; PROCESSES_MAX],
+            roots: [0; PROCESSES_MAX],
             buffers: [NO_BUFFER; PROCESSES_MAX],
             floats: Floats::new(),
             active: 0,
@@ -55,6 +58,7 @@ impl Hardware {
     /// Puts a process in its row.
     pub(crate) fn place(&mut self, id: ProcessId, space: Space, frame: Frame) {
         self.frames[id.index()] = frame;
+        self.roots[id.index()] = space.satp();
         self.buffers[id.index()] = NO_BUFFER;
         self.floats.begin(id);
         self.spaces[id.index()] = Some(space);
@@ -96,9 +100,7 @@ impl Hardware {
     #[inline(always)]
     pub(crate) fn enter(&mut self, id: ProcessId) -> *const Frame {
         self.running = id;
-        if let Some(satp) = self.spaces[id.index()].as_ref().map(Space::satp) {
-            self.activate(satp);
-        }
+        self.activate(self.roots[id.index()]);
         self.floats.switch(id);
         &raw const self.frames[id.index()]
     }

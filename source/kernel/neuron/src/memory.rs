@@ -47,7 +47,7 @@ impl Unclaimed {
         let all = (self.pages.start..self.pages.end).step_by(PAGE_BYTES);
         let (hole_start, hole_end) = (hole.start, page_up(hole.end));
         let free = all.filter(|at| *at + (PAGE_BYTES as u64) <= hole_start || *at >= hole_end);
-        free.for_each(|at| frames.give(Page::of(at).0));
+        free.for_each(|at| frames.give(Page::of(at).number() as u32));
         Some(Memory(frames))
     }
 }
@@ -55,14 +55,14 @@ impl Unclaimed {
 impl Memory {
     /// A page of zeroes.
     pub(crate) fn take(&mut self) -> Option<Page> {
-        let page = Page(self.0.take()?);
+        let page = Page::numbered(u64::from(self.0.take()?));
         physical::zero(page);
         Some(page)
     }
 
     /// Gives back a page that `take` gave.
     pub(crate) fn give(&mut self, page: Page) {
-        self.0.give(page.0);
+        self.0.give(page.number() as u32);
     }
 
     /// How many pages are free.

@@ -3,6 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::fmt::Write as _;
+use core::mem::MaybeUninit;
 
 use neuron_core::{Image, Kernel, ProcessId};
 use nexus_abi::kernel::NEVER;
@@ -10,7 +11,7 @@ use nexus_abi::{ExitReason, Rights};
 use riscv::register::{scause, sip, sstatus};
 
 use crate::console::{Console, Firmware};
-use crate::devices::{self, Finisher, Interrupts, Timer};
+use crate::devices::{self, Interrupts, Timer};
 use crate::entry::{self, Frame};
 use crate::hardware::Hardware;
 use crate::memory::Memory;
@@ -27,7 +28,6 @@ pub(crate) struct Devices {
     pub(crate) console: Console,
     pub(crate) timer: Timer,
     pub(crate) interrupts: Interrupts,
-    pub(crate) finisher: Finisher,
     pub(crate) ticks_per_second: u64,
 }
 
@@ -38,7 +38,8 @@ pub(crate) const RESOURCES_MAX: usize = 256;
 struct State {
     kernel: Kernel,
     hardware: Hardware,
-    devices: Option<Devices>,
+    /// There from `begin` on, and before that there are no traps.
+    devices: MaybeUninit<Devices>,
 }
 
 /// The state, for whoever is entered by the hardware.
@@ -50,7 +51,7 @@ unsafe impl Sync for Only {}
 static STATE: Only = Only(UnsafeCell::new(State {
     kernel: Kernel::new(NEVER),
     hardware: Hardware::new(),
-    devices: None,
+    devices: MaybeUninit::uninit(),
 }));
 
 /// The kernel while it does something.
@@ -67,7 +68,7 @@ pub(crate) struct Neuron<'a> {
 pub(crate) unsafe fn begin(devices: Devices) -> Neuron<'static> {
     // SAFETY: nothing else has reached the state before `boot` ends.
     let state = unsafe { &mut *STATE.0.get() };
-    let devices = state.devices.insert(devices);
+    let devices = state.devices.write(devices);
     Neuron { kernel: &mut state.kernel, hardware: &mut state.hardware, devices }
 }
 
@@ -77,7 +78,9 @@ pub(crate) unsafe fn begin(devices: Devices) -> Neuron<'static> {
 extern "C" fn trap() -> ! {
     // SAFETY: traps do not nest: interrupts are off here, and a fault of the kernel's own ends it.
     let state = unsafe { &mut *STATE.0.get() };
-    let State { kernel, hardware, devices: Some(devices) } = state else { lost("early trap") };
+    let State { kernel, hardware, devices } = state;
+    // SAFETY: `boot` enables traps after it has called `begin`.
+    let devices = unsafe { devices.assume_init_mut() };
     let mut neuron = Neuron { kernel, hardware, devices };
     let cause = scause::read().bits();
     if cause == ECALL {
@@ -174,7 +177,7 @@ impl Neuron<'_> {
     pub(crate) fn end(&mut self, id: ProcessId, reason: ExitReason) {
         if id == ProcessId::FIRST {
             let _ = writeln!(self.devices.console, "neuron: the first process ended: {reason:?}");
-            self.devices.finisher.stop(FIRST_ENDED);
+            devices::stop(FIRST_ENDED);
         }
         self.kernel.end(self.hardware, id, reason);
         self.hardware.activate(space::satp(self.devices.kernel_root));
@@ -206,12 +209,5 @@ fn lost(why: &str) -> ! {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let _ = writeln!(Firmware, "neuron: {info}\r");
-    // SAFETY: nothing returns from here, so nobody else uses the state any more.
-    let state = unsafe { &*STATE.0.get() };
-    match &state.devices {
-        Some(devices) => devices.finisher.stop(LOST),
-        None => loop {
-            riscv::asm::wfi();
-        },
-    }
+    devices::stop(LOST)
 }

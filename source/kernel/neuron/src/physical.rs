@@ -3,24 +3,34 @@
 
 use nexus_abi::kernel::PAGE_BYTES;
 
-/// A page of memory, by number.
+/// A page of memory, by its address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Page(pub(crate) u32);
+pub(crate) struct Page(u64);
 
 impl Page {
     /// The page that holds an address.
     pub(crate) const fn of(address: u64) -> Self {
-        Self((address / PAGE_BYTES as u64) as u32)
+        Self(address / PAGE_BYTES as u64 * PAGE_BYTES as u64)
+    }
+
+    /// The page of that number.
+    pub(crate) const fn numbered(number: u64) -> Self {
+        Self(number * PAGE_BYTES as u64)
     }
 
     /// Where it begins.
     pub(crate) const fn address(self) -> u64 {
-        self.0 as u64 * PAGE_BYTES as u64
+        self.0
+    }
+
+    /// How many pages are before it.
+    pub(crate) const fn number(self) -> u64 {
+        self.0 / PAGE_BYTES as u64
     }
 
     /// The page `n` pages further.
     pub(crate) const fn plus(self, n: usize) -> Self {
-        Self(self.0 + n as u32)
+        Self(self.0 + (n * PAGE_BYTES) as u64)
     }
 }
 

@@ -33,7 +33,7 @@ const MODE_SV39: u64 = 8 << 60;
 
 /// An entry that leads to `page`.
 pub(crate) const fn leaf(page: Page, flags: u64) -> u64 {
-    (page.0 as u64) << 10 | flags
+    page.number() << 10 | flags
 }
 
 /// An entry that leads to a table.
@@ -42,7 +42,8 @@ pub(crate) const fn table(page: Page) -> u64 {
 }
 
 const fn target(entry: u64) -> Page {
-    Page((entry >> 10) as u32)
+    // The bits above the number are zero: nobody but us writes entries.
+    Page::of(entry << 2)
 }
 
 /// How a page of a process may be used.
@@ -231,13 +232,13 @@ impl Space {
             return Ok(Span::whole(first, bytes));
         }
         let second = self.find(address + in_first, access).ok_or(KernelError::BadAddress)?;
-        Ok(Span::split(first, in_first, Page::of(second).0, bytes))
+        Ok(Span::split(first, in_first, Page::of(second).number() as u32, bytes))
     }
 
     /// What the hart's `satp` holds while the process runs.
     #[inline]
     pub(crate) const fn satp(&self) -> u64 {
-        MODE_SV39 | self.root.0 as u64
+        MODE_SV39 | self.root.number()
     }
 
     /// Pages that it may still take.
@@ -260,5 +261,5 @@ impl Space {
 
 /// The `satp` of a root.
 pub(crate) const fn satp(root: Page) -> u64 {
-    MODE_SV39 | root.0 as u64
+    MODE_SV39 | root.number()
 }

@@ -20,7 +20,7 @@ const SERIAL_PORT: usize = 0x1000_0000;
 const END_OF_SV39: usize = 0xffff_ffff_ffff_f000;
 
 const fn fault(name: &'static str, run: fn() -> i32, cause: u32) -> Case {
-    Case { name, run, ends: End::Fault(cause) }
+    Case { ends: End::Fault(cause), ..Case::exits(name, run) }
 }
 
 pub(crate) const CASES: &[Case] = &[

@@ -16,6 +16,17 @@ pub(crate) fn start(names: &[&str]) -> bool {
     })
 }
 
+/// Starts servers anew.
+pub(crate) fn restart(names: &[&str]) -> bool {
+    names.iter().all(|name| {
+        let child = slot(CapabilityKind::Child, name);
+        if calls::kill(child).is_ok() {
+            end_of(ServiceId::from_name(name));
+        }
+        start(&[name])
+    })
+}
+
 fn serves(name: ServiceId) -> bool {
     loop {
         match change() {

@@ -9,18 +9,18 @@ use nexus_abi::kernel::{
 use nexus_abi::{FRAME_BYTES_MAX, Rights};
 use nexus_rt::os::calls::{self, Slot};
 
-use crate::role::{self, Case, End};
+use crate::role::{self, Case};
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "exhausts_memory", run: exhausts_memory, ends: End::Exit },
-    Case { name: "spins_for_ever", run: spins_for_ever, ends: End::Killed },
-    Case { name: "waits_for_ever", run: waits_for_ever, ends: End::Killed },
-    Case { name: "sends_4097_bytes", run: sends_4097_bytes, ends: End::Exit },
-    Case { name: "gives_bad_pointers", run: gives_bad_pointers, ends: End::Exit },
-    Case { name: "uses_what_it_does_not_hold", run: uses_what_it_does_not_hold, ends: End::Exit },
-    Case { name: "asks_for_what_is_not_there", run: asks_for_what_is_not_there, ends: End::Exit },
-    Case { name: "asks_a_million_things", run: asks_a_million_things, ends: End::Exit },
-    Case { name: "computes_with_fractions", run: computes_with_fractions, ends: End::Exit },
+    Case::exits("exhausts_memory", exhausts_memory),
+    Case::is_killed("spins_for_ever", spins_for_ever),
+    Case::is_killed("waits_for_ever", waits_for_ever),
+    Case::exits("sends_4097_bytes", sends_4097_bytes),
+    Case::exits("gives_bad_pointers", gives_bad_pointers),
+    Case::exits("uses_what_it_does_not_hold", uses_what_it_does_not_hold),
+    Case::exits("asks_for_what_is_not_there", asks_for_what_is_not_there),
+    Case::exits("asks_a_million_things", asks_a_million_things),
+    Case::exits("computes_with_fractions", computes_with_fractions),
 ];
 
 fn exhausts_memory() -> i32 {

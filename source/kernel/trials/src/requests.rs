@@ -6,19 +6,19 @@ use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_rt::os::Clock;
 use nexus_rt::os::calls::{self, Failure};
 
-use crate::role::{self, Case, End, server};
+use crate::role::{self, Case, server};
 use crate::servers::STAMP;
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "forges_a_stamp", run: forges_a_stamp, ends: End::Exit },
-    Case { name: "forges_answers", run: forges_answers, ends: End::Exit },
-    Case { name: "calls_a_silent_server", run: calls_a_silent_server, ends: End::Exit },
-    Case { name: "is_answered_twice", run: is_answered_twice, ends: End::Exit },
-    Case { name: "calls_a_dying_server", run: calls_a_dying_server, ends: End::Exit },
-    Case { name: "leaves_no_room_for_answers", run: leaves_no_room_for_answers, ends: End::Exit },
-    Case { name: "submits_more_than_it_may", run: submits_more_than_it_may, ends: End::Exit },
-    Case { name: "dies_with_calls_open", run: dies_with_calls_open, ends: End::Exit },
-    Case { name: "floods_a_server", run: floods_a_server, ends: End::Killed },
+    Case::exits("forges_a_stamp", forges_a_stamp),
+    Case::exits("forges_answers", forges_answers),
+    Case::exits("calls_a_silent_server", calls_a_silent_server).with(&["silent"]),
+    Case::exits("is_answered_twice", is_answered_twice).with(&["twice"]),
+    Case::exits("calls_a_dying_server", calls_a_dying_server).with(&["mortal"]),
+    Case::exits("leaves_no_room_for_answers", leaves_no_room_for_answers),
+    Case::exits("submits_more_than_it_may", submits_more_than_it_may),
+    Case::exits("dies_with_calls_open", dies_with_calls_open),
+    Case::is_killed("floods_a_server", floods_a_server),
 ];
 
 /// An answer to a short request, or why there is none.

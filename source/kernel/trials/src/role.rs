@@ -22,6 +22,25 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) run: fn() -> i32,
     pub(crate) ends: End,
+    /// Servers that have to be fresh.
+    pub(crate) needs: &'static [&'static str],
+}
+
+impl Case {
+    /// One that needs no fresh servers and has to end by itself.
+    pub(crate) const fn exits(name: &'static str, run: fn() -> i32) -> Self {
+        Self { name, run, ends: End::Exit, needs: &[] }
+    }
+
+    /// The same, killed.
+    pub(crate) const fn is_killed(name: &'static str, run: fn() -> i32) -> Self {
+        Self { ends: End::Killed, ..Self::exits(name, run) }
+    }
+
+    /// The same, with fresh servers.
+    pub(crate) const fn with(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
+    }
 }
 
 /// All of them, in the order they are tried.
