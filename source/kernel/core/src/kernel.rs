@@ -177,23 +177,21 @@ impl Kernel {
         let incarnation = self.processes[id].incarnation;
         self.processes[id].forget();
         self.schedule.block(id);
+        self.change(machine, id, Change::Ended(reason));
         for other in ProcessId::all() {
-            self.fail_calls(machine, other, id);
             if self.processes[other].heard.remove(id) {
                 self.ends[other][id] = End { incarnation, reason };
                 self.processes[other].ended_peers.insert(id);
                 self.poke(machine, other);
             }
+            self.fail_calls(machine, other, id);
         }
-        self.change(machine, id, Change::Ended(reason));
     }
 
+    /// Ends the calls of `caller` to `callee`, in their order.
     fn fail_calls(&mut self, machine: &mut impl Machine, caller: ProcessId, callee: ProcessId) {
-        let Process { submitted, taken, .. } = self.processes[caller];
-        for slot in submitted.with(taken).iter() {
-            if self.processes[caller].calls[slot].callee == callee {
-                self.complete(machine, caller, slot, Err(KernelError::PeerDied));
-            }
+        while let Some(slot) = self.processes[caller].oldest_open_at(callee) {
+            self.complete(machine, caller, slot, Err(KernelError::PeerDied));
         }
     }
 

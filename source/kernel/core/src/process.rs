@@ -159,6 +159,11 @@ impl Process {
         self.oldest(self.submitted, |call| call.callee == callee)
     }
 
+    /// The slot of the oldest call that `callee` has to do with still.
+    pub(crate) fn oldest_open_at(&self, callee: ProcessId) -> Option<usize> {
+        self.oldest(self.submitted.with(self.taken), |call| call.callee == callee)
+    }
+
     /// The slot of the call that ended first, of those whose end was not received.
     #[inline]
     pub(crate) fn oldest_done(&self) -> Option<usize> {
