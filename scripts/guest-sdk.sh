@@ -19,9 +19,9 @@ fail() {
 }
 
 mkdir -p "$(dirname "$sdk")"
-work=$(mktemp -d "$sdk.XXXXXX")
+work=$(mktemp -d -p "$(dirname "$sdk")")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work"/{debs/partial,root,bin}
+mkdir -p "$work"/{debs/partial,tree,bin}
 : >"$work/status" # as if nothing were installed, so that each library comes along
 
 candidate() { apt-cache policy "$1" 2>/dev/null | awk '/Candidate:/ && $2 != "(none)" { print $2 }'; }
@@ -53,11 +53,11 @@ for deb in "$work"/debs/*.deb; do
     case ${deb##*/} in
     # The loader and the C library are this system's own, for which these packages were made.
     libc6_* | libc6-* | libc-*) ;;
-    rust* | lib*) dpkg -x "$deb" "$work/root" ;;
+    rust* | lib*) dpkg -x "$deb" "$work/tree" ;;
     esac
 done
-root=$work/root/usr
-[ ! -d "$work/root/lib" ] || cp -an "$work/root/lib/." "$root/lib/" || true
+root=$work/tree/usr
+[ ! -d "$work/tree/lib" ] || cp -an "$work/tree/lib/." "$root/lib/" || true
 
 wrapper() { # prefix
     printf '#!/bin/sh\nLD_LIBRARY_PATH=%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} exec %s/bin/rustc "$@"\n' "$1/$lib" "$1"
@@ -90,8 +90,8 @@ done
 
 rm -rf "$root/src" "$root/lib/rustlib/src" "$root/share"
 mkdir "$work/sdk" "$work/sdk/bin"
-mv "$work/root" "$work/sdk/root"
-wrapper "$sdk/root/usr" >"$work/sdk/bin/rustc"
+mv "$work/tree" "$work/sdk/tree"
+wrapper "$sdk/tree/usr" >"$work/sdk/bin/rustc"
 chmod +x "$work/sdk/bin/rustc"
 rm -rf "$sdk"
 mv "$work/sdk" "$sdk"

@@ -121,10 +121,9 @@ mod tests {
     #[test]
     fn a_figure_is_found_by_its_bytes() {
         let lines = ["cost round_trip_64 612", "cost round_trip_1024 900"].map(str::to_owned);
-        assert_eq!([figure(&lines, 64), figure(&lines, 1024), figure(&lines, 6)], [
-            Some(612),
-            Some(900),
-            None
-        ]);
+        assert_eq!(
+            [figure(&lines, 64), figure(&lines, 1024), figure(&lines, 6)],
+            [Some(612), Some(900), None]
+        );
     }
 }

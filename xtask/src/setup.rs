@@ -162,7 +162,9 @@ impl Need {
         match self.by {
             Means::Apt(packages) => {
                 let packages = packages.join(" ");
-                format!("type: sudo apt-get install {packages} (or your system's way to install it)")
+                format!(
+                    "type: sudo apt-get install {packages} (or your system's way to install it)"
+                )
             }
             Means::GuestCompiler => {
                 format!("type: rustup target add {} {}", guest::PROGRAMS, guest::KERNEL)
@@ -190,7 +192,12 @@ mod tests {
     use super::*;
 
     fn need(probe: &'static [&'static str]) -> Need {
-        Need { name: "tool", probe: Probe::Runs(probe), why: "a test", by: Means::Apt(&["tool-package"]) }
+        Need {
+            name: "tool",
+            probe: Probe::Runs(probe),
+            why: "a test",
+            by: Means::Apt(&["tool-package"]),
+        }
     }
 
     #[test]

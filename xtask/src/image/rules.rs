@@ -32,7 +32,10 @@ fn sizes(system: &System) -> Result<()> {
         ensure!(used <= RESOURCE_SLOTS, "`{name}` has {used} resources, of {RESOURCE_SLOTS}");
         let held = entry.calls.len() + entry.starts.len() + entry.resources.len();
         let held = held + usize::from(entry.console) + usize::from(entry.halt);
-        ensure!(held <= CAPABILITIES_MAX, "`{name}` has {held} capabilities, of {CAPABILITIES_MAX}");
+        ensure!(
+            held <= CAPABILITIES_MAX,
+            "`{name}` has {held} capabilities, of {CAPABILITIES_MAX}"
+        );
     }
     Ok(())
 }
@@ -69,7 +72,10 @@ fn calls_upward(system: &System, entry: &Entry) -> Result<()> {
     let callees = entry.calls.iter().filter_map(|name| system.entry(name));
     for callee in callees.filter_map(|at| system.entries.get(at)) {
         let (name, other) = (&entry.name, &callee.name);
-        ensure!(callee.level <= entry.level, "`{name}` calls `{other}`, which is of lower priority");
+        ensure!(
+            callee.level <= entry.level,
+            "`{name}` calls `{other}`, which is of lower priority"
+        );
     }
     Ok(())
 }
@@ -157,7 +163,8 @@ mod tests {
     #[test]
     fn calls_in_a_circle_are_refused_however_long_it_is() {
         refused(&[("a", 2, "calls = ['a']")], "`a` is called, in the end");
-        let circle = [("a", 2, "calls = ['b']"), ("b", 2, "calls = ['c']"), ("c", 2, "calls = ['a']")];
+        let circle =
+            [("a", 2, "calls = ['b']"), ("b", 2, "calls = ['c']"), ("c", 2, "calls = ['a']")];
         refused(&circle, "`a` is called, in the end");
     }
 

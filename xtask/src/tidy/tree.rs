@@ -25,9 +25,13 @@ impl Tree {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
+            // A folder, or in a second work tree a file that names one.
+            if name == ".git" {
+                continue;
+            }
             if entry.file_type()?.is_dir() {
                 // Cargo marks its target folders with this file.
-                if name != ".git" && !entry.path().join("CACHEDIR.TAG").exists() {
+                if !entry.path().join("CACHEDIR.TAG").exists() {
                     self.add_folder(&entry.path(), &format!("{path}/"))?;
                 }
             } else {

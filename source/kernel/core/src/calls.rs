@@ -6,7 +6,7 @@ use crate::ProcessId;
 /// Memory of a process as the machine reaches it: a frame at most, so two pages at most. Made once,
 /// when the process names it; nothing that is mapped is ever unmapped while its process lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Span {
+pub struct Extent {
     /// Where it begins.
     first: u64,
     /// The number of its second page, if it has one.
@@ -16,10 +16,10 @@ pub struct Span {
     bytes: u16,
 }
 
-const _: () = assert!(size_of::<Span>() == 16, "it fits two registers");
+const _: () = assert!(size_of::<Extent>() == 16, "it fits two registers");
 const _: () = assert!(FRAME_BYTES_MAX <= u16::MAX as usize);
 
-impl Span {
+impl Extent {
     /// Nothing.
     pub const EMPTY: Self = Self { first: 0, second: 0, in_first: 0, bytes: 0 };
 
@@ -65,7 +65,7 @@ impl Span {
     }
 
     /// Hands the first `bytes` of both to `copy`, in pieces without gaps: from, to, length.
-    /// Neither span is shorter.
+    /// Neither extent is shorter.
     #[inline(always)]
     pub fn pieces(&self, to: &Self, bytes: usize, copy: impl FnMut(u64, u64, usize)) {
         debug_assert!(bytes <= self.bytes() && bytes <= to.bytes(), "both have that many");
@@ -143,8 +143,8 @@ pub(crate) struct Call {
     /// When it came to its stage, among the calls of its process.
     pub(crate) order: u32,
     pub(crate) tag: u64,
-    pub(crate) request: Span,
-    pub(crate) answer: Span,
+    pub(crate) request: Extent,
+    pub(crate) answer: Extent,
     pub(crate) result: Result<usize, KernelError>,
     pub(crate) incarnation: Incarnation,
 }
@@ -154,8 +154,8 @@ pub(crate) struct Call {
 pub(crate) struct Submission {
     pub(crate) callee: ProcessId,
     pub(crate) tag: u64,
-    pub(crate) request: Span,
-    pub(crate) answer: Span,
+    pub(crate) request: Extent,
+    pub(crate) answer: Extent,
 }
 
 impl Call {
@@ -164,8 +164,8 @@ impl Call {
         generation: 0,
         order: 0,
         tag: 0,
-        request: Span::EMPTY,
-        answer: Span::EMPTY,
+        request: Extent::EMPTY,
+        answer: Extent::EMPTY,
         result: Ok(0),
         incarnation: Incarnation::new(0),
     };
@@ -243,17 +243,17 @@ mod tests {
 
     const PAGE: usize = PAGE_BYTES;
 
-    /// A span that begins `at` bytes into a page; its second page lies far from its first.
-    fn span(page: u64, at: usize, bytes: usize) -> Span {
+    /// An extent that begins `at` bytes into a page; its second page lies far from its first.
+    fn extent(page: u64, at: usize, bytes: usize) -> Extent {
         let first = page * PAGE as u64 + at as u64;
-        Span::split(first, bytes.min(PAGE - at), page as u32 + 0x100, bytes)
+        Extent::split(first, bytes.min(PAGE - at), page as u32 + 0x100, bytes)
     }
 
     /// The address of byte `offset`, found the slow way.
-    fn address(span: &Span, offset: usize) -> u64 {
-        let at = span.first as usize % PAGE + offset;
-        let second = u64::from(span.second) * PAGE as u64;
-        if at < PAGE { span.first + offset as u64 } else { second + (at - PAGE) as u64 }
+    fn address(extent: &Extent, offset: usize) -> u64 {
+        let at = extent.first as usize % PAGE + offset;
+        let second = u64::from(extent.second) * PAGE as u64;
+        if at < PAGE { extent.first + offset as u64 } else { second + (at - PAGE) as u64 }
     }
 
     proptest! {
@@ -261,7 +261,7 @@ mod tests {
         fn the_pieces_are_all_bytes_in_order(
             from_at in 0..PAGE, to_at in 0..PAGE, from_bytes in 0..=PAGE, to_bytes in 0..=PAGE,
         ) {
-            let (from, to) = (span(1, from_at, from_bytes), span(9, to_at, to_bytes));
+            let (from, to) = (extent(1, from_at, from_bytes), extent(9, to_at, to_bytes));
             let bytes = from_bytes.min(to_bytes);
             let mut copied = Vec::new();
             let mut pieces = 0;
@@ -280,8 +280,8 @@ mod tests {
         let what = Submission {
             callee: ProcessId::FIRST,
             tag: 0,
-            request: Span::EMPTY,
-            answer: Span::EMPTY,
+            request: Extent::EMPTY,
+            answer: Extent::EMPTY,
         };
         let mut call = Call::FREE;
         call.submit(&what, 1);

@@ -1,4 +1,4 @@
-//! What the kernel decides: who may call whom, whose turn it is, what wakes whom, what an end means.
+//! What the kernel decides: who may call whom, whose turn it is, what wakes whom, what ends mean.
 //!
 //! Plain data and no machine: page tables, registers and copying belong to whoever implements
 //! [`Machine`], which is `neuron` on hardware and a model in the tests. All tables are as large as
@@ -20,7 +20,7 @@ mod schedule;
 mod set;
 mod turns;
 
-pub use calls::Span;
+pub use calls::Extent;
 pub use capability::{Capabilities, Capability};
 pub use frames::Frames;
 pub use image::{Entry, Image, ImageError, RESOURCE_STRIDE, Resource, Segment, format};

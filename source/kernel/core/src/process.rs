@@ -1,7 +1,7 @@
 use nexus_abi::kernel::{CALLS_MAX, Change, NEVER, Signals};
 use nexus_abi::{ExitReason, Incarnation, Rights, ServiceId};
 
-use crate::calls::{Call, Slots, Span};
+use crate::calls::{Call, Extent, Slots};
 use crate::{Capabilities, ProcessId, Set, Turns};
 
 /// What a process waits for.
@@ -9,8 +9,8 @@ use crate::{Capabilities, ProcessId, Set, Turns};
 pub(crate) enum Wait {
     /// Nothing: it runs, or would if it had its turn.
     No,
-    /// Whatever comes; requests go into the span. If that is empty they stay where they are.
-    Anything(Span),
+    /// Whatever comes; requests go into the extent. If that is empty they stay where they are.
+    Anything(Extent),
     /// The end of its call in this slot.
     Call(usize),
 }

@@ -14,12 +14,8 @@ pub struct Turns {
 
 impl Turns {
     /// Nobody waits.
-    pub const EMPTY: Self = Self {
-        waiting: Set::EMPTY,
-        order: [ProcessId::FIRST; PROCESSES_MAX],
-        first: 0,
-        len: 0,
-    };
+    pub const EMPTY: Self =
+        Self { waiting: Set::EMPTY, order: [ProcessId::FIRST; PROCESSES_MAX], first: 0, len: 0 };
 
     const fn place(&self, nth: usize) -> usize {
         (self.first + nth) % PROCESSES_MAX

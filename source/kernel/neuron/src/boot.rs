@@ -88,11 +88,7 @@ fn first_process(neuron: &mut Neuron<'_>) -> Result<(), &'static str> {
 }
 
 /// The kernel's own half of every address space: devices, code, constants, and all of RAM.
-fn map_kernel(
-    memory: &Range<u64>,
-    unclaimed: &mut Unclaimed,
-    hole: &Range<u64>,
-) -> Option<Page> {
+fn map_kernel(memory: &Range<u64>, unclaimed: &mut Unclaimed, hole: &Range<u64>) -> Option<Page> {
     let [root, middle, last] = [(); 3].map(|()| unclaimed.reserve(1, hole));
     let (root, middle, last) = (root?, middle?, last?);
     set_entry(root, 0, leaf(Page::numbered(0), KERNEL_DATA));

@@ -1,9 +1,9 @@
 //! System calls: arguments checked, decisions left to `neuron-core`, answers put into registers.
 
-use neuron_core::{Capability, Machine as _, ProcessId, Span};
+use neuron_core::{Capability, Extent, Machine as _, ProcessId};
 use nexus_abi::kernel::{
-    CapabilityKind, GROW_PAGES_MAX, KernelError, LINE_BYTES_MAX, PAGE_BYTES,
-    Signals, SystemCall, VERSION,
+    CapabilityKind, GROW_PAGES_MAX, KernelError, LINE_BYTES_MAX, PAGE_BYTES, Signals, SystemCall,
+    VERSION,
 };
 use nexus_abi::{ExitReason, Rights};
 
@@ -92,23 +92,23 @@ impl Neuron<'_> {
     // --- messages ----------------------------------------------------------------------------
 
     #[inline(always)]
-    fn spans(&mut self, who: ProcessId, a: Registers) -> Result<(Span, Span), KernelError> {
+    fn extents(&mut self, who: ProcessId, a: Registers) -> Result<(Extent, Extent), KernelError> {
         let space = self.hardware.space(who)?;
-        let request = space.span(a[1], a[2], Access::Read)?;
-        Ok((request, space.span(a[3], a[4], Access::Write)?))
+        let request = space.extent(a[1], a[2], Access::Read)?;
+        Ok((request, space.extent(a[3], a[4], Access::Write)?))
     }
 
     #[inline(always)]
     fn submit(&mut self, who: ProcessId, a: Registers) -> Answer {
-        let spans = self.spans(who, a)?;
-        self.kernel.submit(self.hardware, who, a[0], spans, a[5])?;
+        let extents = self.extents(who, a)?;
+        self.kernel.submit(self.hardware, who, a[0], extents, a[5])?;
         self.done(who)
     }
 
     #[inline(always)]
     fn call(&mut self, who: ProcessId, a: Registers) -> Answer {
-        let spans = self.spans(who, a)?;
-        self.kernel.call(self.hardware, who, a[0], spans, a[5])?;
+        let extents = self.extents(who, a)?;
+        self.kernel.call(self.hardware, who, a[0], extents, a[5])?;
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl Neuron<'_> {
 
     #[inline(always)]
     fn reply(&mut self, who: ProcessId, [token, address, bytes]: [u64; 3]) -> Answer {
-        let answer = self.hardware.span(who, [address, bytes], Access::Read)?;
+        let answer = self.hardware.extent(who, [address, bytes], Access::Read)?;
         self.kernel.reply(self.hardware, who, token, &answer)?;
         self.done(who)
     }
@@ -142,9 +142,8 @@ impl Neuron<'_> {
 
     fn find(&mut self, who: ProcessId, kind: u64, key: u64) -> Answer {
         let image = self.devices.image;
-        let held = |(_, c): &(usize, Capability)| {
-            c.kind().raw() == kind && image.key(*c).raw() == key
-        };
+        let held =
+            |(_, c): &(usize, Capability)| c.kind().raw() == kind && image.key(*c).raw() == key;
         let found = self.kernel.capabilities(who).iter().find(held);
         let (slot, _) = found.ok_or(KernelError::NotFound)?;
         self.give(who, [0, slot as u64, 0, 0, 0, 0])
@@ -220,9 +219,9 @@ impl Neuron<'_> {
         if text[1] > LINE_BYTES_MAX as u64 {
             return Err(KernelError::TooLong);
         }
-        let from = self.hardware.span(who, text, Access::Read)?;
+        let from = self.hardware.extent(who, text, Access::Read)?;
         let mut line = [0_u8; LINE_BYTES_MAX];
-        let to = Span::whole(line.as_mut_ptr() as u64, line.len());
+        let to = Extent::whole(line.as_mut_ptr() as u64, line.len());
         from.pieces(&to, from.bytes(), physical::copy);
         self.devices.console.line(line.iter().copied().take(from.bytes()));
         self.done(who)

@@ -62,7 +62,7 @@ impl Floats {
     }
 }
 
-// SAFETY: they touch nothing but the row that they are given, `t0` and the registers they are about.
+// SAFETY: they touch nothing but the row that they are given, `t0` and what they are about.
 unsafe extern "C" {
     fn save_floats(to: *mut Saved);
     fn load_floats(from: *const Saved);

@@ -3,7 +3,7 @@
 
 use core::arch::asm;
 
-use neuron_core::{Machine, ProcessId, Span};
+use neuron_core::{Extent, Machine, ProcessId};
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{KernelError, PROCESSES_MAX, Received};
 
@@ -19,7 +19,7 @@ pub(crate) struct Hardware {
     /// What `satp` holds while each runs.
     roots: [u64; PROCESSES_MAX],
     /// Where each has received last, which is most often where it receives next.
-    buffers: [(u64, Span); PROCESSES_MAX],
+    buffers: [(u64, Extent); PROCESSES_MAX],
     pub(crate) floats: Floats,
     /// What is in `satp`.
     active: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Hardware {
 }
 
 /// Address 0, where nothing is ever mapped, stands for no place at all.
-const NO_BUFFER: (u64, Span) = (0, Span::EMPTY);
+const NO_BUFFER: (u64, Extent) = (0, Extent::EMPTY);
 
 impl Hardware {
     /// Nobody is there.
@@ -69,23 +69,23 @@ impl Hardware {
         self.spaces[id.index()].take()
     }
 
-    /// The span of a user's bytes.
+    /// The extent of a user's bytes.
     #[inline(always)]
-    pub(crate) fn span(
+    pub(crate) fn extent(
         &mut self,
         id: ProcessId,
         [address, bytes]: [u64; 2],
         access: Access,
-    ) -> Result<Span, KernelError> {
-        self.space(id)?.span(address, bytes, access)
+    ) -> Result<Extent, KernelError> {
+        self.space(id)?.extent(address, bytes, access)
     }
 
-    /// The span of a user's place for requests; at address 0 there is none.
+    /// The extent of a user's place for requests; at address 0 there is none.
     #[inline(always)]
-    pub(crate) fn buffer(&mut self, id: ProcessId, address: u64) -> Result<Span, KernelError> {
+    pub(crate) fn buffer(&mut self, id: ProcessId, address: u64) -> Result<Extent, KernelError> {
         if self.buffers[id.index()].0 != address {
-            let span = self.span(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
-            self.buffers[id.index()] = (address, span);
+            let extent = self.extent(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
+            self.buffers[id.index()] = (address, extent);
         }
         Ok(self.buffers[id.index()].1)
     }
@@ -119,7 +119,7 @@ impl Hardware {
 
 impl Machine for Hardware {
     #[inline(always)]
-    fn copy(&mut self, from: &Span, to: &Span, bytes: usize) {
+    fn copy(&mut self, from: &Extent, to: &Extent, bytes: usize) {
         from.pieces(to, bytes, physical::copy);
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn copy(from: u64, to: u64, bytes: usize) {
 
 #[inline(always)]
 fn copy_words(mut from: *const u64, mut to: *mut u64, bytes: usize) {
-    // SAFETY: both are aligned and `bytes` long, in ranges that a span or a segment names: RAM
+    // SAFETY: both are aligned and `bytes` long, in ranges that an extent or a segment names: RAM
     // that is mapped and holds no Rust object of the kernel.
     unsafe {
         for _ in 0..bytes / BLOCK {

@@ -1,9 +1,9 @@
 //! Address spaces: Sv39 page tables, a budget of pages, and what user pointers mean in them.
 //!
-//! All of a process lies in one gigabyte, so a space is a root, one middle table, and last tables as
-//! they are needed. Nothing that was mapped is unmapped before the process ends.
+//! All of a process lies in one gigabyte, so a space is a root, one middle table, and last tables
+//! as they are needed. Nothing that was mapped is unmapped before the process ends.
 
-use neuron_core::{Entry, Image, RESOURCE_STRIDE, Segment, Span};
+use neuron_core::{Entry, Extent, Image, RESOURCE_STRIDE, Segment};
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{
     ADDRESS_HEAP, ADDRESS_IMAGE, ADDRESS_RESOURCES, ADDRESS_STACK_END, KernelError, PAGE_BYTES,
@@ -216,23 +216,23 @@ impl Space {
         (found & needed == needed).then_some(physical)
     }
 
-    /// The span of `bytes` at a user's `address`.
+    /// The extent of `bytes` at a user's `address`.
     #[inline(always)]
-    pub(crate) fn span(&self, address: u64, bytes: u64, access: Access) -> Result<Span> {
+    pub(crate) fn extent(&self, address: u64, bytes: u64, access: Access) -> Result<Extent> {
         if bytes > FRAME_BYTES_MAX as u64 {
             return Err(KernelError::TooLong);
         }
         if bytes == 0 {
-            return Ok(Span::EMPTY);
+            return Ok(Extent::EMPTY);
         }
         let (address, bytes) = (address as usize, bytes as usize);
         let first = self.find(address, access).ok_or(KernelError::BadAddress)?;
         let in_first = PAGE_BYTES - address % PAGE_BYTES;
         if bytes <= in_first {
-            return Ok(Span::whole(first, bytes));
+            return Ok(Extent::whole(first, bytes));
         }
         let second = self.find(address + in_first, access).ok_or(KernelError::BadAddress)?;
-        Ok(Span::split(first, in_first, Page::of(second).number() as u32, bytes))
+        Ok(Extent::split(first, in_first, Page::of(second).number() as u32, bytes))
     }
 
     /// What the hart's `satp` holds while the process runs.

@@ -34,7 +34,11 @@ pub(crate) const CASES: &[Case] = &[
     fault("writes_the_kernel", || store(KERNEL), STORED),
     fault("writes_its_own_code", || store(ADDRESS_IMAGE), STORED),
     fault("writes_constants", || store(CONSTANT.as_ptr() as usize), STORED),
-    fault("jumps_into_its_stack", || jump(&raw const *black_box(&[0x8067_u32; 4]) as usize), JUMPED),
+    fault(
+        "jumps_into_its_stack",
+        || jump(&raw const *black_box(&[0x8067_u32; 4]) as usize),
+        JUMPED,
+    ),
     fault("jumps_into_constants", || jump(CONSTANT.as_ptr() as usize), JUMPED),
     fault("jumps_into_the_kernel", || jump(KERNEL), JUMPED),
     fault("overflows_its_stack", || overflow(black_box(1)), STORED),

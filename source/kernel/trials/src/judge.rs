@@ -34,7 +34,8 @@ pub(crate) fn run() -> i32 {
 /// Whether the case ends as it must, and everybody else works on.
 fn holds(case: &Case) -> bool {
     let child = slot(CapabilityKind::Child, case.name);
-    let ended = guests::restart(case.needs) && calls::spawn(child, rights()).is_ok() && ends(case, child);
+    let ended =
+        guests::restart(case.needs) && calls::spawn(child, rights()).is_ok() && ends(case, child);
     ended && echo_works()
 }
 

@@ -1,5 +1,5 @@
-//! The bytes of an image, little-endian. The builder writes these records and the kernel reads them,
-//! both by what stands here.
+//! The bytes of an image, little-endian. The builder writes these records and the kernel reads
+//! them, both by what stands here.
 //!
 //! A header, then tables of the other records wherever the header says, then names and segments.
 //! Segments begin at multiples of a page, so that what nobody writes is mapped where it lies.

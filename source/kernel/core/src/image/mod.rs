@@ -164,7 +164,9 @@ impl<'a> Image<'a> {
         let entry = || ProcessId::new(target).filter(|_| record.target < self.header.entries);
         Some(match CapabilityKind::from_raw(u64::from(record.kind))? {
             CapabilityKind::Call => Capability::Call(entry()?),
-            CapabilityKind::Child => Capability::Child(entry().filter(|&id| id > ProcessId::FIRST)?),
+            CapabilityKind::Child => {
+                Capability::Child(entry().filter(|&id| id > ProcessId::FIRST)?)
+            }
             CapabilityKind::Console => Capability::Console,
             CapabilityKind::Halt => Capability::Halt,
             kind => {
@@ -241,7 +243,8 @@ impl<'a> Image<'a> {
         let is_named = entry.service == ServiceId::from_name(entry.name);
         let few = entry.capabilities.len() <= CAPABILITIES_MAX;
         let slots = self.capabilities(&entry);
-        let resources = slots.iter().filter(|(_, held)| matches!(held, Capability::Resource { .. }));
+        let resources =
+            slots.iter().filter(|(_, held)| matches!(held, Capability::Resource { .. }));
         let few = few && resources.map(|(slot, _)| slot).all(|slot| slot < RESOURCE_SLOTS);
         let pages = (1..=PAGES_MAX as usize).contains(&entry.pages);
         ascending && starts && is_named && few && pages

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use neuron_core::{Capabilities, Capability, Extent, Kernel, Machine, ProcessId};
 use nexus_abi::ExitReason;
 use nexus_abi::kernel::{KernelError, NEVER, Received, Signals};
-use neuron_core::{Capabilities, Capability, Kernel, Machine, ProcessId, Span};
 use proptest::prelude::*;
 
 use crate::world::{Call, PROCESSES, Stage, Wait, World, rights, service};
@@ -13,15 +13,40 @@ use crate::world::{Call, PROCESSES, Stage, Wait, World, rights, service};
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Spawn(usize),
-    End { who: usize, code: i32 },
-    Submit { who: usize, to: usize, room: bool },
-    Call { who: usize, to: usize, deadline: Option<u64> },
-    Receive { who: usize, buffer: bool, deadline: Option<u64> },
+    End {
+        who: usize,
+        code: i32,
+    },
+    Submit {
+        who: usize,
+        to: usize,
+        room: bool,
+    },
+    Call {
+        who: usize,
+        to: usize,
+        deadline: Option<u64>,
+    },
+    Receive {
+        who: usize,
+        buffer: bool,
+        deadline: Option<u64>,
+    },
     /// Answers the n-th open request, of whoever received it.
-    Reply { nth: usize, bytes: usize },
+    Reply {
+        nth: usize,
+        bytes: usize,
+    },
     /// Answers a request that was received by somebody else, or answered before.
-    Forge { who: usize, token: u64, nth: usize },
-    Signal { who: usize, signals: u64 },
+    Forge {
+        who: usize,
+        token: u64,
+        nth: usize,
+    },
+    Signal {
+        who: usize,
+        signals: u64,
+    },
     Wait(u64),
 }
 
@@ -56,7 +81,7 @@ struct Recorder {
 }
 
 impl Machine for Recorder {
-    fn copy(&mut self, from: &Span, to: &Span, bytes: usize) {
+    fn copy(&mut self, from: &Extent, to: &Extent, bytes: usize) {
         from.pieces(to, bytes, |source, target, _| {
             let what = self.memory.get(&source).copied().unwrap_or_default();
             self.memory.insert(target, what);
@@ -206,12 +231,13 @@ impl History {
         self.tags += 1;
         let (tag, bytes) = (self.tags, (self.tags % 5) as usize + 1);
         self.machine.memory.insert(REQUESTS + tag * 8, tag);
-        let spans = (Span::whole(REQUESTS + tag * 8, bytes), Span::whole(ANSWERS + tag * 8, room));
+        let extents =
+            (Extent::whole(REQUESTS + tag * 8, bytes), Extent::whole(ANSWERS + tag * 8, room));
         let deadline = until.map_or(NEVER, |ticks| self.now + ticks);
         let done = if waits {
-            self.kernel.call(&mut self.machine, id(who), callee(to), spans, deadline)
+            self.kernel.call(&mut self.machine, id(who), callee(to), extents, deadline)
         } else {
-            self.kernel.submit(&mut self.machine, id(who), callee(to), spans, tag)
+            self.kernel.submit(&mut self.machine, id(who), callee(to), extents, tag)
         };
         let expected = self.world.submit(Call {
             from: who,
@@ -237,8 +263,8 @@ impl History {
     }
 
     fn receive(&mut self, who: usize, buffer: bool, until: Option<u64>) {
-        let place = Span::whole(BUFFERS + who as u64 * 8, 64);
-        let place = if buffer { place } else { Span::EMPTY };
+        let place = Extent::whole(BUFFERS + who as u64 * 8, 64);
+        let place = if buffer { place } else { Extent::EMPTY };
         let until = until.map(|ticks| self.now + ticks);
         let deadline = until.unwrap_or(NEVER);
         let got = self.kernel.receive(&mut self.machine, id(who), place, deadline);
@@ -250,7 +276,7 @@ impl History {
         let can = |open: &Open| self.world.can_act(open.by);
         let able = self.open.iter().copied().filter(can).collect::<Vec<_>>();
         let Some(open) = able.get(nth % able.len().max(1)).copied() else { return };
-        let answer = Span::whole(REQUESTS + open.tag * 8, bytes);
+        let answer = Extent::whole(REQUESTS + open.tag * 8, bytes);
         let done = self.kernel.reply(&mut self.machine, id(open.by), open.token, &answer);
         let is_owed = self.is_owed(&open);
         assert_eq!(done, if is_owed { Ok(()) } else { Err(KernelError::Gone) });
@@ -271,7 +297,7 @@ impl History {
     fn forge(&mut self, who: usize, token: u64, nth: usize) {
         let others = self.open.iter().filter(|open| open.by != who).map(|open| open.token);
         let known = others.chain(self.closed.iter().copied()).collect::<Vec<_>>();
-        let answer = Span::whole(REQUESTS, 1);
+        let answer = Extent::whole(REQUESTS, 1);
         let own = self.open.iter().any(|open| open.by == who && open.token == token);
         for forged in known.get(nth % known.len().max(1)).copied().into_iter().chain([token]) {
             if !own {
@@ -319,7 +345,8 @@ impl History {
         for who in 0..PROCESSES {
             let Some((expected, tag)) = self.world.next(who) else { continue };
             let at = resumed.iter().position(|(woken, _)| *woken == who);
-            let (_, got) = resumed.remove(at.unwrap_or_else(|| panic!("{who} sleeps on {expected:?}")));
+            let at = at.unwrap_or_else(|| panic!("{who} sleeps on {expected:?}"));
+            let (_, got) = resumed.remove(at);
             self.compare(who, got, expected, tag);
         }
         assert!(resumed.is_empty(), "woken by nothing: {resumed:?}");
@@ -387,7 +414,8 @@ impl History {
     pub(crate) fn overtaken(&self) -> Option<(usize, usize)> {
         self.turns.values().find_map(|one| {
             let first = one.taken?;
-            let second = self.turns_of(one.server, one.from).filter(|&taken| taken > first).min()?;
+            let second =
+                self.turns_of(one.server, one.from).filter(|&taken| taken > first).min()?;
             let waits = |turn: &&Turn| {
                 let ended = turn.taken.or(turn.gone).unwrap_or(u64::MAX);
                 turn.server == one.server && turn.submitted < first && ended > second
@@ -419,7 +447,7 @@ impl History {
 
     /// Tries to call by a slot that holds nothing.
     pub(crate) fn submit_to_slot(&mut self, slot: u64) -> Result<(), KernelError> {
-        let spans = (Span::EMPTY, Span::EMPTY);
-        self.kernel.submit(&mut self.machine, id(0), slot, spans, 0)
+        let extents = (Extent::EMPTY, Extent::EMPTY);
+        self.kernel.submit(&mut self.machine, id(0), slot, extents, 0)
     }
 }

@@ -1,8 +1,9 @@
 //! The kernel's decisions against a simple model of them, in histories without any pattern.
 //!
-//! The model ([`world`]) keeps everything in lists and looks through all of it each time. After each
-//! step both must have said the same, and woken the same processes with the same words. What the
-//! page on the kernel promises in a sentence is then asked of the whole history as well.
+//! The model ([`world`]) keeps everything in lists and looks through all of it each time. After
+//! each step both must have said the same, and woken the same processes with the same words. What
+//! the page on the kernel promises in a sentence is then asked of the whole history as well.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod history;
 mod schedule;
@@ -44,12 +45,15 @@ proptest! {
 
     /// Whatever happens, capabilities stay those of the image.
     #[test]
-    fn no_capability_comes_from_nothing(steps in steps(200), slots in prop::collection::vec(any::<u64>(), 8)) {
+    fn no_capability_comes_from_nothing(
+        steps in steps(200), slots in prop::collection::vec(any::<u64>(), 8),
+    ) {
         let mut history = History::new();
         let before = history.capabilities();
         for (step, slot) in steps.iter().zip(slots.iter().cycle()) {
             history.step(step);
-            prop_assert_eq!(history.submit_to_slot(slot % 128 + 64), Err(KernelError::NoCapability));
+            let refused = history.submit_to_slot(slot % 128 + 64);
+            prop_assert_eq!(refused, Err(KernelError::NoCapability));
         }
         prop_assert_eq!(history.capabilities(), before);
     }

@@ -61,7 +61,7 @@ proptest! {
         prop_assert!(most - least <= 2 * SLICE, "{spent:?}");
     }
 
-    /// A process that has a server work for it all the time gets no more than one that works itself.
+    /// Who has a server work for it all the time gets no more than who works itself.
     #[test]
     fn a_server_spends_its_callers_slice(
         work in prop::collection::vec((1..30_u64, 1..30_u64), 2000),

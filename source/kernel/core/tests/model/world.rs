@@ -224,9 +224,8 @@ impl World {
         }
         let from = self.processes[id].turns.remove(0);
         let incarnation = self.processes[id].incarnation;
-        let waits = |call: &&mut Call| {
-            call.from == from && call.to == id && call.stage == Stage::Submitted
-        };
+        let waits =
+            |call: &&mut Call| call.from == from && call.to == id && call.stage == Stage::Submitted;
         let mut waiting = self.calls.iter_mut().filter(waits).collect::<Vec<_>>();
         waiting.sort_by_key(|call| call.since);
         let more = waiting.len() > 1;

@@ -119,7 +119,9 @@ impl Received {
                 incarnation: incarnation(a2),
                 reason: ExitReason::from_raw(a3)?,
             },
-            4 => Self::Completion { tag: a1, result: result(a2, a3)?, incarnation: incarnation(a4) },
+            4 => {
+                Self::Completion { tag: a1, result: result(a2, a3)?, incarnation: incarnation(a4) }
+            }
             5 => Self::Request { token: a1, bytes: a2 as usize, from: Self::sender(a3, a4, a5) },
             _ => return None,
         })

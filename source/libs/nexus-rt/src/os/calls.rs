@@ -170,12 +170,7 @@ fn frames(first: u64, request: *const [u8], answer: *mut [u8], last: u64) -> Reg
 /// # Errors
 /// [`Failure`].
 #[inline]
-pub fn call(
-    to: Slot,
-    request: &[u8],
-    answer: &mut [u8],
-    deadline: u64,
-) -> Result<usize, Failure> {
+pub fn call(to: Slot, request: &[u8], answer: &mut [u8], deadline: u64) -> Result<usize, Failure> {
     let a = frames(to.0, request, answer, deadline);
     // SAFETY: both are borrowed until the call has ended, one way or another.
     let r = unsafe { raw(SystemCall::Call.raw(), a) };
