@@ -160,3 +160,27 @@ impl Signals {
         self.0 & other.0 == other.0
     }
 }
+
+impl SystemCall {
+    /// What the call may be refused with. Nothing has changed then.
+    #[must_use]
+    pub const fn refusals(self) -> &'static [KernelError] {
+        use KernelError as E;
+        match self {
+            Self::Info | Self::Exit => &[],
+            Self::Find => &[E::NotFound],
+            Self::Submit | Self::Call => {
+                &[E::NoCapability, E::BadAddress, E::TooLong, E::Busy, E::NotReady]
+            }
+            Self::Receive => &[E::BadAddress],
+            Self::Reply | Self::ReplyReceive => &[E::BadAddress, E::TooLong, E::Gone],
+            Self::Spawn => &[E::NoCapability, E::Running, E::Denied, E::NoMemory],
+            Self::Kill => &[E::NoCapability, E::NotRunning],
+            Self::Signal => &[E::NoCapability, E::TooLong, E::NotRunning],
+            Self::Child | Self::InterruptDone | Self::Halt => &[E::NoCapability],
+            Self::Grow => &[E::TooLong, E::NoMemory],
+            Self::Map => &[E::NoCapability, E::NoMemory],
+            Self::Print => &[E::NoCapability, E::BadAddress, E::TooLong],
+        }
+    }
+}
