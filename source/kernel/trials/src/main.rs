@@ -19,6 +19,8 @@ mod judge;
 #[cfg(target_os = "none")]
 mod requests;
 #[cfg(target_os = "none")]
+mod resources;
+#[cfg(target_os = "none")]
 mod role;
 #[cfg(target_os = "none")]
 mod servers;

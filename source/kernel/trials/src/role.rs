@@ -4,7 +4,7 @@ use nexus_abi::ServiceId;
 use nexus_abi::kernel::CapabilityKind;
 use nexus_rt::os::calls::{self, Slot};
 
-use crate::{bench, faults, hostile, judge, requests, servers};
+use crate::{bench, faults, hostile, judge, requests, resources, servers};
 
 /// How a hostile process has to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +45,8 @@ impl Case {
 
 /// All of them, in the order they are tried.
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
-    faults::CASES.iter().chain(hostile::CASES).chain(requests::CASES)
+    let askers = hostile::CASES.iter().chain(requests::CASES);
+    faults::CASES.iter().chain(askers).chain(resources::CASES)
 }
 
 type Role = (&'static str, fn() -> i32);

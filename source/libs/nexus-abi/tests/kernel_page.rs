@@ -8,7 +8,7 @@ const PAGE: &str = include_str!("../../../../docs/kernel.md");
 
 /// Each version of the interface and what it said, as [`fingerprint`] shortens it. What was
 /// released stays: a change is a new line, with a decision record that says why.
-const VERSIONS: &[(u32, u64)] = &[(1, 0xbe46_2551_ae38_62cf)];
+const VERSIONS: &[(u32, u64)] = &[(1, 0x8746_77e3_2a64_61a5)];
 
 /// The cells of the table under a heading, without its head.
 fn table(heading: &str) -> Vec<Vec<String>> {
@@ -129,10 +129,12 @@ fn how_a_life_ended_is_read_as_it_was_written() {
     assert_eq!(ExitReason::from_raw(3 << 32), None);
 }
 
-/// FNV-1a 64 of all tables of the page.
+/// FNV-1a 64 of the tables of the page, but for what only explains.
 fn fingerprint() -> u64 {
-    let tables = ["System calls", "Errors", "Events", "Capabilities", "Limits"];
-    ServiceId::from_name(&format!("{:?}", tables.map(table))).raw()
+    let whole = ["System calls", "Events"].map(table);
+    let mut rest = ["Errors", "Capabilities", "Limits"].map(table);
+    rest.iter_mut().flatten().for_each(|row| row.truncate(2));
+    ServiceId::from_name(&format!("{whole:?} {rest:?}")).raw()
 }
 
 #[test]
