@@ -191,3 +191,96 @@ fn rights(rights: &[Right]) -> Rights {
 fn number(n: usize) -> Result<u32> {
     u32::try_from(n).context("the image is too large")
 }
+
+#[cfg(test)]
+mod tests {
+    use neuron_core::format::{EXECUTE, WRITE};
+    use neuron_core::{Capability, Image, ProcessId};
+    use nexus_abi::kernel::ADDRESS_IMAGE;
+
+    use super::*;
+
+    const RECIPE: &str = r#"
+        [[entry]]
+        names = ["init"]
+        program = "p"
+        level = 5
+        memory_kib = 64
+        stack_kib = 8
+        argument = 9
+        calls = ["two"]
+        starts = ["one", "two"]
+        console = true
+
+        [[entry]]
+        names = ["one", "two"]
+        program = "p"
+        level = 1
+        memory_kib = 128
+        stack_kib = 4
+        rights = ["query", "scrape"]
+        halt = true
+        resources = [{ name = "region", write = true }]
+
+        [[resource]]
+        name = "region"
+        shared = { kib = 8 }
+    "#;
+
+    fn program() -> Program {
+        let segment = |n: u64, access, length| Segment {
+            address: ADDRESS_IMAGE as u64 + n * PAGE_BYTES as u64,
+            pages: 1,
+            access,
+            bytes: vec![n as u8 + 1; length],
+        };
+        let segments = vec![segment(0, EXECUTE, PAGE_BYTES), segment(1, WRITE, 10)];
+        Program { start: ADDRESS_IMAGE as u64, segments }
+    }
+
+    fn image() -> Vec<u8> {
+        let programs = BTreeMap::from([("p".to_owned(), program())]);
+        bytes(&System::parse(RECIPE).unwrap(), &programs).unwrap()
+    }
+
+    #[test]
+    fn the_kernel_reads_what_the_recipe_says() {
+        let bytes = image();
+        let image = Image::parse(&bytes).unwrap();
+        let entries = image.entries().collect::<Vec<_>>();
+        let names = entries.iter().map(|entry| entry.name).collect::<Vec<_>>();
+        assert_eq!(names, ["init", "one", "two"]);
+        let sizes = entries.iter().map(|e| (e.pages, e.stack_pages, e.argument, e.level));
+        assert_eq!(sizes.collect::<Vec<_>>(), [(16, 2, 9, 5), (32, 1, 0, 1), (32, 1, 0, 1)]);
+        assert_eq!(entries[2].rights, Rights::QUERY.with(Rights::SCRAPE));
+        let held = |n: usize| image.capabilities(&entries[n]).iter().map(|(_, c)| c).collect();
+        let [one, two] = [1, 2].map(|row| ProcessId::new(row).unwrap());
+        let first: Vec<_> = held(0);
+        let (call, child) = (Capability::Call, Capability::Child);
+        assert_eq!(first, [call(two), child(one), child(two), Capability::Console]);
+        let region =
+            Capability::Resource { kind: CapabilityKind::Shared, number: 0, writable: true };
+        let second: Vec<_> = held(1);
+        assert_eq!(second, [region, Capability::Halt]);
+        assert_eq!(image.resource(0).unwrap().size, 2);
+    }
+
+    #[test]
+    fn entries_share_the_segments_of_their_program() {
+        let bytes = image();
+        let image = Image::parse(&bytes).unwrap();
+        let places = image.entries().map(|entry| {
+            let segments = image.segments(&entry);
+            segments.map(|segment| (segment.at, segment.bytes.to_vec())).collect::<Vec<_>>()
+        });
+        let places = places.collect::<Vec<_>>();
+        assert!(places.iter().all(|segments| *segments == places[0]));
+        let contents = places[0].iter().map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>();
+        assert_eq!(contents, [vec![1; PAGE_BYTES], vec![2; 10]]);
+    }
+
+    #[test]
+    fn the_same_recipe_gives_the_same_bytes() {
+        assert_eq!(image(), image());
+    }
+}
