@@ -93,10 +93,9 @@ fn map_kernel(memory: &Range<u64>, unclaimed: &mut Unclaimed, hole: &Range<u64>)
     let (root, middle, last) = (root?, middle?, last?);
     set_entry(root, 0, leaf(Page::numbered(0), KERNEL_DATA));
     set_entry(root, gigabyte(memory.start), table(middle));
-    let end = memory.end.min((memory.start | 0x3fff_ffff) + 1);
     let kernel = entry::layout();
     // What lies below us is the firmware's.
-    for at in (kernel.start..end).step_by(MEGAPAGE as usize) {
+    for at in (kernel.start..memory.end).step_by(MEGAPAGE as usize) {
         set_entry(middle, (at / MEGAPAGE) as usize, leaf(Page::of(at), KERNEL_DATA));
     }
     set_entry(middle, (kernel.start / MEGAPAGE) as usize, table(last));

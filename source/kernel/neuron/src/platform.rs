@@ -8,7 +8,7 @@ use dtoolkit::{Node as _, Property as _};
 
 /// The parts of the machine that the kernel itself uses.
 pub(crate) struct Platform {
-    /// RAM, by address.
+    /// RAM, by address, as far as it lies in one gigabyte: the kernel has no use for more.
     pub(crate) memory: Range<u64>,
     /// Where the boot loader has put the image.
     pub(crate) image: Range<u64>,
@@ -43,8 +43,11 @@ fn memory(tree: Fdt<'_>) -> Option<Range<u64>> {
     let node = nodes.find(|node| text(node, "device_type") == Some("memory"))?;
     let reg = node.reg().ok()??.next()?;
     let start = reg.address::<u64>().ok()?;
-    Some(start..start + reg.size::<u64>().ok()?)
+    let end = start + reg.size::<u64>().ok()?;
+    Some(start..end.min((start / GIGABYTE + 1) * GIGABYTE))
 }
+
+const GIGABYTE: u64 = 1 << 30;
 
 fn image(tree: Fdt<'_>) -> Option<Range<u64>> {
     let chosen = tree.find_node("/chosen")?;

@@ -1,6 +1,7 @@
 //! Processes that ask for what they must not get.
 #![expect(unsafe_code, reason = "asks with whatever arguments")]
 
+use alloc::vec::Vec;
 use core::hint::black_box;
 
 use nexus_abi::kernel::{
@@ -21,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::exits("asks_for_what_is_not_there", asks_for_what_is_not_there),
     Case::exits("asks_a_million_things", asks_a_million_things),
     Case::exits("computes_with_fractions", computes_with_fractions),
+    Case::exits("allocates_until_sealed", allocates_until_sealed),
 ];
 
 fn exhausts_memory() -> i32 {
@@ -216,4 +218,15 @@ fn computes_with_fractions() -> i32 {
         let _others = calls::wait(0);
     }
     role::all([(sum - 5.873_030_948_121_446).abs() < 1e-9])
+}
+
+/// What services do: take memory at their start, and none later.
+fn allocates_until_sealed() -> i32 {
+    let mut before = Vec::new();
+    let reserved = before.try_reserve_exact(100_000).is_ok();
+    before.extend((0..100_000_u32).map(|n| n as u8));
+    let kept = before.iter().zip(0..).all(|(&byte, n)| byte == n as u8);
+    nexus_rt::os::seal();
+    let refused = Vec::<u8>::new().try_reserve_exact(1).is_err();
+    role::all([reserved, kept, refused])
 }
