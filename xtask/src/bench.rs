@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{setup, shell};
+use crate::{kernel, setup, shell};
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
@@ -80,6 +80,7 @@ const SERIES_BYTES_TARGET: f64 = 256.0;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(setup::FOR_BENCHMARKS)?;
+    setup::ensure(setup::FOR_GUEST)?;
     let build = ["build", "--release", "--quiet", "--example", "cost", "-p"];
     let examples = [Program::Logd, Program::Metricsd].map(build_example(build));
     let [logd, metricsd] = examples;
@@ -98,6 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     missed += report("an item of a BATCH of 32", item, Some(ITEM_TARGET));
     println!("bytes");
     missed += report("a counter series", series_bytes(&metricsd)?, Some(SERIES_BYTES_TARGET));
+    missed += kernel::bench()?;
     if !args.exact {
         missed += timed()?;
     }

@@ -10,6 +10,9 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod counts;
 mod demo;
+mod guest;
+mod image;
+mod kernel;
 mod setup;
 mod shell;
 mod test;
@@ -33,6 +36,8 @@ enum Command {
     Bench(bench::Args),
     /// Build and run the demo: both daemons and a producer on this machine.
     Demo(demo::Args),
+    /// Boot the kernel and try what it promises.
+    Kernel(kernel::Args),
     /// Check the laws of the tree.
     Tidy(tidy::Args),
     /// Do exactly what continuous integration does.
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Kernel(args) => kernel::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),
     };

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{guest, shell};
 
 /// Install or verify the programs that tests and benchmarks call.
 #[derive(clap::Args)]
@@ -21,63 +21,88 @@ pub(crate) struct Args {
 /// A program, how to see that it is there, and what brings it.
 pub(crate) struct Need {
     name: &'static str,
-    probe: &'static [&'static str],
+    probe: Probe,
     why: &'static str,
     by: Means,
 }
 
+/// How to see that a program is there.
+enum Probe {
+    /// This command succeeds.
+    Runs(&'static [&'static str]),
+    /// Something compiles for the guest.
+    GuestCompiler,
+}
+
 enum Means {
-    Apt(&'static str),
+    Apt(&'static [&'static str]),
     Rustup(&'static str),
     CargoInstall(&'static str),
+    GuestCompiler,
 }
 
 /// What `cargo xtask test` cannot do without.
 pub(crate) const FOR_TESTS: &[Need] = &[
     Need {
         name: "rustfmt",
-        probe: &["cargo", "fmt", "--version"],
+        probe: Probe::Runs(&["cargo", "fmt", "--version"]),
         why: "the format check",
         by: Means::Rustup("rustfmt"),
     },
     Need {
         name: "clippy",
-        probe: &["cargo", "clippy", "--version"],
+        probe: Probe::Runs(&["cargo", "clippy", "--version"]),
         why: "the lints",
         by: Means::Rustup("clippy"),
     },
     Need {
         name: "strace",
-        probe: &["strace", "-V"],
+        probe: Probe::Runs(&["strace", "-V"]),
         why: "the test that no daemon opens an INET socket",
-        by: Means::Apt("strace"),
+        by: Means::Apt(&["strace"]),
     },
     Need {
         name: "python3",
-        probe: &["python3", "--version"],
+        probe: Probe::Runs(&["python3", "--version"]),
         why: "the test that runs the example of docs/wire.md in another language",
-        by: Means::Apt("python3"),
+        by: Means::Apt(&["python3"]),
+    },
+];
+
+/// What building for the kernel and booting it cannot do without.
+pub(crate) const FOR_GUEST: &[Need] = &[
+    Need {
+        name: "a compiler for riscv64",
+        probe: Probe::GuestCompiler,
+        why: "the kernel and its programs",
+        by: Means::GuestCompiler,
+    },
+    Need {
+        name: "qemu-system-riscv64",
+        probe: Probe::Runs(&["qemu-system-riscv64", "--version"]),
+        why: "booting the kernel",
+        by: Means::Apt(&["qemu-system-misc", "opensbi"]),
     },
 ];
 
 /// What benchmarks cannot do without.
 pub(crate) const FOR_BENCHMARKS: &[Need] = &[Need {
     name: "valgrind",
-    probe: &["valgrind", "--version"],
+    probe: Probe::Runs(&["valgrind", "--version"]),
     why: "counting instructions in benchmarks",
-    by: Means::Apt("valgrind"),
+    by: Means::Apt(&["valgrind"]),
 }];
 
 const EXTRAS: &[Need] = &[
     Need {
         name: "cargo-nextest",
-        probe: &["cargo", "nextest", "--version"],
+        probe: Probe::Runs(&["cargo", "nextest", "--version"]),
         why: "faster test runs",
         by: Means::CargoInstall("cargo-nextest"),
     },
     Need {
         name: "cargo-deny",
-        probe: &["cargo", "deny", "--version"],
+        probe: Probe::Runs(&["cargo", "deny", "--version"]),
         why: "a second opinion on licences, bans and sources",
         by: Means::CargoInstall("cargo-deny"),
     },
@@ -86,7 +111,7 @@ const EXTRAS: &[Need] = &[
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let extras = if args.all { EXTRAS } else { &[] };
-    ensure(FOR_TESTS.iter().chain(FOR_BENCHMARKS).chain(extras))?;
+    ensure(FOR_TESTS.iter().chain(FOR_GUEST).chain(FOR_BENCHMARKS).chain(extras))?;
     println!("setup: everything is in place");
     Ok(ExitCode::SUCCESS)
 }
@@ -97,7 +122,7 @@ pub(crate) fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<()
     for need in needs.into_iter().filter(|need| !need.is_there()) {
         println!("setup: {} is missing, needed for {}", need.name, need.why);
         match need.by {
-            Means::Apt(package) if !may_install() => beyond_us.push(package),
+            Means::Apt(packages) if !may_install() => beyond_us.extend(packages),
             _ => need.bring()?,
         }
     }
@@ -109,18 +134,25 @@ pub(crate) fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<()
 
 impl Need {
     fn is_there(&self) -> bool {
-        self.probe.split_first().is_some_and(|(program, args)| shell::works(program, args))
+        match self.probe {
+            Probe::Runs(probe) => {
+                probe.split_first().is_some_and(|(program, args)| shell::works(program, args))
+            }
+            Probe::GuestCompiler => guest::compiler().is_some(),
+        }
     }
 
     fn bring(&self) -> Result<()> {
         match self.by {
-            Means::Apt(package) => {
-                if !shell::succeeds(&mut apt(&["install", package])?)? {
+            Means::Apt(packages) => {
+                let install = [&["install"], packages].concat();
+                if !shell::succeeds(&mut apt(&install)?)? {
                     // A fresh machine knows no packages yet.
                     shell::succeeds(&mut apt(&["update"])?)?;
-                    shell::succeeds(&mut apt(&["install", package])?)?;
+                    shell::succeeds(&mut apt(&install)?)?;
                 }
             }
+            Means::GuestCompiler => guest::bring_compiler()?,
             Means::Rustup(part) => {
                 shell::succeeds(&mut shell::command("rustup", &["component", "add", part])?)?;
             }
@@ -136,7 +168,10 @@ impl Need {
 
     fn advice(&self) -> String {
         match self.by {
-            Means::Apt(package) => apt_advice(&[package]),
+            Means::Apt(packages) => apt_advice(packages),
+            Means::GuestCompiler => {
+                format!("type: rustup target add {} {}", guest::PROGRAMS, guest::KERNEL)
+            }
             Means::Rustup(part) => format!("type: rustup component add {part}"),
             Means::CargoInstall(name) => format!("type: cargo install --locked {name}"),
         }
@@ -170,7 +205,12 @@ mod tests {
     use super::*;
 
     fn need(probe: &'static [&'static str]) -> Need {
-        Need { name: "tool", probe, why: "a test", by: Means::Apt("tool-package") }
+        Need {
+            name: "tool",
+            probe: Probe::Runs(probe),
+            why: "a test",
+            by: Means::Apt(&["tool-package"]),
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{setup, shell, tidy};
+use crate::{kernel, setup, shell, tidy};
 
 /// Run every check and test; the last line is `N passed, N failed`.
 #[derive(clap::Args, Default)]
@@ -29,8 +29,10 @@ const CASES: &str = "PROPTEST_RNG_SEED";
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(setup::FOR_TESTS)?;
+    setup::ensure(setup::FOR_GUEST)?;
     let mut all = checks();
     let mut tests = unit_tests(args)?;
+    tests += kernel::trials()?;
     tests += runner(args, &["test", "--workspace", "--doc", "--no-fail-fast"])?;
     if args.long {
         tests += long_tests(args)?;

@@ -18,7 +18,8 @@ const APT_GET: &str = r#"
 [ "$1" = --version ] && exit 0
 echo "apt-get $* ($DEBIAN_FRONTEND)" >> "$BIN/log"
 [ "$3" = update ] && : > "$BIN/lists"
-[ "$3" = install ] && { [ -e "$BIN/lists" ] || exit 100; /bin/ln -s /bin/true "$BIN/$4"; }
+case "$4" in qemu-system-misc) name=qemu-system-riscv64 ;; *) name=$4 ;; esac
+[ "$3" = install ] && { [ -e "$BIN/lists" ] || exit 100; /bin/ln -s /bin/true "$BIN/$name"; }
 "#;
 const RUSTUP: &str = r#"
 echo "rustup $*" >> "$BIN/log"
@@ -28,6 +29,9 @@ echo "rustup $*" >> "$BIN/log"
 const CARGO: &str = r#"
 case "$1" in fmt) [ -e "$BIN/has-rustfmt" ] ;; clippy) [ -e "$BIN/has-clippy" ] ;; *) exit 1 ;; esac
 "#;
+
+/// Compiles for the guest as it is.
+const RUSTC: &str = "echo \"$BIN/targets\"";
 
 /// A machine that knows its own few programs.
 struct Machine {
@@ -53,6 +57,9 @@ impl Machine {
         machine.program("cargo", CARGO);
         machine.program("rustup", RUSTUP);
         machine.program("apt-get", APT_GET);
+        machine.program("rustc", RUSTC);
+        fs::create_dir(machine.bin.join("targets")).unwrap();
+        fs::write(machine.bin.join("targets/libcore-0.rlib"), "").unwrap();
         machine
     }
 
@@ -137,6 +144,7 @@ fn root_gets_everything_installed_and_a_second_run_does_nothing() {
         "apt-get --yes --no-install-recommends update (noninteractive)".to_owned(),
         format!("{install} strace (noninteractive)"),
         format!("{install} python3 (noninteractive)"),
+        format!("{install} qemu-system-misc opensbi (noninteractive)"),
         format!("{install} valgrind (noninteractive)"),
     ];
     assert_eq!(machine.log(), expected);
@@ -157,12 +165,13 @@ fn others_are_told_once_what_to_type_for_all_of_it_and_nothing_is_tried() {
         "setup: strace is missing, needed for the test that no daemon opens an INET socket\n\
          setup: python3 is missing, needed for the test that runs the example of docs/wire.md in \
          another language\n\
+         setup: qemu-system-riscv64 is missing, needed for booting the kernel\n\
          setup: valgrind is missing, needed for counting instructions in benchmarks\n"
     );
     assert_eq!(
         text(&output.stderr),
         "error: the administrator has to install something; type: sudo apt-get install strace \
-         python3 valgrind (or your system's way to install it)\n"
+         python3 qemu-system-misc opensbi valgrind (or your system's way to install it)\n"
     );
     assert_eq!(machine.log(), [""; 0]);
 }
@@ -172,7 +181,7 @@ fn others_get_what_needs_no_administrator_and_a_machine_with_everything_is_left_
     let machine = Machine::bare();
     assert!(!machine.setup_by_others().status.success());
     assert_eq!(machine.log(), ["rustup component add rustfmt", "rustup component add clippy"]);
-    for name in ["strace", "python3", "valgrind"] {
+    for name in ["strace", "python3", "qemu-system-riscv64", "valgrind"] {
         machine.program(name, "");
     }
     let output = machine.setup_by_others();

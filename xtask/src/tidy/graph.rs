@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::shell;
+use crate::{guest, shell};
 
-/// The packages of the workspace and everything they depend on, on this machine's platform.
+/// The packages of the workspace and everything they depend on, on this machine's platform and
+/// under the kernel.
 #[derive(Default)]
 pub(crate) struct Graph {
     /// By cargo's id.
@@ -43,8 +44,11 @@ impl Graph {
         let host = shell::output(&mut shell::command("rustc", &["-vV"])?)?;
         let host = host.lines().find_map(|line| line.strip_prefix("host: "));
         let host = host.context("rustc names its host")?;
-        let args = ["metadata", "--format-version=1", "--locked", "--filter-platform", host];
-        Self::parse(&shell::output(&mut shell::cargo(&args)?)?)
+        let mut metadata = shell::cargo(&["metadata", "--format-version=1", "--locked"])?;
+        for platform in [host, guest::PROGRAMS] {
+            metadata.args(["--filter-platform", platform]);
+        }
+        Self::parse(&shell::output(&mut metadata)?)
     }
 
     /// Reads the output of `cargo metadata`.

@@ -3,11 +3,11 @@
 /// The levels, lowest first. A package that is missing here breaks the law `layers`.
 const LEVELS: &[&[&str]] = &[
     &["nexus-abi", "nexus-bounded"],
-    &["nexus-wire", "nexus-port", "nexus-recipe"],
+    &["nexus-wire", "nexus-port", "nexus-recipe", "neuron-core"],
     &["nexus-gate", "nexus-log", "nexus-metrics"],
     &["logd", "metricsd"],
-    &["nexus-rt"],
-    &["simkit", "sim", "load"],
+    &["nexus-rt", "neuron"],
+    &["simkit", "sim", "load", "trials"],
     &["obsctl", "hostprobe", "xtask"],
 ];
 

@@ -1,4 +1,4 @@
-//! Identity and rights as they are stamped on every frame.
+//! Identity and rights as they are stamped on every frame, and the interface of the kernel.
 //!
 //! Whoever carries a frame (the kernel, a Unix socket's credentials, the simulated world) stamps
 //! it with a [`Sender`]. Services decide by the stamp alone; nothing in a payload can change it.
@@ -7,6 +7,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod kernel;
 mod sender;
 mod service_id;
 

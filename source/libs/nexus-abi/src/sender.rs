@@ -118,3 +118,31 @@ pub enum ExitReason {
     /// Its connection is gone; whether the process lives is not known.
     Disconnected,
 }
+
+impl ExitReason {
+    /// As it stands in a register: the kind above 32 bits of number.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        match self {
+            Self::Exited(code) => code.cast_unsigned() as u64,
+            Self::Killed(number) => 1 << 32 | number as u64,
+            Self::Disconnected => 2 << 32,
+        }
+    }
+
+    /// Read from a register.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Option<Self> {
+        let number = (raw & 0xffff_ffff) as u32;
+        match raw >> 32 {
+            0 => Some(Self::Exited(number.cast_signed())),
+            1 => Some(Self::Killed(number)),
+            2 if number == 0 => Some(Self::Disconnected),
+            _ => None,
+        }
+    }
+
+    /// The number in [`ExitReason::Killed`] of who was ended by its parent. Below 64 are faults of
+    /// the processor, numbered as RISC-V numbers the causes of exceptions.
+    pub const BY_PARENT: u32 = 64;
+}

@@ -1,9 +1,14 @@
 //! Ports: what carries frames, time and signals between a service and its world.
 //!
 //! A port owns the loop around a [`nexus_port::Service`] and is the only place that knows an
-//! operating system. [`linux`] runs services as ordinary daemons over `SOCK_SEQPACKET` sockets and
-//! gives programs their way to them.
+//! operating system. `linux` runs services as ordinary daemons over `SOCK_SEQPACKET` sockets and
+//! gives programs their way to them. `os`, which exists where there is no other system, is what a
+//! process of the kernel `neuron` stands on.
 //!
 //! Deliberately absent: anything about journals, metrics or spans. A port sees bytes and senders.
+#![cfg_attr(target_os = "none", no_std)]
 
+#[cfg(not(target_os = "none"))]
 pub mod linux;
+#[cfg(target_os = "none")]
+pub mod os;

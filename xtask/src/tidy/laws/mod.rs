@@ -7,6 +7,7 @@ mod allows;
 mod clocks;
 mod decoding;
 mod documents;
+mod kernel_words;
 mod layers;
 mod licences;
 mod markers;
@@ -42,6 +43,7 @@ pub(crate) const ALL: &[Law] = &[
     decoding::LAW,
     randomness::LAW,
     one_wire::LAW,
+    kernel_words::LAW,
     markers::LAW,
     allows::LAW,
     sizes::LAW,

@@ -1,0 +1,453 @@
+//! Steps that kernel and model take together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use neuron_core::{Capabilities, Capability, Extent, Kernel, Machine, ProcessId};
+use nexus_abi::ExitReason;
+use nexus_abi::kernel::{KernelError, NEVER, Received, Signals};
+use proptest::prelude::*;
+
+use crate::world::{Call, PROCESSES, Stage, Wait, World, rights, service};
+
+/// What may happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Spawn(usize),
+    End {
+        who: usize,
+        code: i32,
+    },
+    Submit {
+        who: usize,
+        to: usize,
+        room: bool,
+    },
+    Call {
+        who: usize,
+        to: usize,
+        deadline: Option<u64>,
+    },
+    Receive {
+        who: usize,
+        buffer: bool,
+        deadline: Option<u64>,
+    },
+    /// Answers the n-th open request, of whoever received it.
+    Reply {
+        nth: usize,
+        bytes: usize,
+    },
+    /// Answers a request that was received by somebody else, or answered before.
+    Forge {
+        who: usize,
+        token: u64,
+        nth: usize,
+    },
+    Signal {
+        who: usize,
+        signals: u64,
+    },
+    Wait(u64),
+}
+
+/// Histories of at most `length` steps, in which servers are not rare.
+pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
+    let who = || 0..PROCESSES;
+    let deadline = || prop::option::of(0..400_u64);
+    let step = prop_oneof![
+        4 => who().prop_map(Step::Spawn),
+        1 => (who(), any::<i32>()).prop_map(|(who, code)| Step::End { who, code }),
+        12 => (who(), 1..4_usize, any::<bool>())
+            .prop_map(|(who, to, room)| Step::Submit { who, to, room }),
+        4 => (who(), 1..4_usize, deadline())
+            .prop_map(|(who, to, deadline)| Step::Call { who, to, deadline }),
+        12 => (who(), prop::bool::weighted(0.8), deadline())
+            .prop_map(|(who, buffer, deadline)| Step::Receive { who, buffer, deadline }),
+        10 => (any::<usize>(), 0..9_usize).prop_map(|(nth, bytes)| Step::Reply { nth, bytes }),
+        1 => (who(), any::<u64>(), any::<usize>())
+            .prop_map(|(who, token, nth)| Step::Forge { who, token, nth }),
+        1 => (1..PROCESSES, any::<u64>())
+            .prop_map(|(who, signals)| Step::Signal { who, signals }),
+        3 => (0..60_u64).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 0..length)
+}
+
+/// Memory as places that hold one number each, and what was delivered to whom.
+#[derive(Default)]
+struct Recorder {
+    memory: BTreeMap<u64, u64>,
+    resumed: Vec<(usize, Received)>,
+}
+
+impl Machine for Recorder {
+    fn copy(&mut self, from: &Extent, to: &Extent, bytes: usize) {
+        from.pieces(to, bytes, |source, target, _| {
+            let what = self.memory.get(&source).copied().unwrap_or_default();
+            self.memory.insert(target, what);
+        });
+    }
+
+    fn resume(&mut self, process: ProcessId, with: Received) {
+        self.resumed.push((process.index(), with));
+    }
+}
+
+/// Places in the recorder's memory.
+const REQUESTS: u64 = 1 << 20;
+const ANSWERS: u64 = 2 << 20;
+const BUFFERS: u64 = 3 << 20;
+const ROOM: usize = 6;
+
+/// A request somebody has received.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    by: usize,
+    incarnation: u32,
+    token: u64,
+    tag: u64,
+}
+
+/// A request as the property about turns needs it.
+struct Turn {
+    server: usize,
+    from: usize,
+    submitted: u64,
+    taken: Option<u64>,
+    gone: Option<u64>,
+}
+
+/// Kernel, model, and what they have done.
+pub(crate) struct History {
+    kernel: Kernel,
+    machine: Recorder,
+    world: World,
+    open: Vec<Open>,
+    closed: Vec<u64>,
+    now: u64,
+    tags: u64,
+    clock: u64,
+    turns: BTreeMap<u64, Turn>,
+    completed: Vec<u64>,
+    twice: BTreeSet<u64>,
+}
+
+fn id(raw: usize) -> ProcessId {
+    ProcessId::new(raw).unwrap()
+}
+
+/// Slot of the capability to call `to`: the same in every process.
+fn callee(to: usize) -> u64 {
+    to as u64
+}
+
+/// Slot of the parent's capability for a child.
+fn child(of: usize) -> u64 {
+    (PROCESSES + of) as u64
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        let mut kernel = Kernel::new(100);
+        for who in 0..PROCESSES {
+            let mut capabilities = Capabilities::NONE;
+            (0..PROCESSES).for_each(|to| assert!(capabilities.add(Capability::Call(id(to)))));
+            if who == 0 {
+                capabilities.add(Capability::Console);
+                (1..PROCESSES).for_each(|of| assert!(capabilities.add(Capability::Child(id(of)))));
+            }
+            kernel.assign(id(who), service(who), rights(who), 3, capabilities);
+        }
+        Self {
+            kernel,
+            machine: Recorder::default(),
+            world: World::new(),
+            open: Vec::new(),
+            closed: Vec::new(),
+            now: 0,
+            tags: 0,
+            clock: 0,
+            turns: BTreeMap::new(),
+            completed: Vec::new(),
+            twice: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        self.clock += 1;
+        match *step {
+            Step::Spawn(who) => self.spawn(who),
+            Step::End { who, code } if self.world.processes[who].alive => {
+                self.end(who, ExitReason::Exited(code));
+            }
+            Step::Submit { who, to, room } if self.world.can_act(who) => {
+                self.submit(who, to, if room { ROOM } else { 0 }, false, None);
+            }
+            Step::Call { who, to, deadline } if self.world.can_act(who) => {
+                self.submit(who, to, ROOM, true, deadline);
+            }
+            Step::Receive { who, buffer, deadline } if self.world.can_act(who) => {
+                self.receive(who, buffer, deadline);
+            }
+            Step::Reply { nth, bytes } => self.reply(nth, bytes),
+            Step::Forge { who, token, nth } if self.world.can_act(who) => {
+                self.forge(who, token, nth);
+            }
+            Step::Signal { who, signals } if self.world.can_act(0) => self.signal(who, signals),
+            Step::Wait(ticks) => self.wait(ticks),
+            _ => {}
+        }
+        self.settle();
+    }
+
+    fn spawn(&mut self, who: usize) {
+        let allowed = if who == 0 {
+            !self.world.processes[0].alive
+        } else {
+            let spawned = self.kernel.may_spawn(id(0), child(who), rights(who));
+            let expected = if self.world.processes[who].alive {
+                Err(KernelError::Running)
+            } else {
+                Ok(id(who))
+            };
+            assert_eq!(spawned, expected);
+            spawned.is_ok()
+        };
+        if allowed {
+            self.kernel.begin(id(who), rights(who));
+            self.world.spawn(who);
+        }
+    }
+
+    fn end(&mut self, who: usize, reason: ExitReason) {
+        self.kernel.end(&mut self.machine, id(who), reason);
+        self.world.end(who, reason);
+        let clock = self.clock;
+        let lost = self.turns.values_mut().filter(|turn| turn.from == who || turn.server == who);
+        lost.filter(|turn| turn.gone.is_none()).for_each(|turn| turn.gone = Some(clock));
+    }
+
+    fn submit(&mut self, who: usize, to: usize, room: usize, waits: bool, until: Option<u64>) {
+        self.tags += 1;
+        let (tag, bytes) = (self.tags, (self.tags % 5) as usize + 1);
+        self.machine.memory.insert(REQUESTS + tag * 8, tag);
+        let extents =
+            (Extent::whole(REQUESTS + tag * 8, bytes), Extent::whole(ANSWERS + tag * 8, room));
+        let deadline = until.map_or(NEVER, |ticks| self.now + ticks);
+        let done = if waits {
+            self.kernel.call(&mut self.machine, id(who), callee(to), extents, deadline)
+        } else {
+            self.kernel.submit(&mut self.machine, id(who), callee(to), extents, tag)
+        };
+        let expected = self.world.submit(Call {
+            from: who,
+            to,
+            tag,
+            bytes,
+            room,
+            stage: Stage::Submitted,
+            since: 0,
+            incarnation: nexus_abi::Incarnation::new(0),
+            is_awaited: waits,
+        });
+        assert_eq!(done, expected);
+        if done.is_ok() {
+            let (submitted, taken, gone) = (self.clock, None, None);
+            self.turns.insert(tag, Turn { server: to, from: who, submitted, taken, gone });
+            if waits {
+                let process = &mut self.world.processes[who];
+                process.wait = Wait::OneCall;
+                process.deadline = until.map(|ticks| self.now + ticks);
+            }
+        }
+    }
+
+    fn receive(&mut self, who: usize, buffer: bool, until: Option<u64>) {
+        let place = Extent::whole(BUFFERS + who as u64 * 8, 64);
+        let place = if buffer { place } else { Extent::EMPTY };
+        let until = until.map(|ticks| self.now + ticks);
+        let deadline = until.unwrap_or(NEVER);
+        let got = self.kernel.receive(&mut self.machine, id(who), place, deadline);
+        self.machine.resumed.extend(got.map(|event| (who, event)));
+        self.world.receive(who, buffer, until);
+    }
+
+    fn reply(&mut self, nth: usize, bytes: usize) {
+        let can = |open: &Open| self.world.can_act(open.by);
+        let able = self.open.iter().copied().filter(can).collect::<Vec<_>>();
+        let Some(open) = able.get(nth % able.len().max(1)).copied() else { return };
+        let answer = Extent::whole(REQUESTS + open.tag * 8, bytes);
+        let done = self.kernel.reply(&mut self.machine, id(open.by), open.token, &answer);
+        let is_owed = self.is_owed(&open);
+        assert_eq!(done, if is_owed { Ok(()) } else { Err(KernelError::Gone) });
+        if is_owed {
+            self.world.answer(open.tag, bytes);
+        }
+        self.open.retain(|other| other.token != open.token);
+        self.closed.push(open.token);
+    }
+
+    /// Whether the request of that token is still open, for the life that has received it.
+    fn is_owed(&self, open: &Open) -> bool {
+        let same_life = self.world.processes[open.by].incarnation.raw() == open.incarnation;
+        let taken = |call: &Call| call.tag == open.tag && call.stage == Stage::Taken;
+        same_life && self.world.calls.iter().any(taken)
+    }
+
+    fn forge(&mut self, who: usize, token: u64, nth: usize) {
+        let others = self.open.iter().filter(|open| open.by != who).map(|open| open.token);
+        let known = others.chain(self.closed.iter().copied()).collect::<Vec<_>>();
+        let answer = Extent::whole(REQUESTS, 1);
+        let own = self.open.iter().any(|open| open.by == who && open.token == token);
+        for forged in known.get(nth % known.len().max(1)).copied().into_iter().chain([token]) {
+            if !own {
+                let done = self.kernel.reply(&mut self.machine, id(who), forged, &answer);
+                assert_eq!(done, Err(KernelError::Gone));
+            }
+        }
+    }
+
+    fn signal(&mut self, who: usize, signals: u64) {
+        let asked = Signals(signals);
+        let done = self.kernel.signal(&mut self.machine, id(0), child(who), asked);
+        let process = &mut self.world.processes[who];
+        let expected = match process.alive {
+            false => Err(KernelError::NotRunning),
+            true if signals >> 32 != 0 => Err(KernelError::TooLong),
+            true => Ok(()),
+        };
+        assert_eq!(done, expected);
+        if done.is_ok() {
+            process.signals |= signals;
+        }
+    }
+
+    fn wait(&mut self, ticks: u64) {
+        self.now += ticks;
+        let due = self.kernel.earliest() <= self.now;
+        if due {
+            self.kernel.expire(&mut self.machine, self.now);
+        }
+        for (who, given_up) in self.world.expire(self.now) {
+            assert!(due, "the kernel would have been asked too late");
+            let expected = (who, Received::Deadline);
+            let at = self.machine.resumed.iter().position(|woken| *woken == expected);
+            self.machine.resumed.remove(at.expect("a deadline that was not noticed"));
+            if let Some(turn) = given_up.and_then(|tag| self.turns.get_mut(&tag)) {
+                turn.gone = Some(self.clock);
+            }
+        }
+    }
+
+    /// Whoever waits and has something has been woken with it, and nobody else.
+    fn settle(&mut self) {
+        let mut resumed = std::mem::take(&mut self.machine.resumed);
+        for who in 0..PROCESSES {
+            let Some((expected, tag)) = self.world.next(who) else { continue };
+            let at = resumed.iter().position(|(woken, _)| *woken == who);
+            let at = at.unwrap_or_else(|| panic!("{who} sleeps on {expected:?}"));
+            let (_, got) = resumed.remove(at);
+            self.compare(who, got, expected, tag);
+        }
+        assert!(resumed.is_empty(), "woken by nothing: {resumed:?}");
+        for who in 0..PROCESSES {
+            let ready = self.world.can_act(who);
+            assert_eq!(self.kernel.schedule().is_ready(id(who)), ready, "process {who}");
+        }
+    }
+
+    fn compare(&mut self, who: usize, got: Received, expected: Received, tag: Option<u64>) {
+        match (got, tag) {
+            (Received::Request { token, bytes, from }, Some(tag)) => {
+                assert_eq!(Received::Request { token: 0, bytes, from }, expected);
+                assert_eq!(self.machine.memory.get(&(BUFFERS + who as u64 * 8)), Some(&tag));
+                let incarnation = self.world.processes[who].incarnation.raw();
+                self.open.push(Open { by: who, incarnation, token, tag });
+                self.turns.get_mut(&tag).unwrap().taken = Some(self.clock);
+            }
+            (got, _) => {
+                assert_eq!(got, expected, "process {who}");
+                self.note_completion(got);
+            }
+        }
+    }
+
+    fn note_completion(&mut self, got: Received) {
+        if let Received::Completion { tag, result, .. } = got
+            && tag != 0
+        {
+            if self.completed.contains(&tag) {
+                self.twice.insert(tag);
+            }
+            self.completed.push(tag);
+            if result.is_ok_and(|bytes| bytes > 0) {
+                assert_eq!(self.machine.memory.get(&(ANSWERS + tag * 8)), Some(&tag));
+            }
+        }
+    }
+
+    /// Ends everybody that others have calls to, and lets all receive what they are owed.
+    pub(crate) fn end_everybody_but_callers(&mut self) {
+        for who in 1..4 {
+            self.step(&Step::End { who, code: 0 });
+        }
+        self.step(&Step::Wait(1000));
+        for _ in 0..100 {
+            for who in 0..PROCESSES {
+                self.step(&Step::Receive { who, buffer: false, deadline: Some(0) });
+            }
+            self.step(&Step::Wait(1));
+        }
+    }
+
+    /// Calls of lives that go on which have not come back.
+    pub(crate) fn completions_missing(&self) -> usize {
+        self.world.calls.iter().filter(|call| !call.is_awaited).count()
+    }
+
+    pub(crate) fn completed_twice(&self) -> &BTreeSet<u64> {
+        &self.twice
+    }
+
+    /// Somebody who waited from before one turn of another sender until after its next one, and had
+    /// none in between; and that other sender.
+    pub(crate) fn overtaken(&self) -> Option<(usize, usize)> {
+        self.turns.values().find_map(|one| {
+            let first = one.taken?;
+            let second =
+                self.turns_of(one.server, one.from).filter(|&taken| taken > first).min()?;
+            let waits = |turn: &&Turn| {
+                let ended = turn.taken.or(turn.gone).unwrap_or(u64::MAX);
+                turn.server == one.server && turn.submitted < first && ended > second
+            };
+            let had_none = |turn: &&Turn| {
+                !self.turns_of(one.server, turn.from).any(|at| (first..=second).contains(&at))
+            };
+            let victim = self.turns.values().filter(waits).find(had_none)?;
+            Some((victim.from, one.from))
+        })
+    }
+
+    /// When requests of `from` were taken by `server`.
+    fn turns_of(&self, server: usize, from: usize) -> impl Iterator<Item = u64> {
+        let turns = self.turns.values();
+        turns.filter(move |t| t.server == server && t.from == from).filter_map(|t| t.taken)
+    }
+
+    pub(crate) fn pretend_overtaking(&mut self) {
+        let turn = |from, submitted, taken| Turn { server: 3, from, submitted, taken, gone: None };
+        self.turns.insert(1, turn(1, 1, None));
+        self.turns.insert(2, turn(2, 2, Some(3)));
+        self.turns.insert(3, turn(2, 2, Some(4)));
+    }
+
+    pub(crate) fn capabilities(&self) -> Vec<Capabilities> {
+        (0..PROCESSES).map(|who| *self.kernel.capabilities(id(who))).collect()
+    }
+
+    /// Tries to call by a slot that holds nothing.
+    pub(crate) fn submit_to_slot(&mut self, slot: u64) -> Result<(), KernelError> {
+        let extents = (Extent::EMPTY, Extent::EMPTY);
+        self.kernel.submit(&mut self.machine, id(0), slot, extents, 0)
+    }
+}

@@ -1,0 +1,90 @@
+//! The first process: starts the others and says how they ended.
+
+use nexus_abi::kernel::{CapabilityKind, Change, NEVER, Received};
+use nexus_abi::{ExitReason, Rights, ServiceId};
+use nexus_rt::os::Clock;
+use nexus_rt::os::calls::{self, Slot};
+
+use crate::guests;
+use crate::role::{self, Case, End, slot};
+use crate::servers::STAMP;
+
+/// How long a process may run that does not end by itself.
+const PATIENCE_MILLIS: u64 = 30;
+
+/// Lives of one child, one after another; together they need more memory than there is.
+const LIVES: u32 = 300;
+
+pub(crate) fn run() -> i32 {
+    let console = slot(CapabilityKind::Console, "");
+    let say = |name: &str, is_ok: bool| {
+        let verdict = if is_ok { "ok" } else { "FAILED" };
+        let _shown = calls::print(console, format_args!("trial {name}: {verdict}"));
+        u16::from(!is_ok)
+    };
+    let mut failed = say("servers_start", guests::start(&["echo", "silent", "twice"]));
+    for case in role::cases() {
+        failed += say(case.name, holds(case));
+    }
+    failed += say("memory_comes_back", memory_comes_back());
+    let _never = calls::halt(slot(CapabilityKind::Halt, ""), failed.min(99));
+    1
+}
+
+/// Whether the case ends as it must, and everybody else works on.
+fn holds(case: &Case) -> bool {
+    let child = slot(CapabilityKind::Child, case.name);
+    let ended =
+        guests::restart(case.needs) && calls::spawn(child, rights()).is_ok() && ends(case, child);
+    ended && echo_works()
+}
+
+/// The rights that the image gives hostile processes.
+fn rights() -> Rights {
+    Rights::QUERY
+}
+
+fn ends(case: &Case, child: Slot) -> bool {
+    let expected = match case.ends {
+        End::Exit => ExitReason::Exited(0),
+        End::Fault(cause) => ExitReason::Killed(cause),
+        End::Killed => {
+            guests::wait_millis(PATIENCE_MILLIS);
+            if !echo_works() || calls::kill(child).is_err() {
+                return false;
+            }
+            ExitReason::Killed(ExitReason::BY_PARENT)
+        }
+    };
+    let ended = guests::end_of(ServiceId::from_name(case.name));
+    if ended != expected {
+        let console = slot(CapabilityKind::Console, "");
+        let _shown = calls::print(console, format_args!("{}: {ended:?}", case.name));
+    }
+    ended == expected
+}
+
+/// A call to a server that everybody may call comes back at once and right.
+pub(crate) fn echo_works() -> bool {
+    let mut answer = [0; 64];
+    let deadline = Clock::new().in_millis(PATIENCE_MILLIS);
+    let length = calls::call(role::server("echo"), b"still there?", &mut answer, deadline);
+    length == Ok(STAMP + 12) && &answer[STAMP..STAMP + 12] == b"still there?"
+}
+
+fn memory_comes_back() -> bool {
+    let child = slot(CapabilityKind::Child, "waits_for_ever");
+    let name = ServiceId::from_name("waits_for_ever");
+    (0..LIVES).all(|_| {
+        let lived = calls::spawn(child, Rights::NONE).is_ok() && calls::kill(child).is_ok();
+        lived && guests::end_of(name) == ExitReason::Killed(ExitReason::BY_PARENT)
+    })
+}
+
+/// The next change of a child; whatever else comes is forgotten.
+pub(crate) fn change() -> Option<(ServiceId, Change)> {
+    match calls::wait(NEVER) {
+        Ok(Received::Child { service, change }) => Some((service, change)),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a program begins, and how one ends that went wrong.
+#![expect(unsafe_code, reason = "the first instructions of a program")]
+
+use core::arch::global_asm;
+
+use nexus_abi::ServiceId;
+use nexus_abi::kernel::CapabilityKind;
+
+use super::calls;
+
+// SAFETY: the kernel starts a process here with a stack, and with its argument in a0, which is
+// where `nexus_main` expects it. `nexus_main` never returns.
+global_asm!(
+    r#"
+.section .text.start, "ax"
+.globl _start
+_start:
+    call nexus_main
+    unimp
+"#
+);
+
+/// Makes `$main`, a function of the argument that the image gives this entry, what the program
+/// begins with. What it returns is the program's exit code.
+#[macro_export]
+macro_rules! program {
+    ($main:path) => {
+        #[expect(unsafe_code, reason = "the name that the start of a program calls")]
+        // SAFETY: no other function has this name.
+        #[unsafe(no_mangle)]
+        extern "C" fn nexus_main(argument: u64) -> ! {
+            let main: fn(u64) -> i32 = $main;
+            $crate::os::calls::exit(main(argument))
+        }
+    };
+}
+
+/// The exit code of a program that has panicked.
+const PANICKED: i32 = 101;
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0));
+    if let Ok(console) = console {
+        let _said = calls::print(console, format_args!("{info}"));
+    }
+    calls::exit(PANICKED)
+}

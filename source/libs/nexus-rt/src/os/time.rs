@@ -1,0 +1,58 @@
+//! Time without a system call.
+#![expect(unsafe_code, reason = "reads a register")]
+
+use core::arch::asm;
+
+use nexus_bounded::Mono;
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// The clock of the machine: ticks since it was switched on, and what they are in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    ticks_per_second: u64,
+}
+
+impl Clock {
+    /// The clock of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { ticks_per_second: super::calls::info().ticks_per_second.max(1) }
+    }
+
+    /// Now, in ticks.
+    #[must_use]
+    #[inline]
+    pub fn ticks(self) -> u64 {
+        let ticks;
+        // SAFETY: the kernel lets processes read this register.
+        unsafe { asm!("rdtime {}", out(reg) ticks, options(nomem, nostack)) }
+        ticks
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(self) -> Mono {
+        let scaled = u128::from(self.ticks()) * u128::from(NANOS_PER_SECOND);
+        Mono(u64::try_from(scaled / u128::from(self.ticks_per_second)).unwrap_or(u64::MAX))
+    }
+
+    /// The first tick that is not before `at`: a deadline is never early.
+    #[must_use]
+    pub fn deadline(self, at: Mono) -> u64 {
+        let scaled = u128::from(at.0) * u128::from(self.ticks_per_second);
+        u64::try_from(scaled.div_ceil(u128::from(NANOS_PER_SECOND))).unwrap_or(u64::MAX)
+    }
+
+    /// The deadline `millis` from now.
+    #[must_use]
+    pub fn in_millis(self, millis: u64) -> u64 {
+        self.ticks() + millis * self.ticks_per_second.div_ceil(1000)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}

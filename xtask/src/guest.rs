@@ -1,0 +1,148 @@
+//! What runs under the kernel: the compiler for it, its programs, and the machine they boot on.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// What programs are compiled for.
+pub(crate) const PROGRAMS: &str = "riscv64gc-unknown-none-elf";
+/// What the kernel is compiled for: without floating point, whose registers are its processes'.
+pub(crate) const KERNEL: &str = "riscv64imac-unknown-none-elf";
+
+/// The script that makes a compiler from the distribution's packages.
+const SCRIPT: &str = "scripts/guest-sdk.sh";
+
+/// The compiler for the guest, if there is one: ours if it can, else the one that setup has made.
+pub(crate) fn compiler() -> Option<PathBuf> {
+    let made = || Some(sdk()?.join("bin/rustc"));
+    [Some(PathBuf::from("rustc")), made()].into_iter().flatten().find(|rustc| can_compile(rustc))
+}
+
+fn can_compile(rustc: &Path) -> bool {
+    [PROGRAMS, KERNEL].iter().all(|target| {
+        let args = ["--print", "target-libdir", "--target", target];
+        let output = Command::new(rustc).args(args).stderr(Stdio::null()).output();
+        let folder = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+        let files = folder.and_then(|folder| std::fs::read_dir(folder.trim()).ok());
+        files.is_some_and(|mut files| {
+            files.any(|file| {
+                file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+            })
+        })
+    })
+}
+
+/// Where setup keeps the compiler that it makes, one for each state of the script.
+fn sdk() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let script = std::fs::read(shell::root().ok()?.join(SCRIPT)).ok()?;
+    let state = script.iter().fold(0_u32, |sum, &byte| {
+        sum.rotate_left(5).wrapping_add(u32::from(byte)).wrapping_mul(0x9e37_79b1)
+    });
+    Some(cache.join("nexus").join(format!("guest-sdk-{state:08x}")))
+}
+
+/// Makes [`compiler`] possible: from the distribution's packages where it has them, else by rustup.
+pub(crate) fn bring_compiler() -> Result<()> {
+    if shell::works("apt-get", &["--version"]) {
+        let sdk = sdk().context("neither XDG_CACHE_HOME nor HOME is set")?;
+        let mut script = shell::command(SCRIPT, &[&sdk.to_string_lossy(), PROGRAMS, KERNEL])?;
+        if shell::succeeds(&mut script)? {
+            return forget_builds();
+        }
+    }
+    if shell::works("rustup", &["--version"]) {
+        let args = ["target", "add", PROGRAMS, KERNEL];
+        shell::succeeds(&mut shell::command("rustup", &args)?)?;
+    }
+    Ok(())
+}
+
+/// Cargo tells compilers apart by their versions, and the new one may have an old one's.
+fn forget_builds() -> Result<()> {
+    for target in [PROGRAMS, KERNEL] {
+        let folder = shell::target_dir()?.join(target);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds a package for the guest: where its program lies.
+pub(crate) fn build(package: &str, target: &str) -> Result<PathBuf> {
+    let rustc = compiler().context("no compiler for the guest; type: cargo xtask setup")?;
+    let args = ["build", "--release", "--quiet", "--locked", "-p", package, "--target", target];
+    if !shell::succeeds(shell::cargo(&args)?.env("RUSTC", rustc))? {
+        bail!("{package} does not build for {target}");
+    }
+    Ok(shell::target_dir()?.join(target).join("release"))
+}
+
+/// A machine to boot.
+pub(crate) struct Machine<'a> {
+    pub(crate) kernel: &'a Path,
+    pub(crate) image: &'a Path,
+    pub(crate) memory_mib: u32,
+    /// Whether time is what instructions take, one a nanosecond, so that they can be counted.
+    pub(crate) counts: bool,
+    /// When to end it the hard way.
+    pub(crate) patience: Duration,
+}
+
+/// How a machine stopped, and the lines on its console.
+pub(crate) struct Run {
+    pub(crate) lines: Vec<String>,
+    /// The code that the guest stopped with; `None` if our patience ended first.
+    pub(crate) code: Option<i32>,
+}
+
+impl Machine<'_> {
+    /// Boots it and waits until it stops.
+    pub(crate) fn run(&self) -> Result<Run> {
+        let mut child = self.command()?.spawn().context("qemu-system-riscv64 cannot be run")?;
+        let console = child.stdout.take().context("the console was piped")?;
+        let reader = thread::spawn(move || {
+            let lines = BufReader::new(console).split(b'\n').map_while(Result::ok);
+            lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned()).collect()
+        });
+        let status = wait(&mut child, self.patience)?;
+        let lines = reader.join().unwrap_or_default();
+        Ok(Run { lines, code: status.and_then(|status| status.code()) })
+    }
+
+    fn command(&self) -> Result<Command> {
+        let memory = format!("{}M", self.memory_mib);
+        let mut command = shell::command("qemu-system-riscv64", &["-machine", "virt"])?;
+        command.args(["-smp", "1", "-m", &memory, "-bios", "default", "-no-reboot"]);
+        command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
+        command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
+        command.args(["-global", "virtio-mmio.force-legacy=off"]);
+        if self.counts {
+            command.args(["-icount", "shift=0"]);
+        }
+        command.stdout(Stdio::piped());
+        Ok(command)
+    }
+}
+
+/// Waits for the end of a child, and ends it when our patience does.
+fn wait(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    while start.elapsed() < patience {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}

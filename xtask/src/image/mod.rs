@@ -1,0 +1,36 @@
+//! The boot image: programs and the compiled table of who may do what, from a recipe.
+//!
+//! Deliberately absent: any default. What an entry may do stands in the recipe, or it may not.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use neuron_core::Image;
+
+mod layout;
+mod program;
+mod recipe;
+mod rules;
+
+use program::Program;
+use recipe::System;
+
+/// Builds the image of the recipe in `text`, with programs from `folder`.
+pub(crate) fn build(text: &str, folder: &Path) -> Result<Vec<u8>> {
+    let system = System::parse(text)?;
+    rules::check(&system)?;
+    let mut programs = BTreeMap::new();
+    for name in system.entries.iter().map(|entry| &entry.program) {
+        if !programs.contains_key(name) {
+            let path = folder.join(name);
+            let file = std::fs::read(&path).with_context(|| path.display().to_string())?;
+            let program = Program::parse(&file).with_context(|| path.display().to_string())?;
+            programs.insert(name.clone(), program);
+        }
+    }
+    let bytes = layout::bytes(&system, &programs)?;
+    let read = Image::parse(&bytes);
+    ensure!(read.is_ok(), "the kernel would refuse the image: {:?}", read.err());
+    Ok(bytes)
+}
