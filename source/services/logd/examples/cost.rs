@@ -51,6 +51,13 @@ fn record(case: &str) -> Option<NewRecord<'static>> {
     Some(NewRecord { level: Level::Info, scope: "execd", message, fields: fields.as_bytes() })
 }
 
+/// What is counted.
+#[inline(never)]
+fn serve_one(logd: &mut Logd, from: Sender, n: u64, frame: &[u8], sink: &mut Sink) {
+    let now = Now { mono: Mono(n * 1_000_000), wall: None };
+    logd.handle(now, Event::Request { from, token: Token::from_raw(n), frame }, sink);
+}
+
 fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let record = record(case).ok_or("no such case: `four`, `eight` or `span`")?;
     let mut recipe = Recipe::parse(include_str!("../../../../recipes/observability/metrics.toml"))?;
@@ -73,9 +80,7 @@ fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let from = Sender::stamped(id, 1, Incarnation::new(1), Rights::NONE);
     let fill = 2 * u64::from(recipe.logd.journal_records);
     for n in 0..fill + count {
-        let now = Now { mono: Mono(n * 1_000_000), wall: None };
-        let frame = std::hint::black_box(frame);
-        logd.handle(now, Event::Request { from, token: Token::from_raw(n), frame }, &mut sink);
+        serve_one(&mut logd, from, n, frame, &mut sink);
     }
     println!("{case}: {count} appends of {} bytes, {} bytes of replies", frame.len(), sink.bytes);
     Ok(())
