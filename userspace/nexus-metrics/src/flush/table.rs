@@ -75,7 +75,7 @@ impl Table {
             let mut words = vec![Told::default(); series.place.words()].into_boxed_slice();
             if self.counts_from_here && series.kind != Kind::Gauge {
                 let mut now = [0; WORDS_MAX];
-                client.read(&series, &mut now[..words.len()]);
+                client.read(&series, front(&mut now, words.len()));
                 words.iter_mut().zip(now).for_each(|(told, now)| told.begin_at(now));
             }
             let registration = Registration::Wanted(None);
@@ -203,7 +203,7 @@ impl Table {
             return true;
         }
         let mut now = [0; WORDS_MAX];
-        let now = &mut now[..entry.words.len()];
+        let now = front(&mut now, entry.words.len());
         if !client.read(&entry.series, now) || !entry.has_changed(now) {
             return true;
         }
@@ -235,6 +235,12 @@ pub(super) enum Since {
     Origin,
     /// From what was last put into a BATCH.
     Queued,
+}
+
+/// Room for as many words as a series has.
+fn front(words: &mut [u64; WORDS_MAX], count: usize) -> &mut [u64] {
+    assert!(count <= WORDS_MAX, "a histogram has the most words");
+    words.get_mut(..count).unwrap_or_default()
 }
 
 impl Told {

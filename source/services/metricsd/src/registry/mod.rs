@@ -10,7 +10,6 @@
 //! the order of hashes.
 //!
 //! Deliberately absent: who sends (`service`), and which life of a sender (`sessions`).
-#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod admission;
 mod hash;
@@ -167,7 +166,7 @@ impl Registry {
     pub(crate) fn find(&self, key: &Key<'_>) -> Option<u32> {
         let hash = self.hash(key.owner, key.kind, key.name, Some(key.labels));
         let mut at = self.series_index.head(hash);
-        while let Some(series) = self.series.get(at) {
+        while let Some(series) = self.series.find(at) {
             let alike = series.hash == hash && series.owner == key.owner && series.kind == key.kind;
             if alike && self.has_texts(series, key.name, key.labels) {
                 return Some(at);
@@ -182,7 +181,10 @@ impl Registry {
     #[inline(never)]
     fn has_texts(&self, series: &Series, name: &[u8], labels: &[u8]) -> bool {
         self.text.is(series.labels, labels)
-            && self.metrics.get(series.metric).is_some_and(|metric| self.text.is(metric.name, name))
+            && self
+                .metrics
+                .find(series.metric)
+                .is_some_and(|metric| self.text.is(metric.name, name))
     }
 
     fn find_metric(&self, owner: SenderSlot, kind: Kind, name: &str) -> Option<u32> {

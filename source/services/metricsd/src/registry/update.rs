@@ -141,7 +141,7 @@ impl Registry {
 
     /// Whether a series has been updated since it was exported.
     pub(crate) fn changed(&self, row: u32) -> bool {
-        self.series.get(row).is_some_and(|series| series.flags.has(Flags::CHANGED))
+        self.series.find(row).is_some_and(|series| series.flags.has(Flags::CHANGED))
     }
 
     /// A series' values have been exported.
@@ -157,7 +157,7 @@ impl Registry {
 
     /// Bounds of a histogram series.
     pub(crate) fn bounds(&self, row: u32) -> Option<&super::Bounds> {
-        let series = self.series.get(row).filter(|series| series.kind == Kind::Histogram)?;
+        let series = self.series.find(row).filter(|series| series.kind == Kind::Histogram)?;
         Some(self.layouts.at(self.histograms[series.wide_row()].layout))
     }
 

@@ -9,7 +9,6 @@
 //! what a registration says is cumulative, so saying it again changes nothing.
 //!
 //! Deliberately absent: live spans (`spans` keeps its own lives, under the same names).
-#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod registrations;
 
@@ -125,7 +124,7 @@ impl Sessions {
     #[inline]
     pub(crate) fn find(&self, owner: SenderSlot, incarnation: Incarnation) -> Option<u32> {
         let mut at = self.heads[row(owner)];
-        while let Some(session) = self.rows.get(at) {
+        while let Some(session) = self.rows.find(at) {
             if session.incarnation == incarnation {
                 return Some(at);
             }
@@ -193,7 +192,7 @@ impl Sessions {
     fn of(&self, owner: SenderSlot) -> impl Iterator<Item = (u32, &Session)> {
         let mut at = self.heads[row(owner)];
         core::iter::from_fn(move || {
-            let session = self.rows.get(at)?;
+            let session = self.rows.find(at)?;
             let found = (at, session);
             at = session.next;
             Some(found)
