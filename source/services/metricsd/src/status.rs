@@ -38,7 +38,16 @@ impl Metricsd {
 
     fn write_export(&self, out: &mut FieldsWriter<'_>) -> bool {
         let state = self.exporter.state();
+        let (told, missing) = self.sessions.told();
+        let whose = self.sessions.first_missing().and_then(|slot| self.senders.id(slot));
         out.field("boot", self.boot)
+            && out.field("clients_missing_counted", missing.counted)
+            && out.field("clients_missing_observed", missing.observed)
+            && out.field("clients_missing_sum", missing.sum)
+            && whose.is_none_or(|id| {
+                out.field("clients_missing_who", format_args!("{:016x}", id.service().raw()))
+            })
+            && out.field("clients_told", told)
             && out.field("counted_total", self.registry.totals().counted)
             && out.field("export_acknowledged", state.acknowledged)
             && out.field("export_away", state.away)
@@ -59,6 +68,8 @@ impl Metricsd {
             && out.field("helps_left_out", totals.helps_left_out)
             && out.field("logd_acknowledged", self.exporter.state().logd_acknowledged)
             && out.field("logd_boot", self.exporter.state().logd_boot)
+            && out.field("observed_sum", totals.observed_sum)
+            && out.field("observed_total", totals.observed)
     }
 
     fn write_quarantine(&self, out: &mut FieldsWriter<'_>) -> bool {
