@@ -8,4 +8,5 @@ mod outages;
 mod programs;
 mod raw;
 mod support;
+mod traced;
 mod tutorial;
