@@ -1,11 +1,11 @@
-//! One sender makes up label values, or names, without end.
+//! One sender makes up label values, or names, without end, by every way that leads to a series.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use nexus_bounded::Nanos;
 use nexus_recipe::MetricsdLimits;
-use nexus_wire::{Kind, LedgerRow};
+use nexus_wire::{Kind, LedgerRow, Reason};
 use simkit::Config;
 
 use crate::allocations;
@@ -18,10 +18,16 @@ use crate::talker::{Talker, append, update};
 /// What the attacker makes up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attack {
-    /// Values of one label of one metric.
+    /// Values of one label of one metric, a counter's.
     Labels,
-    /// Names of metrics.
+    /// Names of counters.
     Names,
+    /// Values of one label of a histogram.
+    Histograms,
+    /// Values of one label of a gauge, which has no overflow.
+    Gauges,
+    /// Values of one label of a counter, a gauge and a histogram by the same name, in turn.
+    Mixed,
 }
 
 /// What has become of it.
@@ -57,7 +63,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-const OTHERS: usize = 4;
+pub(crate) const OTHERS: usize = 4;
 /// Frames of the attacker at one moment; a second later it may go on.
 const STEP: u64 = 5_000;
 
@@ -88,7 +94,9 @@ pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
     for from in (0..count).step_by(STEP as usize) {
         let step = STEP.min(count - from);
         let frames: Vec<_> = (from..from + step).map(|number| attack.frame(number)).collect();
-        attacker.update(&mut bed, frames.iter().map(Vec::as_slice), |_, counted| assert!(counted));
+        attacker.update(&mut bed, frames.iter().map(Vec::as_slice), |place, counted| {
+            assert!(counted || attack.kind(from + place as u64) == Kind::Gauge);
+        });
         drop(frames);
         run(&mut bed, &mut others, Nanos::from_secs(1));
         if from == 0 {
@@ -102,7 +110,7 @@ pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
     let all = bed.scrape();
     let mine = || all.iter().filter(|series| series.service == attacker.service());
     let totals = Totals::of(attacker.service(), mine());
-    assert_eq!(totals, Totals { counted: 2 * u128::from(count), ..Totals::default() });
+    assert_eq!(totals, attack.totals(count));
     let row = bed.row("metricsd", &attacker.name);
     ledger::check_row(&row, &attacker.metricsd, 0, 0);
     assert_eq!(row.kept, mine().count() as u64);
@@ -115,17 +123,33 @@ pub fn attack_as(name: &str, attack: Attack, count: u64) -> Outcome {
         memory,
         took: began.elapsed(),
     };
-    outcome.check(attack.cap(&recipe.metricsd), count);
+    outcome.check(attack, attack.cap(&recipe.metricsd), count);
     outcome
 }
 
 impl Outcome {
-    /// The cap holds to the item, what it kept out is in one overflow series, memory is flat.
-    fn check(&self, cap: u32, count: u64) {
-        assert_eq!((self.series, self.overflow), (cap as usize + 1, 1), "{self}");
-        let expected = (u64::from(cap), count - u64::from(cap));
-        assert_eq!((self.row.accepted, self.row.folded), expected, "{self}");
-        assert_eq!(self.status["folds"], self.row.folded.to_string(), "{self}");
+    /// The cap holds to the item, what it kept out is in one overflow series of its kind (or, of
+    /// gauges, refused), memory is flat.
+    fn check(&self, attack: Attack, cap: u32, count: u64) {
+        let (mut series, mut overflow, mut folded, mut refused) = (0, 0, 0, 0);
+        for kind in attack.kinds() {
+            let of_kind = (0..count).filter(|number| attack.kind(*number) == *kind).count();
+            let beyond = of_kind - cap as usize;
+            series += cap as usize;
+            match kind {
+                Kind::Gauge => refused += beyond,
+                Kind::Counter | Kind::Histogram => {
+                    (overflow, folded) = (overflow + 1, folded + beyond)
+                }
+            }
+        }
+        assert_eq!((self.series, self.overflow), (series + overflow, overflow), "{self}");
+        let row = &self.row;
+        let expected = [series, folded, refused].map(|count| count as u64);
+        let over_limit = row.refused[Reason::OverLimit.index()];
+        assert_eq!([row.accepted, row.folded, over_limit], expected, "{self}");
+        assert_eq!(row.refused_total(), over_limit, "{self}");
+        assert_eq!(self.status["folds"], row.folded.to_string(), "{self}");
         allocations::assert_flat(self.allocations, self.memory);
     }
 }
@@ -134,21 +158,49 @@ impl Attack {
     /// How many distinct ones are kept apart.
     const fn cap(self, limits: &MetricsdLimits) -> u32 {
         match self {
-            Self::Labels => limits.series_per_metric,
+            Self::Labels | Self::Histograms | Self::Gauges | Self::Mixed => {
+                limits.series_per_metric
+            }
             Self::Names => limits.metrics_per_sender,
         }
     }
 
-    fn frame(self, number: u64) -> Vec<u8> {
+    const fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Labels => update(Kind::Counter, "hits", &format!("user=u{number}\n"), 2),
-            Self::Names => update(Kind::Counter, &format!("hits{number}"), "", 2),
+            Self::Labels | Self::Names => &[Kind::Counter],
+            Self::Histograms => &[Kind::Histogram],
+            Self::Gauges => &[Kind::Gauge],
+            Self::Mixed => Kind::ALL,
+        }
+    }
+
+    const fn kind(self, number: u64) -> Kind {
+        let kinds = self.kinds();
+        kinds[number as usize % kinds.len()]
+    }
+
+    /// What must be found of so many: each is twos.
+    fn totals(self, count: u64) -> Totals {
+        let of = |kind| (0..count).filter(|number| self.kind(*number) == kind).count();
+        let (counters, histograms) = (of(Kind::Counter), of(Kind::Histogram));
+        Totals {
+            counted: 2 * counters as u128,
+            observations: histograms as u128,
+            observed: 2 * histograms as i128,
+        }
+    }
+
+    fn frame(self, number: u64) -> Vec<u8> {
+        let kind = self.kind(number);
+        match self {
+            Self::Names => update(kind, &format!("hits{number}"), "", 2),
+            _ => update(kind, "hits", &format!("user=u{number}\n"), 2),
         }
     }
 }
 
 /// Services that have something to lose: series, ended and live spans, records.
-fn others(bed: &mut Bed) -> Vec<Producer> {
+pub(crate) fn others(bed: &mut Bed) -> Vec<Producer> {
     let mut producers = Vec::new();
     for number in 0..OTHERS {
         let mut producer = Producer::new(bed, &app(number), Nanos::from_secs(1));
@@ -171,7 +223,7 @@ fn others(bed: &mut Bed) -> Vec<Producer> {
 
 /// All that the others have.
 #[derive(PartialEq, Eq, Debug)]
-struct Picture {
+pub(crate) struct Picture {
     series: Vec<Series>,
     spans: Vec<String>,
     records: Vec<crate::seen::Seen>,
@@ -179,7 +231,7 @@ struct Picture {
 }
 
 impl Picture {
-    fn of(bed: &mut Bed, others: &[Producer]) -> Self {
+    pub(crate) fn of(bed: &mut Bed, others: &[Producer]) -> Self {
         let theirs = |service| others.iter().any(|other| other.service == service);
         let row_is_theirs = |row: &LedgerRow| row.service_id().is_some_and(theirs);
         let series = bed.scrape().into_iter().filter(|series| theirs(series.service));

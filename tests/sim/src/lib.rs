@@ -2,9 +2,9 @@
 //! over days and months of virtual time.
 //!
 //! A scenario knows the daemons by their frames alone ([`Bed`]): what it proves, it has read back.
-//! [`thirty_days`] and [`cardinality`] run in two sizes with the same assertions: a small one in
-//! every test run, the large one among the long tests. Memory that a service takes while it handles
-//! an event is counted ([`allocations`]).
+//! [`thirty_days`], [`cardinality`] and [`registered`] run in two sizes with the same assertions: a
+//! small one in every test run, the large one among the long tests. Memory that a service takes
+//! while it handles an event is counted ([`allocations`]).
 #![expect(clippy::expect_used, reason = "a scenario that cannot go on fails")]
 
 pub mod allocations;
@@ -12,6 +12,7 @@ mod bed;
 pub mod cardinality;
 pub mod ledger;
 mod producer;
+pub mod registered;
 mod seen;
 mod talker;
 pub mod thirty_days;

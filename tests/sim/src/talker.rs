@@ -78,7 +78,7 @@ impl Talker {
             self.metricsd.sent += sent;
             let answers = &mut self.metricsd;
             bed.world.each_reply(self.client, |_, reply| {
-                let counted = answers.note(reply.ok().and_then(metric_status));
+                let counted = answers.note(reply.unwrap_or_default());
                 look(place, counted);
                 place += 1;
             });
@@ -128,21 +128,26 @@ impl Talker {
 }
 
 impl Answers {
-    fn note(&mut self, status: Option<MetricStatus>) -> bool {
+    /// Notes the reply to an update; whether it was counted.
+    pub(crate) fn note(&mut self, reply: &[u8]) -> bool {
+        let status = reply.get(4).copied().and_then(MetricStatus::from_raw);
+        // In version 1 a counter or histogram beyond a cap is counted all the same, a gauge is not.
+        let of_gauge = reply.get(3) == Some(&(metrics::Op::GaugeSet.raw() | REPLY));
         let place = match status {
             Some(MetricStatus::Ok) => &mut self.accepted,
-            Some(MetricStatus::OverLimit) => &mut self.folded,
+            Some(MetricStatus::OverLimit) if of_gauge => &mut self.refused,
+            Some(MetricStatus::OverLimit | MetricStatus::Folded) => &mut self.folded,
             Some(MetricStatus::RateLimited) => &mut self.rate_limited,
             _ => &mut self.refused,
         };
         *place += 1;
-        matches!(status, Some(MetricStatus::Ok | MetricStatus::OverLimit))
+        !of_gauge && matches!(status, Some(MetricStatus::OverLimit | MetricStatus::Folded))
+            || status == Some(MetricStatus::Ok)
     }
 }
 
-fn metric_status(frame: &[u8]) -> Option<MetricStatus> {
-    frame.get(4).copied().and_then(MetricStatus::from_raw)
-}
+/// What tells the operation of a reply from that of its request.
+const REPLY: u8 = 0x80;
 
 /// The frame of an update by name.
 #[must_use]

@@ -1,11 +1,13 @@
 //! `obsctl audit`: does everything add up?
 //!
-//! Three laws. In each row of both daemons, what was offered is what was accepted, folded, refused
+//! Four laws. In each row of both daemons, what was offered is what was accepted, folded, refused
 //! and dropped: the daemons count what comes apart from what becomes of it, so a row that does not
-//! add up is an item they have lost sight of. What metricsd counted is what its series hold. What
-//! metricsd says logd took is what logd says it took from metricsd.
+//! add up is an item they have lost sight of. What metricsd counted and observed is what its series
+//! hold. What clients say they have recorded has arrived there. What metricsd says logd took is
+//! what logd says it took from metricsd.
 
 use nexus_abi::ServiceId;
+use nexus_wire::state;
 use nexus_wire::{LedgerRow, REASONS};
 use serde_json::json;
 
@@ -27,7 +29,8 @@ pub(crate) fn run(place: &Place, output: Output) -> anyhow::Result<Verdict> {
     let mut journal = Journal::open(&place.dir())?;
     let ledgers = [("metricsd", metrics.audit()?), ("logd", journal.audit()?)];
     let mut findings = balances(&ledgers, &names);
-    findings.push(conservation(&mut metrics)?);
+    findings.extend(conservation(&mut metrics)?);
+    findings.push(arrival(&metrics.status()?, &names));
     findings.extend(export(&mut metrics, &mut journal)?);
     let mut screen = Screen::new();
     match output {
@@ -64,26 +67,88 @@ fn missing_and_surplus(row: &LedgerRow) -> (u128, u128) {
     if difference > 0 { (difference.unsigned_abs(), 0) } else { (0, difference.unsigned_abs()) }
 }
 
-/// Counters' increments ever taken against what the series hold. Both are read while updates come
-/// in, so the sum of the series must lie between two readings of the total.
-fn conservation(metrics: &mut Metrics) -> anyhow::Result<Finding> {
-    let before = status_number(metrics.status()?, "counted_total");
+/// Something that must not get lost.
+struct Quantity {
+    what: &'static str,
+    /// Its total in STATUS.
+    key: &'static str,
+    /// What a series holds of it.
+    held: fn(&Value) -> i128,
+}
+
+const QUANTITIES: [Quantity; 3] = [
+    Quantity {
+        what: "counted",
+        key: state::metricsd::COUNTED_TOTAL,
+        held: |value| match value {
+            Value::Counter(total) => i128::from(*total),
+            Value::Gauge(_) | Value::Histogram { .. } => 0,
+        },
+    },
+    Quantity {
+        what: "observations",
+        key: state::metricsd::OBSERVED_TOTAL,
+        held: |value| match value {
+            Value::Histogram { buckets, .. } => buckets.iter().map(|(_, n)| i128::from(*n)).sum(),
+            Value::Counter(_) | Value::Gauge(_) => 0,
+        },
+    },
+    Quantity {
+        what: "sum of observations",
+        key: state::metricsd::OBSERVED_SUM,
+        held: |value| match value {
+            Value::Histogram { sum, .. } => *sum,
+            Value::Counter(_) | Value::Gauge(_) => 0,
+        },
+    },
+];
+
+/// What was ever taken against what the series hold. Both are read while updates come in, so what
+/// the series hold must lie between two readings of the total.
+fn conservation(metrics: &mut Metrics) -> anyhow::Result<[Finding; 3]> {
+    let before = metrics.status()?;
     let series = metrics.scrape(false)?.series;
-    let after = status_number(metrics.status()?, "counted_total");
-    let held: u128 = series
-        .iter()
-        .filter_map(|series| match series.value {
-            Value::Counter(total) => Some(u128::from(total)),
-            Value::Gauge(_) | Value::Histogram { .. } => None,
-        })
-        .sum();
+    let after = metrics.status()?;
+    Ok(QUANTITIES.map(|Quantity { what, key, held }| {
+        let held: i128 = series.iter().map(|series| held(&series.value)).sum();
+        conserved(what, status_number(&before, key), held, status_number(&after, key))
+    }))
+}
+
+/// A total that metricsd does not tell is none that could be trusted.
+fn conserved(what: &str, before: Option<i128>, held: i128, after: Option<i128>) -> Finding {
     let (Some(before), Some(after)) = (before, after) else {
-        anyhow::bail!("metricsd does not tell what it counted");
+        return Finding {
+            law: format!("{what} = registry + overflow: no total told"),
+            holds: false,
+        };
     };
-    Ok(Finding {
-        law: format!("counted = registry + overflow: {before} <= {held} <= {after}"),
+    Finding {
+        law: format!("{what} = registry + overflow: {before} <= {held} <= {after}"),
         holds: (before..=after).contains(&held),
-    })
+    }
+}
+
+/// What clients say they have recorded against what their BATCHes brought to the registry. It is
+/// their word: one that lies is named.
+fn arrival(status: &[(String, String)], names: &Names) -> Finding {
+    let number = |key: &str| status_number(status, key);
+    let missing = ["counted", "observed", "sum"];
+    let missing = missing.map(|what| (what, number(&format!("clients_missing_{what}"))));
+    let law = "what clients recorded = what has arrived";
+    let Some(told) = number("clients_told") else {
+        return Finding { law: format!("{law}: nothing told"), holds: false };
+    };
+    let holds = missing.iter().all(|(_, missing)| *missing == Some(0));
+    if holds {
+        return Finding { law: format!("{law}, of {told} that say so"), holds };
+    }
+    let missing = missing.map(|(what, missing)| format!("{what} {}", missing.unwrap_or(-1)));
+    let who = status.iter().find(|(key, _)| key == "clients_missing_who");
+    let who = who.and_then(|(_, id)| u64::from_str_radix(id, 16).ok());
+    let who =
+        who.map_or_else(|| "(gone)".to_owned(), |id| names.of_service(ServiceId::from_raw(id)));
+    Finding { law: format!("{law} (not: {who}: missing {})", missing.join(", ")), holds }
 }
 
 /// Records that metricsd knows to be at logd against logd's row of metricsd. logd may know of a
@@ -91,19 +156,19 @@ fn conservation(metrics: &mut Metrics) -> anyhow::Result<Finding> {
 fn export(metrics: &mut Metrics, journal: &mut Journal) -> anyhow::Result<Option<Finding>> {
     let status = metrics.status()?;
     let same_boot =
-        status_number(status.clone(), "logd_boot") == status_number(journal.status()?, "boot");
-    let Some(acknowledged) = status_number(status, "logd_acknowledged") else { return Ok(None) };
+        status_number(&status, "logd_boot") == status_number(&journal.status()?, "boot");
+    let Some(acknowledged) = status_number(&status, "logd_acknowledged") else { return Ok(None) };
     let metricsd = ServiceId::from_name("metricsd").raw();
     let rows = journal.audit()?;
     let taken = rows.iter().find(|row| row.service == metricsd).map_or(0, |row| row.accepted);
     Ok(same_boot.then(|| Finding {
         law: format!("records acknowledged by logd {acknowledged} <= taken by logd {taken}"),
-        holds: acknowledged <= u128::from(taken),
+        holds: acknowledged <= i128::from(taken),
     }))
 }
 
-fn status_number(status: Vec<(String, String)>, key: &str) -> Option<u128> {
-    status.into_iter().find(|(name, _)| name == key)?.1.parse().ok()
+fn status_number(status: &[(String, String)], key: &str) -> Option<i128> {
+    status.iter().find(|(name, _)| name == key)?.1.parse().ok()
 }
 
 fn show(
@@ -261,5 +326,49 @@ mod tests {
         let object = row_json("logd", &names, &row);
         assert_eq!((&object["missing"], &object["surplus"]), (&json!(0), &json!(u64::MAX)));
         assert!(!finding(vec![row]).holds);
+    }
+
+    fn status(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        fields.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_the_series_hold_lies_between_two_totals_or_the_law_is_broken() {
+        assert!(conserved("x", Some(5), 5, Some(5)).holds);
+        assert!(conserved("x", Some(5), 7, Some(9)).holds);
+        assert!(!conserved("x", Some(5), 4, Some(9)).holds, "an update got lost");
+        assert!(!conserved("x", Some(5), 10, Some(9)).holds, "an update was applied twice");
+        assert!(!conserved("x", None, 0, Some(0)).holds, "no total is no proof");
+    }
+
+    #[test]
+    fn each_quantity_is_summed_over_its_own_kind() {
+        let buckets = vec![(Some(1), 2), (None, 3)];
+        let values = [Value::Counter(7), Value::Gauge(9), Value::Histogram { sum: 40, buckets }];
+        let held = QUANTITIES.map(|quantity| values.iter().map(quantity.held).sum::<i128>());
+        assert_eq!(held, [7, 5, 40]);
+    }
+
+    #[test]
+    fn what_has_not_arrived_is_told_with_whose_it_is() {
+        let names = Names::from_names(["timed".to_owned()]);
+        let id = format!("{:016x}", ServiceId::from_name("timed").raw());
+        let mut fields = vec![
+            ("clients_missing_counted", "0"),
+            ("clients_missing_observed", "0"),
+            ("clients_missing_sum", "0"),
+            ("clients_told", "3"),
+        ];
+        assert!(arrival(&status(&fields), &names).holds);
+        fields[1].1 = "2";
+        fields.push(("clients_missing_who", &id));
+        let finding = arrival(&status(&fields), &names);
+        assert!(!finding.holds);
+        assert!(
+            finding.law.contains("timed: missing counted 0, observed 2, sum 0"),
+            "{}",
+            finding.law
+        );
+        assert!(!arrival(&[], &names).holds, "no word is no proof");
     }
 }

@@ -20,11 +20,10 @@ impl StaticScope {
     #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         assert!(!text.is_empty() && text.len() <= SCOPE_BYTES_MAX, "a scope has 1 to 64 bytes");
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            assert!(bytes[at].is_ascii_graphic(), "a scope has only visible ASCII characters");
-            at += 1;
+        let mut rest = text.as_bytes();
+        while let [byte, after @ ..] = rest {
+            assert!(byte.is_ascii_graphic(), "a scope has only visible ASCII characters");
+            rest = after;
         }
         Self(text)
     }
@@ -50,18 +49,17 @@ impl StaticKey {
     #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         assert!(!text.is_empty() && text.len() <= KEY_BYTES_MAX, "a key has 1 to 32 bytes");
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let legal = matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+        let mut rest = text.as_bytes();
+        while let [byte, after @ ..] = rest {
+            let legal = matches!(*byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
             assert!(legal, "a key has only a-z, 0-9, `_`, `.` and `-`");
-            at += 1;
+            rest = after;
         }
         assert!(!claims_identity(text), "who logs is stamped by the system, not said in a field");
-        let mut at = 0;
-        while at < OWN_KEYS.len() {
-            assert!(!same(text, OWN_KEYS[at]), "this key is added by the library itself");
-            at += 1;
+        let mut own: &[&str] = &OWN_KEYS;
+        while let [key, others @ ..] = own {
+            assert!(!same(text, key), "this key is added by the library itself");
+            own = others;
         }
         Self(text)
     }
@@ -81,14 +79,14 @@ impl StaticKey {
 #[track_caller]
 pub const fn check_keys(keys: &[StaticKey]) {
     assert!(keys.len() <= crate::limits::FIELDS_MAX, "a record has at most 16 fields");
-    let mut at = 0;
-    while at < keys.len() {
-        let mut other = 0;
-        while other < at {
-            assert!(!same(keys[at].0, keys[other].0), "a key comes once");
-            other += 1;
+    let mut keys = keys;
+    while let [key, after @ ..] = keys {
+        let mut others = after;
+        while let [other, more @ ..] = others {
+            assert!(!same(key.0, other.0), "a key comes once");
+            others = more;
         }
-        at += 1;
+        keys = after;
     }
 }
 
@@ -100,12 +98,14 @@ const fn claims_identity(key: &str) -> bool {
 }
 
 const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (after_x, after_y);
     }
-    at == a.len() && at == b.len()
+    a.is_empty() && b.is_empty()
 }
 
 #[cfg(test)]

@@ -78,12 +78,13 @@ impl<'a> AttrWriter<'a> {
         }
         self.word |= bytes << (used * 8);
         if used + count >= 8 {
-            self.words[self.len / 8 % ATTR_WORDS].store(self.word, Relaxed);
+            self.store_rest();
             self.word = if used == 0 { 0 } else { bytes >> (64 - used * 8) };
         }
         self.len += count;
     }
 
+    /// Stores the word that is being filled.
     #[inline]
     fn store_rest(&self) {
         if let Some(word) = self.words.get(self.len / 8) {
@@ -177,7 +178,7 @@ pub(crate) fn sorted<'b>(text: &str, out: &'b mut AttrText) -> &'b [u8] {
         *place = line;
         count += 1;
     }
-    let sorted = &mut sorted[..count];
+    let sorted = sorted.get_mut(..count).unwrap_or_default();
     sorted.sort_unstable_by_key(|line| line.split('=').next());
     *out = AttrText::EMPTY;
     for line in sorted {

@@ -42,10 +42,12 @@ impl Bounds {
     #[track_caller]
     pub const fn listed(bounds: &'static [u64]) -> Self {
         assert!(!bounds.is_empty() && bounds.len() <= BOUNDS_MAX, "a histogram has 1 to 24 bounds");
-        let mut at = 1;
-        while at < bounds.len() {
-            assert!(bounds[at - 1] < bounds[at], "bounds ascend");
-            at += 1;
+        let mut rest = bounds;
+        while let [lower, after @ ..] = rest {
+            if let [upper, ..] = after {
+                assert!(*lower < *upper, "bounds ascend");
+            }
+            rest = after;
         }
         Self(Layout::Listed(bounds))
     }

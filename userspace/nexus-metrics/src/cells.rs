@@ -29,16 +29,22 @@ impl Page {
     /// Adds to a cell of one's own page.
     #[inline]
     pub(crate) fn add_owned(&self, cell: CellId, count: u64) {
-        let place = &self.0[cell.place()];
+        let place = self.place(cell);
         place.store(place.load(Relaxed).wrapping_add(count), Relaxed);
     }
 
     fn add_shared(&self, cell: CellId, count: u64) {
-        self.0[cell.place()].fetch_add(count, Relaxed);
+        self.place(cell).fetch_add(count, Relaxed);
     }
 
     fn read(&self, cell: CellId) -> u64 {
-        self.0[cell.place()].load(Relaxed)
+        self.place(cell).load(Relaxed)
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the cells of a page")]
+    fn place(&self, cell: CellId) -> &AtomicU64 {
+        &self.0[cell.place()]
     }
 }
 
@@ -97,7 +103,7 @@ impl PageLease {
 
 impl Drop for PageLease {
     fn drop(&mut self) {
-        self.pages.owned.with(|owned| owned.columns[self.column].free.push(self.page));
+        self.pages.owned.with(|owned| owned.column(self.column).free.push(self.page));
         self.pages.exhausted.store(false, Relaxed);
     }
 }
@@ -140,17 +146,24 @@ impl Pages {
 
     /// Adds to a cell from anywhere.
     pub(crate) fn add_shared(&self, cell: CellId, count: u64) {
-        self.shared[cell.column()].add_shared(cell, count);
+        self.shared(cell).add_shared(cell, count);
+    }
+
+    /// The page of a cell that everybody writes.
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the columns")]
+    fn shared(&self, cell: CellId) -> &Page {
+        &self.shared[cell.column()]
     }
 
     /// Sums of the cells `cells`, which lie in one column, to the front of `out`.
     pub(crate) fn read(&self, cells: Range<u32>, out: &mut [u64]) {
         let column = CellId::new(cells.start).column();
         for (cell, sum) in cells.clone().zip(&mut *out) {
-            *sum = self.shared[column].read(CellId::new(cell));
+            let cell = CellId::new(cell);
+            *sum = self.shared(cell).read(cell);
         }
         self.owned.with(|owned| {
-            for page in &owned.columns[column].all {
+            for page in &owned.column(column).all {
                 for (cell, sum) in cells.clone().zip(&mut *out) {
                     *sum = sum.wrapping_add(page.read(CellId::new(cell)));
                 }
@@ -160,9 +173,14 @@ impl Pages {
 }
 
 impl Owned {
+    /// The pages of a column, which is one that a [`CellId`] names.
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the columns")]
+    fn column(&mut self, column: usize) -> &mut Column {
+        &mut self.columns[column % COLUMNS]
+    }
+
     fn lease(&mut self, column: usize) -> Option<&'static Page> {
-        let pages = &mut self.columns[column];
-        if let Some(page) = pages.free.pop() {
+        if let Some(page) = self.column(column).free.pop() {
             return Some(page);
         }
         if self.made == PAGES_MAX {
@@ -170,7 +188,7 @@ impl Owned {
         }
         self.made += 1;
         let page: &'static Page = Box::leak(Box::new(Page::new()));
-        pages.all.push(page);
+        self.column(column).all.push(page);
         Some(page)
     }
 }

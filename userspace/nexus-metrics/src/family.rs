@@ -57,7 +57,7 @@ impl<H: Handle, const K: usize> Family<H, K> {
     fn find(&self, values: &[&str; K]) -> Option<H> {
         let start = hash(values);
         for probe in 0..FAMILY_SLOTS {
-            let slot = &self.slots[start.wrapping_add(probe) % FAMILY_SLOTS];
+            let slot = self.slot(start.wrapping_add(probe));
             let slot = match slot.get() {
                 Some(slot) => slot,
                 None => self.fill(slot, values)?,
@@ -67,6 +67,12 @@ impl<H: Handle, const K: usize> Family<H, K> {
             }
         }
         None
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the slots")]
+    fn slot(&self, number: usize) -> &Once<Slot<H, K>> {
+        &self.slots[number % FAMILY_SLOTS]
     }
 
     /// Fills an empty slot, unless somebody else was faster: then it is his. `None`: the values
@@ -87,7 +93,8 @@ impl<H: Handle, const K: usize> Family<H, K> {
     }
 
     fn labels<'a>(&self, values: &[&'a str; K]) -> [(&'static str, &'a str); K] {
-        core::array::from_fn(|at| (self.keys[at].as_str(), values[at]))
+        let mut values = values.iter();
+        self.keys.map(|key| (key.as_str(), values.next().copied().unwrap_or_default()))
     }
 
     #[cold]

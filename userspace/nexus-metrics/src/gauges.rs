@@ -20,26 +20,39 @@ impl Gauges {
 
     #[inline]
     pub(crate) fn set(&self, gauge: usize, value: i64) {
-        self.values[gauge % GAUGES].store(value.cast_unsigned(), Relaxed);
+        self.value(gauge).store(value.cast_unsigned(), Relaxed);
         self.touch(gauge);
     }
 
     /// Adds, wrapping.
     #[inline]
     pub(crate) fn add(&self, gauge: usize, by: i64) {
-        self.values[gauge % GAUGES].fetch_add(by.cast_unsigned(), Relaxed);
+        self.value(gauge).fetch_add(by.cast_unsigned(), Relaxed);
         self.touch(gauge);
     }
 
     /// Its value, if it was ever set.
     pub(crate) fn read(&self, gauge: usize) -> Option<i64> {
-        let touched = self.touched[gauge / 64 % WORDS].load(Relaxed) & bit(gauge) != 0;
-        touched.then(|| self.values[gauge % GAUGES].load(Relaxed).cast_signed())
+        let touched = self.touched(gauge).load(Relaxed) & bit(gauge) != 0;
+        touched.then(|| self.value(gauge).load(Relaxed).cast_signed())
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the gauges")]
+    fn value(&self, gauge: usize) -> &AtomicU64 {
+        &self.values[gauge % GAUGES]
+    }
+
+    /// The word with the gauge's bit.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the words")]
+    fn touched(&self, gauge: usize) -> &AtomicU64 {
+        &self.touched[gauge / 64 % WORDS]
     }
 
     #[inline]
     fn touch(&self, gauge: usize) {
-        let word = &self.touched[gauge / 64 % WORDS];
+        let word = self.touched(gauge);
         if word.load(Relaxed) & bit(gauge) == 0 {
             word.fetch_or(bit(gauge), Relaxed);
         }

@@ -5,7 +5,7 @@ use nexus_wire::{Kind, LossReason};
 use crate::bounds::Bounds;
 use crate::cells::CellId;
 use crate::global;
-use crate::registry::Place;
+use crate::registry::{OVERFLOW_COUNTER, OVERFLOW_HISTOGRAM, Place};
 use crate::threads;
 
 /// A kind of handle, for families and call sites.
@@ -13,6 +13,10 @@ pub trait Handle: Copy + Send + Sync + 'static {
     /// Which kind of series it is for.
     #[doc(hidden)]
     const KIND: Kind;
+
+    /// The handle of the process's overflow series; of a gauge, one that is set in vain.
+    #[doc(hidden)]
+    const OVERFLOW: Self;
 
     /// The handle for a place; `None` if that is one of another kind.
     #[doc(hidden)]
@@ -47,6 +51,7 @@ impl Counter {
 
 impl Handle for Counter {
     const KIND: Kind = Kind::Counter;
+    const OVERFLOW: Self = Self(OVERFLOW_COUNTER);
 
     fn at(place: Option<Place>) -> Option<Self> {
         match place {
@@ -83,6 +88,7 @@ impl Gauge {
 
 impl Handle for Gauge {
     const KIND: Kind = Kind::Gauge;
+    const OVERFLOW: Self = Self(None);
 
     fn at(place: Option<Place>) -> Option<Self> {
         match place {
@@ -127,6 +133,7 @@ impl Histogram {
 
 impl Handle for Histogram {
     const KIND: Kind = Kind::Histogram;
+    const OVERFLOW: Self = Self { first: OVERFLOW_HISTOGRAM, bounds: Bounds::COUNT };
 
     fn at(place: Option<Place>) -> Option<Self> {
         match place {

@@ -179,14 +179,20 @@ impl Lane {
 
     #[inline]
     fn slot(&self, open: &Open) -> &Slot {
-        &self.open[usize::from(open.slot) % OPEN_SPANS_MAX]
+        self.at(usize::from(open.slot))
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the open spans")]
+    fn at(&self, place: usize) -> &Slot {
+        &self.open[place % OPEN_SPANS_MAX]
     }
 
     /// Takes ended spans off the top: a span may end before those inside it.
     #[inline]
     fn forget_ended(&self) {
         let mut depth = self.depth.load(Relaxed);
-        while depth > 0 && !self.open[(depth - 1) % OPEN_SPANS_MAX].is_open() {
+        while depth > 0 && !self.at(depth - 1).is_open() {
             depth -= 1;
         }
         self.depth.store(depth, Relaxed);

@@ -79,6 +79,10 @@
 //! who one is; that is stamped by whoever carries the frames.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
 

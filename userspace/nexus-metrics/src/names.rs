@@ -18,7 +18,8 @@ impl StaticName {
     #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         assert!(!text.is_empty() && text.len() <= NAME_BYTES_MAX, "a name has 1 to 48 bytes");
-        assert!(text.as_bytes()[0].is_ascii_lowercase(), "a name begins with a lower-case letter");
+        let begins = matches!(text.as_bytes(), [b'a'..=b'z', ..]);
+        assert!(begins, "a name begins with a lower-case letter");
         assert!(has_key_characters(text), "a name has only a-z, 0-9, `_`, `.` and `-`");
         Self(text)
     }
@@ -68,15 +69,14 @@ impl StaticLabels {
     #[track_caller]
     pub const fn literal(pairs: &'static [(&'static str, &'static str)]) -> Self {
         let mut bytes = 0;
-        let mut at = 0;
-        while at < pairs.len() {
-            let (key, value) = pairs[at];
+        let mut rest = pairs;
+        while let [(key, value), after @ ..] = rest {
             check_key(key);
             assert!(is_one_line(value), "a label's value has no control characters");
             assert!(value.len() <= VALUE_BYTES_MAX, "a label's value has at most 128 bytes");
-            assert!(!has_key(pairs, at, key), "a label comes once");
+            assert!(!has_key(after, key), "a label comes once");
             bytes += key.len() + value.len() + 2;
-            at += 1;
+            rest = after;
         }
         assert!(bytes <= LABELS_BYTES_MAX, "labels have at most 192 bytes");
         Self(pairs)
@@ -96,14 +96,14 @@ const fn check_key(text: &str) {
     assert!(!claims_identity(text), "who records is stamped by the system, not said in a key");
 }
 
-/// Whether one of the first `count` pairs has this key.
-const fn has_key(pairs: &[(&str, &str)], count: usize, key: &str) -> bool {
-    let mut at = 0;
-    while at < count {
-        if same(pairs[at].0, key) {
+/// Whether one of the pairs has this key.
+const fn has_key(pairs: &[(&str, &str)], key: &str) -> bool {
+    let mut rest = pairs;
+    while let [(other, _), after @ ..] = rest {
+        if same(other, key) {
             return true;
         }
-        at += 1;
+        rest = after;
     }
     false
 }
@@ -115,14 +115,14 @@ const fn has_key(pairs: &[(&str, &str)], count: usize, key: &str) -> bool {
 #[doc(hidden)]
 #[track_caller]
 pub const fn distinct(keys: &[StaticKey]) {
-    let mut at = 0;
-    while at < keys.len() {
-        let mut other = 0;
-        while other < at {
-            assert!(!same(keys[at].0, keys[other].0), "a key comes once");
-            other += 1;
+    let mut keys = keys;
+    while let [key, after @ ..] = keys {
+        let mut others = after;
+        while let [other, more @ ..] = others {
+            assert!(!same(key.0, other.0), "a key comes once");
+            others = more;
         }
-        at += 1;
+        keys = after;
     }
 }
 
@@ -134,36 +134,36 @@ const fn claims_identity(key: &str) -> bool {
 }
 
 const fn has_key_characters(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        if !matches!(*byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
             return false;
         }
-        at += 1;
+        rest = after;
     }
     true
 }
 
 const fn is_one_line(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at].is_ascii_control() {
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        if byte.is_ascii_control() {
             return false;
         }
-        at += 1;
+        rest = after;
     }
     true
 }
 
 const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (after_x, after_y);
     }
-    at == a.len() && at == b.len()
+    a.is_empty() && b.is_empty()
 }
 
 #[cfg(test)]

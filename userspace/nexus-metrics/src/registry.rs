@@ -146,8 +146,9 @@ pub enum Refused {
 }
 
 /// Cells of the two overflow series come first, so that there is always room for them.
-const OVERFLOW_COUNTER: Place = Place::Counter(CellId::new(0));
-const OVERFLOW_HISTOGRAM: Place = Place::Histogram(CellId::new(1), Bounds::COUNT);
+/// Cells of the overflow series: they are there before anybody asks.
+pub(crate) const OVERFLOW_COUNTER: CellId = CellId::new(0);
+pub(crate) const OVERFLOW_HISTOGRAM: CellId = CellId::new(1);
 const OVERFLOW_CELLS: usize = 1 + Bounds::COUNT.count() + 2;
 
 /// The series of a process, by number and by name.
@@ -183,8 +184,10 @@ impl Registry {
     /// The series that counts what found no place of its own; a gauge has none.
     pub(crate) fn overflow(&self, kind: Kind) -> Option<Place> {
         let (name, place) = match kind {
-            Kind::Counter => ("nexus_metrics_overflow_total", OVERFLOW_COUNTER),
-            Kind::Histogram => ("nexus_metrics_overflow", OVERFLOW_HISTOGRAM),
+            Kind::Counter => ("nexus_metrics_overflow_total", Place::Counter(OVERFLOW_COUNTER)),
+            Kind::Histogram => {
+                ("nexus_metrics_overflow", Place::Histogram(OVERFLOW_HISTOGRAM, Bounds::COUNT))
+            }
             Kind::Gauge => return None,
         };
         let help = "what this process recorded for metrics that met a full table";
@@ -341,8 +344,11 @@ mod tests {
         let registry = Registry::new();
         while registry.resolve(histogram(&alloc::format!("h{}", registry.len())), &[]).is_ok() {}
         while registry.resolve(counter(&alloc::format!("c{}", registry.len())), &[]).is_ok() {}
-        assert_eq!(registry.overflow(Kind::Counter), Some(OVERFLOW_COUNTER));
-        assert_eq!(registry.overflow(Kind::Histogram), Some(OVERFLOW_HISTOGRAM));
+        assert_eq!(registry.overflow(Kind::Counter), Some(Place::Counter(OVERFLOW_COUNTER)));
+        assert_eq!(
+            registry.overflow(Kind::Histogram),
+            Some(Place::Histogram(OVERFLOW_HISTOGRAM, Bounds::COUNT))
+        );
         assert_eq!(registry.overflow(Kind::Gauge), None);
     }
 

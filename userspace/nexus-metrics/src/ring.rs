@@ -70,6 +70,7 @@ impl Ring {
     }
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the ring's words")]
     fn word(&self, at: u64) -> &AtomicU64 {
         &self.words[at as usize % RING_WORDS]
     }

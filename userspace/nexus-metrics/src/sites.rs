@@ -97,8 +97,7 @@ pub(crate) fn overflow<H: Handle>() -> H {
 }
 
 fn handle<H: Handle>(place: Option<Place>) -> H {
-    match H::at(place) {
-        Some(handle) => handle,
-        None => unreachable!("a series of one kind has no place of another"),
-    }
+    let handle = H::at(place);
+    assert!(handle.is_some(), "a series of one kind has no place of another");
+    handle.unwrap_or(H::OVERFLOW)
 }

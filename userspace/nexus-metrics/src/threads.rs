@@ -6,6 +6,8 @@
 
 use crate::client::Client;
 
+use crate::limits::COLUMNS;
+
 pub(crate) use imp::{Lock, add, local_now, on_lane, panicking, process};
 
 #[cfg(not(feature = "std"))]
@@ -19,9 +21,18 @@ pub const fn global() -> &'static Client {
     &GLOBAL
 }
 
+/// What belongs to a column of cells.
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "own index: a remainder by the columns")]
+fn of<T>(columns: &[T; COLUMNS], column: usize) -> &T {
+    &columns[column % COLUMNS]
+}
+
 #[cfg(feature = "std")]
 mod imp {
     extern crate std;
+
+    use super::of;
 
     use core::cell::{Cell, RefCell};
     use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
@@ -86,7 +97,7 @@ mod imp {
     /// Adds to a cell of the process.
     #[inline]
     pub(crate) fn add(cell: CellId, count: u64) {
-        match PAGES.with(|pages| pages[cell.column()].get()) {
+        match PAGES.with(|pages| of(pages, cell.column()).get()) {
             Some(page) => page.add_owned(cell, count),
             None => add_first(cell, count),
         }
@@ -105,8 +116,8 @@ mod imp {
         let take = |held: &Held| {
             let lease = global().pages().lease(column)?;
             let page = lease.page();
-            held.pages[column].replace(Some(lease));
-            PAGES.with(|pages| pages[column].set(Some(page)));
+            of(&held.pages, column).replace(Some(lease));
+            PAGES.with(|pages| of(pages, column).set(Some(page)));
             Some(page)
         };
         HELD.try_with(take).ok().flatten()
@@ -153,6 +164,8 @@ mod imp {
 mod imp {
     use spin::{Mutex, Once};
 
+    use super::of;
+
     use crate::cells::{CellId, PageLease};
     use crate::global;
     use crate::lane::{Lane, LaneLease};
@@ -187,7 +200,7 @@ mod imp {
 
     pub(crate) fn add(cell: CellId, count: u64) {
         let column = cell.column();
-        match PAGES[column].call_once(|| global().pages().lease(column)) {
+        match of(&PAGES, column).call_once(|| global().pages().lease(column)) {
             Some(lease) => lease.page().add_owned(cell, count),
             None => global().pages().add_shared(cell, count),
         }

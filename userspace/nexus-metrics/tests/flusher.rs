@@ -11,6 +11,7 @@ use nexus_metrics::{
     Bounds, Client, Counter, Flusher, Gauge, Histogram, LossReason, MetricName, OpenSpan, Pace,
     SpanName, SpanStatus, key,
 };
+use nexus_wire::metrics::Recorded;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -324,4 +325,30 @@ fn a_forked_child_tells_only_what_it_recorded_itself() {
     assert_eq!(process.wire.metricsd.buckets("h"), BTreeMap::from([(8, 1)]));
     assert_eq!(process.wire.metricsd.sum("h"), 200);
     assert!(process.wire.metricsd.finished_spans().is_empty());
+}
+
+#[test]
+fn what_was_recorded_in_all_is_told_once_everything_is() {
+    let mut process = Process::new();
+    for act in [Act::Add(0, 7), Act::Add(1, 5), Act::Observe(40), Act::Observe(2), Act::Set(9)] {
+        process.act(&act);
+    }
+    process.wait(Nanos::from_secs(5));
+    let recorded = Recorded { counted: 12, observed: 2, sum: 42 };
+    assert_eq!(process.wire.metricsd.recorded(), Some(recorded));
+    process.act(&Act::Add(0, 1));
+    process.wait(Nanos::from_secs(5));
+    let recorded = Recorded { counted: 13, ..recorded };
+    assert_eq!(process.wire.metricsd.recorded(), Some(recorded));
+}
+
+#[test]
+fn what_metricsd_refused_is_not_told_as_recorded() {
+    let mut process = Process::new();
+    process.wire.metricsd.refuse_name("h");
+    process.act(&Act::Observe(40));
+    process.act(&Act::Add(0, 7));
+    process.wait(Nanos::from_secs(5));
+    let recorded = Recorded { counted: 7, observed: 0, sum: 0 };
+    assert_eq!(process.wire.metricsd.recorded(), Some(recorded));
 }

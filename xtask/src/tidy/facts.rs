@@ -33,6 +33,8 @@ pub(crate) struct Facts {
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) lines: Lines,
+    /// Its documentation and attributes, up to its name.
+    pub(crate) front: Lines,
 }
 
 impl Facts {
@@ -54,6 +56,12 @@ impl Facts {
         self.tables.iter().any(|range| range.contains(&line))
     }
 
+    /// Whether an attribute in `line` is that of a single function or constant.
+    pub(crate) fn is_of_one_function(&self, line: usize) -> bool {
+        self.functions.iter().any(|function| function.front.contains(&line))
+            || self.in_constant(line)
+    }
+
     /// Whether the compiler runs the code in `line`.
     pub(crate) fn in_constant(&self, line: usize) -> bool {
         self.constants.iter().any(|range| range.contains(&line))
@@ -70,9 +78,10 @@ struct Shape {
 }
 
 impl Shape {
-    fn function(&mut self, sig: &syn::Signature, block: &syn::Block) {
+    fn function(&mut self, whole: Lines, sig: &syn::Signature, block: &syn::Block) {
+        let front = *whole.start()..=*lines(sig).start();
         let lines = *lines(sig).start()..=*lines(block).end();
-        self.functions.push(Function { name: sig.ident.to_string(), lines });
+        self.functions.push(Function { name: sig.ident.to_string(), lines, front });
     }
 }
 
@@ -88,7 +97,7 @@ impl<'ast> Visit<'ast> for Shape {
         match item {
             syn::Item::Const(item) => self.constants.push(lines(item)),
             syn::Item::Static(item) => self.constants.push(lines(item)),
-            syn::Item::Fn(item) => self.function(&item.sig, &item.block),
+            syn::Item::Fn(item) => self.function(lines(item), &item.sig, &item.block),
             syn::Item::Mod(module) if module.content.is_none() && is_test => {
                 self.test_modules.push(module.ident.to_string());
             }
@@ -101,13 +110,13 @@ impl<'ast> Visit<'ast> for Shape {
         if item.attrs.iter().any(is_test_only) {
             self.tests.push(lines(item));
         }
-        self.function(&item.sig, &item.block);
+        self.function(lines(item), &item.sig, &item.block);
         visit::visit_impl_item_fn(self, item);
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
         if let Some(block) = &item.default {
-            self.function(&item.sig, block);
+            self.function(lines(item), &item.sig, block);
         }
         visit::visit_trait_item_fn(self, item);
     }

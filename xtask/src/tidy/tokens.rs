@@ -18,7 +18,7 @@ pub(crate) struct Tokens {
     pub(crate) paths: Vec<At<Vec<String>>>,
     /// Names of called methods.
     pub(crate) calls: Vec<At<String>>,
-    /// Names of called macros, and what they are called with.
+    /// Names of called macros, without the path before them, and what they are called with.
     pub(crate) macros: Vec<At<(String, TokenStream)>>,
     pub(crate) unsafes: Vec<At<Unsafe>>,
     pub(crate) statics: Vec<At<Static>>,
@@ -147,11 +147,14 @@ impl Tokens {
             "static" => self.statics.extend(static_item(rest).map(|what| at(word, what))),
             _ => {}
         }
-        if let (true, Some(TokenTree::Group(args))) = (is_punct(rest.first(), '!'), rest.get(1)) {
-            self.macros.push(at(word, (word.to_string(), args.stream())));
-        }
         let mut path = vec![word.to_string()];
         let taken = self.path(&mut path, rest);
+        let behind = rest.get(taken..).unwrap_or_default();
+        if let (true, Some(TokenTree::Group(args)), Some(name)) =
+            (is_punct(behind.first(), '!'), behind.get(1), path.last())
+        {
+            self.macros.push(at(word, (name.clone(), args.stream())));
+        }
         if taken > 0 {
             self.paths.push(at(word, path));
         }

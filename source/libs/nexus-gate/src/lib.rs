@@ -9,7 +9,10 @@
 //! Deliberately absent: policy. Who may read is in the stamp's rights; this crate only counts.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
 

@@ -5,6 +5,10 @@
 //! values and contradictions are errors that name their line; nothing is ever defaulted.
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
 

@@ -8,7 +8,10 @@
 //! Deliberately absent: allocation, and any decision that depends on who sent a frame.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 mod bytes;
 mod fields;

@@ -2,7 +2,8 @@
 //! them, so that neither names one that the other does not know.
 //!
 //! Not listed are keys that are made while a daemon runs: `port_*` of the port's totals,
-//! `refused_*` of logd by reason, `quarantine.<n>` of metricsd.
+//! `refused_*` of logd by reason, `quarantine.<n>` of metricsd and, while something that clients
+//! recorded has not arrived, `clients_missing_who`.
 
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident = $key:literal,)*) => {
@@ -56,6 +57,14 @@ pub mod metricsd {
     keys! {
         /// Number of this start.
         BOOT = "boot",
+        /// Increments that clients say they recorded and that have not arrived.
+        CLIENTS_MISSING_COUNTED = "clients_missing_counted",
+        /// Observations, likewise.
+        CLIENTS_MISSING_OBSERVED = "clients_missing_observed",
+        /// Sum of observations, likewise.
+        CLIENTS_MISSING_SUM = "clients_missing_sum",
+        /// Clients that have said what they recorded.
+        CLIENTS_TOLD = "clients_told",
         /// Increments ever taken.
         COUNTED_TOTAL = "counted_total",
         /// Records that logd acknowledged.
@@ -90,6 +99,10 @@ pub mod metricsd {
         LOGD_ACKNOWLEDGED = "logd_acknowledged",
         /// Number of the present logd's start.
         LOGD_BOOT = "logd_boot",
+        /// Sum of all observations ever taken.
+        OBSERVED_SUM = "observed_sum",
+        /// Observations ever taken.
+        OBSERVED_TOTAL = "observed_total",
         /// Metrics in quarantine.
         QUARANTINED = "quarantined",
         /// How often a metric went into quarantine.

@@ -57,13 +57,15 @@ impl Anchors {
             self.len -= 1;
             self.anchors.copy_within(2.min(self.len + 1).., 1.min(self.len));
         }
-        self.anchors[self.len] = anchor;
-        self.len += 1;
+        if let Some(place) = self.anchors.get_mut(self.len) {
+            *place = anchor;
+            self.len += 1;
+        }
     }
 
     /// The anchors, oldest first.
     pub(crate) fn all(&self) -> &[ClockAnchor] {
-        &self.anchors[..self.len]
+        self.anchors.get(..self.len).unwrap_or_default()
     }
 
     /// Anchors that had to go for newer ones.

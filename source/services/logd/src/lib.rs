@@ -14,6 +14,10 @@
 //! proves at start that appending and reading work.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
 
@@ -27,6 +31,7 @@ mod reads;
 mod search;
 mod service;
 mod status;
+mod table;
 
 pub use memory::memory_budget;
 pub use service::Logd;

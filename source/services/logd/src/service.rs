@@ -28,6 +28,19 @@ pub struct Logd {
     reply: Box<[u8]>,
 }
 
+/// A port may make a service in one thread and run it in another. Nothing in it is shared or
+/// changes behind a `&`, so each part may be moved, and read from several threads; that only one
+/// hands it events is `&mut` of [`Service::handle`].
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Logd>();
+    is_send_and_sync::<Senders>();
+    is_send_and_sync::<Admission>();
+    is_send_and_sync::<Journal>();
+    is_send_and_sync::<Anchors>();
+    is_send_and_sync::<Asked>();
+};
+
 /// One request while it is answered.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {

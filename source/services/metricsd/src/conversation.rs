@@ -178,6 +178,7 @@ impl Metricsd {
         life.applied_seq = batch.seq;
         life.last_batch = asked.now;
         let catchup = core::mem::take(&mut life.catchup);
+        let before = self.registry.totals().recorded();
         // Of the values first the many that are totals of plain counters.
         let heard = self.sessions.registrations.plain_counters();
         let others = self.registry.count_all(heard, session, batch.values(), catchup);
@@ -191,7 +192,11 @@ impl Metricsd {
         if items.peek().is_some() {
             self.hurry();
         }
+        let mut recorded = None;
         for item in items {
+            if let Item::Recorded(total) = item {
+                recorded = Some(total);
+            }
             let taken = self.item(asked, session, &item, catchup);
             self.tally(&mut tally, asked, taken, world);
         }
@@ -201,6 +206,11 @@ impl Metricsd {
         }
         let life = self.sessions.at_mut(session);
         life.refused_items = life.refused_items.saturating_add(tally.refused);
+        let arrived = self.registry.totals().recorded().missing_in(before);
+        life.taken = life.taken.plus(arrived);
+        if let Some(recorded) = recorded {
+            self.sessions.hear_recorded(session, recorded);
+        }
     }
 
     fn tally(
@@ -282,6 +292,8 @@ impl Metricsd {
                 self.senders.lost_by_client(asked.slot, new);
                 Ok(Taken::Accepted)
             }
+            // Compared when the whole BATCH has been applied.
+            Item::Recorded(_) => Ok(Taken::Accepted),
         }
     }
 

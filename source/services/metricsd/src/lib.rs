@@ -7,7 +7,10 @@
 //! Deliberately absent: storage of windows beyond the last closed ones, and any clock or socket.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
 

@@ -1,8 +1,7 @@
 //! Tables of our own: a fixed number of rows, addressed by numbers that this crate itself made.
 //!
-//! A row number that came in a frame goes through [`Rows::get`]; all others are our own invariant,
+//! A row number that came in a frame goes through [`Rows::find`]; all others are our own invariant,
 //! and to break it is a bug that must stop the service.
-#![expect(clippy::indexing_slicing, reason = "row numbers are made by this crate")]
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -24,13 +23,13 @@ impl<T: Clone> Rows<T> {
 impl<T> Rows<T> {
     /// A row whose number somebody else has given.
     #[inline]
-    pub(crate) fn get(&self, row: u32) -> Option<&T> {
+    pub(crate) fn find(&self, row: u32) -> Option<&T> {
         self.0.get(row as usize)
     }
 
-    /// As [`Self::get`], to be changed.
+    /// As [`Self::find`], to be changed.
     #[inline]
-    pub(crate) fn get_mut(&mut self, row: u32) -> Option<&mut T> {
+    pub(crate) fn find_mut(&mut self, row: u32) -> Option<&mut T> {
         self.0.get_mut(row as usize)
     }
 
@@ -51,14 +50,18 @@ impl<T> Index<u32> for Rows<T> {
     type Output = T;
 
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
     fn index(&self, row: u32) -> &T {
+        assert!((row as usize) < self.0.len(), "a row of this table");
         &self.0[row as usize]
     }
 }
 
 impl<T> IndexMut<u32> for Rows<T> {
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
     fn index_mut(&mut self, row: u32) -> &mut T {
+        assert!((row as usize) < self.0.len(), "a row of this table");
         &mut self.0[row as usize]
     }
 }
@@ -102,13 +105,13 @@ impl<T> Pool<T> {
     }
 
     #[inline]
-    pub(crate) fn get(&self, row: u32) -> Option<&T> {
-        self.rows.get(row)
+    pub(crate) fn find(&self, row: u32) -> Option<&T> {
+        self.rows.find(row)
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, row: u32) -> Option<&mut T> {
-        self.rows.get_mut(row)
+    pub(crate) fn find_mut(&mut self, row: u32) -> Option<&mut T> {
+        self.rows.find_mut(row)
     }
 
     /// Number of rows, free and taken.

@@ -36,6 +36,21 @@ pub struct Metricsd {
     due: Mono,
 }
 
+/// A port may make a service in one thread and run it in another. Nothing in it is shared or
+/// changes behind a `&`, so each part may be moved, and read from several threads; that only one
+/// hands it events is `&mut` of [`Service::handle`].
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Metricsd>();
+    is_send_and_sync::<Redactor>();
+    is_send_and_sync::<Senders>();
+    is_send_and_sync::<Registry>();
+    is_send_and_sync::<Sessions>();
+    is_send_and_sync::<SpanTable>();
+    is_send_and_sync::<Exporter>();
+    is_send_and_sync::<Asked<'_>>();
+};
+
 /// A request with all that its answer needs.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {

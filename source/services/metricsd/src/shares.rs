@@ -1,5 +1,4 @@
 //! Who may take how much of something that all senders share.
-#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 use nexus_gate::SenderSlot;
 

@@ -39,7 +39,16 @@ impl Metricsd {
 
     fn write_export(&self, out: &mut FieldsWriter<'_>) -> bool {
         let state = self.exporter.state();
+        let (told, missing) = self.sessions.told();
+        let whose = self.sessions.first_missing().and_then(|slot| self.senders.id(slot));
         out.field(key::BOOT, self.boot)
+            && out.field(key::CLIENTS_MISSING_COUNTED, missing.counted)
+            && out.field(key::CLIENTS_MISSING_OBSERVED, missing.observed)
+            && out.field(key::CLIENTS_MISSING_SUM, missing.sum)
+            && whose.is_none_or(|id| {
+                out.field("clients_missing_who", format_args!("{:016x}", id.service().raw()))
+            })
+            && out.field(key::CLIENTS_TOLD, told)
             && out.field(key::COUNTED_TOTAL, self.registry.totals().counted)
             && out.field(key::EXPORT_ACKNOWLEDGED, state.acknowledged)
             && out.field(key::EXPORT_AWAY, state.away)
@@ -61,6 +70,8 @@ impl Metricsd {
             && out.field(key::HELPS_LEFT_OUT, totals.helps_left_out)
             && out.field(key::LOGD_ACKNOWLEDGED, self.exporter.state().logd_acknowledged)
             && out.field(key::LOGD_BOOT, self.exporter.state().logd_boot)
+            && out.field(key::OBSERVED_SUM, totals.observed_sum)
+            && out.field(key::OBSERVED_TOTAL, totals.observed)
     }
 
     fn write_quarantine(&self, out: &mut FieldsWriter<'_>) -> bool {

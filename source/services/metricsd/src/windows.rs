@@ -216,7 +216,7 @@ impl Windows {
 
     /// Moves a window to its closed place, if it is the one just before the one of now, and empties
     /// it.
-    #[expect(clippy::indexing_slicing, reason = "the indexes are constants within the arrays")]
+    #[expect(clippy::indexing_slicing, reason = "own index: constants within the arrays")]
     fn close(&mut self, wide: &mut Wide, open: usize, closed: usize, adjacent: bool) {
         self.counts[closed] = if adjacent { self.counts[open] } else { 0 };
         self.catchup[closed] = adjacent && self.catchup[open];

@@ -9,3 +9,4 @@ mod outage;
 mod sameness;
 mod scale;
 mod secrets;
+mod threads;

@@ -6,7 +6,7 @@ use nexus_wire::{Kind, LedgerRow};
 use sim::allocations::assert_flat;
 use sim::cardinality::{Attack, attack, attack_as};
 use sim::thirty_days::{Scale, run_month};
-use sim::{Bed, Sabotage, Talker, Value, app, append, ledger, machine, update};
+use sim::{Bed, Sabotage, Talker, Value, app, append, ledger, machine, registered, update};
 use simkit::Config;
 
 #[test]
@@ -53,6 +53,30 @@ fn a_million_names_hit_the_cap_of_their_sender_and_nobody_else() {
     println!("{}", attack(Attack::Names, 1_000_000));
 }
 
+const OF_OTHER_KINDS: [Attack; 3] = [Attack::Histograms, Attack::Gauges, Attack::Mixed];
+
+#[test]
+fn histograms_gauges_and_all_kinds_in_turn_hit_their_caps_and_nobody_else() {
+    OF_OTHER_KINDS.iter().for_each(|kind| println!("{}", attack(*kind, 5_000)));
+}
+
+#[test]
+#[ignore = "long: a few seconds, optimised"]
+fn a_million_histograms_gauges_and_all_kinds_in_turn_hit_their_caps_and_nobody_else() {
+    OF_OTHER_KINDS.iter().for_each(|kind| println!("{}", attack(*kind, 1_000_000)));
+}
+
+#[test]
+fn distinct_registrations_without_end_hit_the_caps_and_nobody_else() {
+    Kind::ALL.iter().for_each(|kind| registered::attack(*kind, 5_000));
+}
+
+#[test]
+#[ignore = "long: a few seconds, optimised"]
+fn a_million_registrations_hit_the_caps_and_nobody_else() {
+    Kind::ALL.iter().for_each(|kind| registered::attack(*kind, 1_000_000));
+}
+
 /// A day in which something is broken on purpose.
 fn broken_day(sabotage: Sabotage) {
     let length = Nanos::from_secs(86_400);
@@ -97,6 +121,12 @@ fn memory_that_grows_is_noticed() {
 #[should_panic(expected = "nothing of anybody else's changes")]
 fn an_attack_that_reaches_somebody_else_is_noticed() {
     drop(attack_as(&app(0), Attack::Labels, 1000));
+}
+
+#[test]
+#[should_panic(expected = "nothing of anybody else's changes")]
+fn registrations_that_reach_somebody_else_are_noticed() {
+    registered::attack_as(&app(0), Kind::Counter, 5000);
 }
 
 #[test]

@@ -5,4 +5,5 @@
 mod links;
 mod oracle;
 mod services;
+mod threads;
 mod world;

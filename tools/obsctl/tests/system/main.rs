@@ -13,5 +13,6 @@ mod programs;
 mod raw;
 mod support;
 mod terminal;
+mod traced;
 mod tutorial;
 mod wire;

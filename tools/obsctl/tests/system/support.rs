@@ -71,16 +71,16 @@ impl Daemon {
 
     /// As [`Self::start`]; what it says goes `to`.
     pub(crate) fn start_saying(folder: &Folder, name: &str, options: &[&str], to: Stdio) -> Self {
+        let mut command = Command::new(programs().join(name));
+        command.arg("--run-dir").arg(&folder.0).args(options).stderr(to);
+        Self::spawn(folder, name, &mut command)
+    }
+
+    /// As [`Self::start`], by any command that makes `name` serve in `folder`.
+    pub(crate) fn spawn(folder: &Folder, name: &str, command: &mut Command) -> Self {
         let socket = folder.0.join(format!("{name}.sock"));
         drop(std::fs::remove_file(&socket));
-        let child = Command::new(programs().join(name))
-            .arg("--run-dir")
-            .arg(&folder.0)
-            .args(options)
-            .stdin(Stdio::null())
-            .stderr(to)
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
         eventually(&format!("{name} serves"), || socket.exists());
         Self(child)
     }

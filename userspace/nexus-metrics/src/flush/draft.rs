@@ -31,6 +31,7 @@ impl<'a> Draft<'a> {
         self.left -= u32::from(written);
         match item {
             Item::Histogram(_) | Item::Lost { .. } => self.content.totals += u64::from(written),
+            Item::Recorded(_) => {}
             Item::Span(_) | Item::Open(_) | Item::Close(_) => {
                 self.content.spans += u64::from(written);
             }

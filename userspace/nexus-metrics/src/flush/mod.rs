@@ -23,7 +23,7 @@ use core::ops::Deref;
 use nexus_abi::{FRAME_BYTES_MAX, Incarnation, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{SendError, Transport};
-use nexus_wire::metrics::{BatchAck, HelloReply, Reply, Request, Resume, encode};
+use nexus_wire::metrics::{BatchAck, HelloReply, Recorded, Reply, Request, Resume, encode};
 use nexus_wire::{LossReason, MetricStatus};
 
 use crate::client::Client;
@@ -60,6 +60,8 @@ pub struct Flusher<C> {
     table: Table,
     spans: Spans,
     flush: Flush,
+    /// What was recorded in all when the flush began; `None` if not all series had ids then.
+    recorded: Option<Recorded>,
     /// To be added to the client's times; known from the first poll on.
     offset: Option<u64>,
     retry: Nanos,
@@ -99,6 +101,7 @@ enum Flush {
 enum Step {
     Values(usize),
     Histograms(usize),
+    Recorded,
     Losses,
     Spans(usize),
 }
@@ -129,6 +132,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
             table: Table::new(&client, counts_from_here),
             spans: Spans::new(),
             flush: Flush::Waiting { next_at: Mono(0) },
+            recorded: None,
             offset: None,
             retry: pace.retry_min,
             pause: PAUSE_MIN,
@@ -333,6 +337,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
         }
         if ack.refused_items != self.refused_items && now >= self.doubt_again_at {
             self.table.doubt_ids();
+            self.recorded = None;
             self.doubt_again_at = now.after(DOUBT_INTERVAL);
         }
         self.refused_items = ack.refused_items;
@@ -403,7 +408,9 @@ impl<C: Deref<Target = Client>> Flusher<C> {
             && next_at <= now
         {
             let interval = self.pace.interval;
-            if self.table.is_registered() {
+            let complete = self.table.is_registered();
+            self.recorded = complete.then(|| self.table.recorded(&self.client));
+            if complete {
                 self.flush = Flush::Running { next: FIRST_STEP, then: now.after(interval) };
             } else if next_at.after(interval) <= now {
                 self.flush = Flush::Running { next: FIRST_STEP, then: next_at };
@@ -413,6 +420,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
         let offset = self.offset.unwrap_or(0);
         let open_after = self.pace.open_after;
         let frame = Frame { service: life.service, offset, now, open_after };
+        let recorded = self.recorded;
         while let Flush::Running { next, then } = self.flush
             && self.outbox.has_room()
         {
@@ -421,7 +429,7 @@ impl<C: Deref<Target = Client>> Flusher<C> {
             let (table, spans, client) = (&mut self.table, &mut self.spans, &*self.client);
             self.outbox.add(nonce, |out| {
                 let mut draft = Draft::new(seq, nonce, items_per_batch, out);
-                rest = tell(next, table, spans, client, frame, &mut draft);
+                rest = tell(next, table, spans, client, (frame, recorded), &mut draft);
                 draft.finish()
             });
             self.flush = match rest {
@@ -459,7 +467,7 @@ fn tell(
     table: &mut Table,
     spans: &mut Spans,
     client: &Client,
-    frame: Frame,
+    (frame, recorded): (Frame, Option<Recorded>),
     draft: &mut Draft<'_>,
 ) -> Option<Step> {
     let mut next = next;
@@ -472,7 +480,10 @@ fn tell(
             Step::Histograms(at) if at < table.len() => {
                 (table.tell(at, true, client, draft), Step::Histograms(at + 1))
             }
-            Step::Histograms(_) => (true, Step::Losses),
+            Step::Histograms(_) => (true, Step::Recorded),
+            Step::Recorded => {
+                (recorded.is_none_or(|all| table.tell_recorded(all, draft)), Step::Losses)
+            }
             Step::Losses => (table.tell_losses(client, draft), Step::Spans(0)),
             Step::Spans(at) => (spans.tell(at, client, frame, draft)?, Step::Spans(at + 1)),
         };

@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use nexus_wire::metrics::{HistogramItem, Item, Register, SparseBuckets, bounds_to_bytes};
+use nexus_wire::metrics::{
+    HistogramItem, Item, Recorded, Register, SparseBuckets, bounds_to_bytes,
+};
 use nexus_wire::{BOUNDS_MAX, Help, Kind, LabelBytes, LossReason, NameBytes, SeriesId};
 
 use super::draft::Draft;
@@ -19,6 +21,8 @@ const WORDS_MAX: usize = BOUNDS_MAX + 2;
 pub(super) struct Table {
     entries: Vec<Entry>,
     losses: [Told; loss::REASONS],
+    /// What was told last of all series together, in this life.
+    recorded: Recorded,
     /// Where a new process begins to count; not 0 in a forked child.
     counts_from_here: bool,
 }
@@ -58,7 +62,8 @@ impl Table {
     /// A table for what `client` records; if `counts_from_here`, without what it has recorded.
     pub(super) fn new(client: &Client, counts_from_here: bool) -> Self {
         let losses = [Told::default(); loss::REASONS];
-        let mut table = Self { entries: Vec::new(), losses, counts_from_here };
+        let mut table =
+            Self { entries: Vec::new(), losses, recorded: Recorded::default(), counts_from_here };
         table.discover(client);
         table.counts_from_here = false;
         if counts_from_here {
@@ -75,7 +80,7 @@ impl Table {
             let mut words = vec![Told::default(); series.place.words()].into_boxed_slice();
             if self.counts_from_here && series.kind != Kind::Gauge {
                 let mut now = [0; WORDS_MAX];
-                client.read(&series, &mut now[..words.len()]);
+                client.read(&series, front(&mut now, words.len()));
                 words.iter_mut().zip(now).for_each(|(told, now)| told.begin_at(now));
             }
             let registration = Registration::Wanted(None);
@@ -184,6 +189,26 @@ impl Table {
             entry.begin_again(since);
         }
         self.losses.iter_mut().for_each(|told| told.begin_again(since));
+        self.recorded = Recorded::default();
+    }
+
+    /// What all counters and histograms come to by now in this life, read from their cells and not
+    /// from what was told of them: so whatever gets lost on the way is missing at the other end.
+    /// Those that metricsd refused are none of its business.
+    pub(super) fn recorded(&self, client: &Client) -> Recorded {
+        let entries = self.entries.iter();
+        let entries = entries.filter(|entry| entry.registration != Registration::Refused);
+        entries.map(|entry| entry.recorded(client)).fold(Recorded::default(), Recorded::plus)
+    }
+
+    /// Puts what was recorded in all into the draft if it is news; `false` if that is full. It was
+    /// read before the totals that are in the drafts up to this one.
+    pub(super) fn tell_recorded(&mut self, recorded: Recorded, draft: &mut Draft<'_>) -> bool {
+        let done = recorded == self.recorded || draft.item(&Item::Recorded(recorded));
+        if done {
+            self.recorded = recorded;
+        }
+        done
     }
 
     /// Puts what has changed of series `at` into the draft; `false` if that is full. Values go
@@ -203,7 +228,7 @@ impl Table {
             return true;
         }
         let mut now = [0; WORDS_MAX];
-        let now = &mut now[..entry.words.len()];
+        let now = front(&mut now, entry.words.len());
         if !client.read(&entry.series, now) || !entry.has_changed(now) {
             return true;
         }
@@ -235,6 +260,12 @@ pub(super) enum Since {
     Origin,
     /// From what was last put into a BATCH.
     Queued,
+}
+
+/// Room for as many words as a series has.
+fn front(words: &mut [u64; WORDS_MAX], count: usize) -> &mut [u64] {
+    assert!(count <= WORDS_MAX, "a histogram has the most words");
+    words.get_mut(..count).unwrap_or_default()
 }
 
 impl Told {
@@ -289,6 +320,25 @@ impl Entry {
         SparseBuckets::encode(changed, &mut buffer).is_none_or(|buckets| {
             draft.item(&Item::Histogram(HistogramItem { series: id, sum, buckets }))
         })
+    }
+
+    fn recorded(&self, client: &Client) -> Recorded {
+        let mut now = [0; WORDS_MAX];
+        let now = front(&mut now, self.words.len());
+        if !client.read(&self.series, now) {
+            return Recorded::default();
+        }
+        let mut totals = self.words.iter().zip(now).map(|(told, now)| told.difference(*now));
+        match self.series.kind {
+            Kind::Counter => {
+                Recorded { counted: totals.fold(0, u64::wrapping_add), ..Recorded::default() }
+            }
+            Kind::Gauge => Recorded::default(),
+            Kind::Histogram => {
+                let sum = totals.next_back().unwrap_or(0);
+                Recorded { counted: 0, observed: totals.fold(0, u64::wrapping_add), sum }
+            }
+        }
     }
 
     fn note_queued(&mut self, now: &[u64]) {

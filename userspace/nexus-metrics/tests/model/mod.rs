@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_metrics::{Closed, LossReason, SendError, Transport};
 use nexus_wire::metrics::{
-    Batch, BatchAck, HelloReply, Item, Op, Register, Registered, Request, Resume, SpanStart,
-    bounds_to_bytes, decode, plain_reply,
+    Batch, BatchAck, HelloReply, Item, Op, Recorded, Register, Registered, Request, Resume,
+    SpanStart, bounds_to_bytes, decode, plain_reply,
 };
 use nexus_wire::{MetricStatus, SeriesId};
 
@@ -43,6 +43,8 @@ struct Life {
     ids: BTreeMap<u64, Key>,
     told: BTreeMap<(u64, u8), u64>,
     lost: BTreeMap<u8, u64>,
+    /// What has come of counters and histograms.
+    taken: Recorded,
     applied: u32,
     /// As what the client asked for it last: it may not have heard the reply.
     asked_for_as: u32,
@@ -61,6 +63,8 @@ pub(crate) struct Metricsd {
     /// Told losses in all epochs: the most that was ever told.
     lost: BTreeMap<u8, u64>,
     refused_names: BTreeSet<String>,
+    /// What the client said last that it has recorded.
+    recorded: Option<Recorded>,
     next_id: u64,
 }
 
@@ -77,6 +81,7 @@ impl Metricsd {
             finished: BTreeMap::new(),
             lost: BTreeMap::new(),
             refused_names: BTreeSet::new(),
+            recorded: None,
             next_id: 1 << 32,
         }
     }
@@ -117,6 +122,10 @@ impl Metricsd {
 
     pub(crate) fn lost_for(&self, reason: LossReason) -> u64 {
         self.lost.get(&reason.raw()).copied().unwrap_or(0)
+    }
+
+    pub(crate) const fn recorded(&self) -> Option<Recorded> {
+        self.recorded
     }
 
     pub(crate) fn refuse_name(&mut self, name: &str) {
@@ -197,7 +206,9 @@ impl Metricsd {
             if key.0 == 2 {
                 self.gauges.insert(key.1, item.value.cast_signed());
             } else {
-                *self.totals.entry(key).or_default() += life.rise(id, 0, item.value);
+                let rise = life.rise(id, 0, item.value);
+                life.taken.counted += rise;
+                *self.totals.entry(key).or_default() += rise;
             }
         }
         for item in batch.items() {
@@ -212,12 +223,15 @@ impl Metricsd {
                 let name = life.ids[&id].1.clone();
                 for (bucket, total) in item.buckets.iter() {
                     let rise = life.rise(id, bucket, total);
+                    life.taken.observed += rise;
                     if rise > 0 {
                         let buckets = self.buckets.entry(name.clone()).or_default();
                         *buckets.entry(bucket).or_default() += rise;
                     }
                 }
-                *self.sums.entry(name).or_default() += life.rise(id, u8::MAX, item.sum);
+                let rise = life.rise(id, u8::MAX, item.sum);
+                life.taken.sum += rise;
+                *self.sums.entry(name).or_default() += rise;
             }
             Item::Span(span) => {
                 check(&span.start);
@@ -235,6 +249,10 @@ impl Metricsd {
             Item::Lost { reason, count } => {
                 let before = life.lost.insert(reason.raw(), *count).unwrap_or(0);
                 *self.lost.entry(reason.raw()).or_default() += count - before;
+            }
+            Item::Recorded(recorded) => {
+                assert_eq!(recorded.missing_in(life.taken), Recorded::default(), "all has come");
+                self.recorded = Some(*recorded);
             }
         }
     }

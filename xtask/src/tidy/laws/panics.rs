@@ -11,7 +11,7 @@ pub(crate) const LAW: Law = Law {
 
 const CALLS: &[&str] = &["unwrap", "expect", "unwrap_err", "expect_err"];
 
-const PURE_MACROS: &[&str] = &["panic"];
+const PURE_MACROS: &[&str] = &["panic", "unreachable"];
 
 const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 
@@ -56,6 +56,8 @@ mod tests {
             "fn a() { b().unwrap(); }",
             "fn a() { b()\n.c(); debug_assert!(x.expect(\"y\")) }",
             "fn a() { panic!(\"b\") }",
+            "fn a(b: bool) { if b { unreachable!(\"c\") } }",
+            "fn a(b: u8) {\nmatch b { 0 => {}, _ => core::unreachable!() } }",
             "macro_rules! a { ($x:expr) => { $x.unwrap() } }",
         ] {
             refuses(&LAW, SERVICE, text.lines().count(), text);

@@ -21,6 +21,7 @@ const TAG_SPAN: u8 = 2;
 const TAG_OPEN: u8 = 3;
 const TAG_CLOSE: u8 = 4;
 const TAG_LOST: u8 = 5;
+const TAG_RECORDED: u8 = 6;
 
 /// A decoded BATCH; its items have been checked for shape.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +115,48 @@ pub enum Item<'a> {
         /// How many, cumulative.
         count: u64,
     },
+    /// What the client has recorded itself, to be compared with what came of it.
+    Recorded(Recorded),
+}
+
+/// What all counters and histograms of a client come to in its life, but for series that were
+/// refused: never more than its BATCHes up to this one have told. All wrap.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Recorded {
+    /// Increments of counters.
+    pub counted: u64,
+    /// Observations of histograms.
+    pub observed: u64,
+    /// Sum of the observed values.
+    pub sum: u64,
+}
+
+impl Recorded {
+    /// This and that together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            counted: self.counted.wrapping_add(other.counted),
+            observed: self.observed.wrapping_add(other.observed),
+            sum: self.sum.wrapping_add(other.sum),
+        }
+    }
+
+    /// What is in this and not in `other`; 0 where `other` has more.
+    #[must_use]
+    pub const fn missing_in(self, other: Self) -> Self {
+        Self {
+            counted: lag(self.counted, other.counted),
+            observed: lag(self.observed, other.observed),
+            sum: lag(self.sum, other.sum),
+        }
+    }
+}
+
+/// How far a wrapping total is behind another; 0 if it is ahead.
+const fn lag(total: u64, behind: u64) -> u64 {
+    let lag = total.wrapping_sub(behind);
+    if lag.cast_signed() < 0 { 0 } else { lag }
 }
 
 impl<'a> HistogramItem<'a> {
@@ -144,6 +187,11 @@ impl<'a> Item<'a> {
             TAG_LOST => {
                 let reason = from.u8().and_then(LossReason::from_raw).ok_or(SHORT)?;
                 Ok(Self::Lost { reason, count: from.u64().ok_or(SHORT)? })
+            }
+            TAG_RECORDED => {
+                let mut next = || from.u64().ok_or(SHORT);
+                let (counted, observed, sum) = (next()?, next()?, next()?);
+                Ok(Self::Recorded(Recorded { counted, observed, sum }))
             }
             _ => Err(SHORT),
         }
@@ -176,6 +224,12 @@ impl<'a> Item<'a> {
                 to.u8(TAG_LOST);
                 to.u8(reason.raw());
                 to.u64(*count);
+            }
+            Self::Recorded(recorded) => {
+                to.u8(TAG_RECORDED);
+                to.u64(recorded.counted);
+                to.u64(recorded.observed);
+                to.u64(recorded.sum);
             }
         }
     }

@@ -10,7 +10,9 @@ mod request;
 mod scrape;
 mod spans;
 
-pub use batch::{Batch, BatchWriter, HistogramItem, Item, SparseBuckets, ValueItem, WholeSpan};
+pub use batch::{
+    Batch, BatchWriter, HistogramItem, Item, Recorded, SparseBuckets, ValueItem, WholeSpan,
+};
 pub use op::Op;
 pub use reply::{BatchAck, HelloReply, Registered, Reply, decode_reply};
 pub use request::{Lookup, Register, Request, Resume, SpanEnd, SpanStart, Update, bounds_to_bytes};

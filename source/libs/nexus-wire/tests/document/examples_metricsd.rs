@@ -1,8 +1,8 @@
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_wire::metrics::{
-    BatchAck, BatchWriter, HelloReply, HistogramItem, Item, LiveSpan, Lookup, Op, Register,
-    Registered, Reply, Request, Resume, ScrapeWriter, SeriesValue, SeriesView, SpanEnd, SpanStart,
-    SpansWriter, SparseBuckets, Update, WholeSpan, WindowView, bounds_to_bytes, encode,
+    BatchAck, BatchWriter, HelloReply, HistogramItem, Item, LiveSpan, Lookup, Op, Recorded,
+    Register, Registered, Reply, Request, Resume, ScrapeWriter, SeriesValue, SeriesView, SpanEnd,
+    SpanStart, SpansWriter, SparseBuckets, Update, WholeSpan, WindowView, bounds_to_bytes, encode,
     plain_reply,
 };
 use nexus_wire::{
@@ -116,6 +116,7 @@ fn batch() -> Vec<u8> {
         Item::Open(span_start("")),
         Item::Close(span_end()),
         Item::Lost { reason: LossReason::SpanRingFull, count: 2 },
+        Item::Recorded(Recorded { counted: 5, observed: 2, sum: 9000 }),
     ] {
         assert!(writer.item(&item));
     }

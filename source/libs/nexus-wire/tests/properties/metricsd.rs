@@ -1,8 +1,8 @@
 //! Requests to metricsd.
 
 use nexus_wire::metrics::{
-    self, BatchWriter, Frame, HistogramItem, Item, Lookup, Op, Refusal, Register, Request, Resume,
-    SpanEnd, SpanStart, SparseBuckets, Update, ValueItem, WholeSpan,
+    self, BatchWriter, Frame, HistogramItem, Item, Lookup, Op, Recorded, Refusal, Register,
+    Request, Resume, SpanEnd, SpanStart, SparseBuckets, Update, ValueItem, WholeSpan,
 };
 use nexus_wire::{Help, Kind, MetricStatus, SeriesId, SpanStatus};
 use proptest::collection::{btree_map, vec};
@@ -141,6 +141,9 @@ fn item() -> impl Strategy<Value = Item<'static>> {
         span_start().prop_map(Item::Open),
         span_end().prop_map(Item::Close),
         (loss(), any::<u64>()).prop_map(|(reason, count)| Item::Lost { reason, count }),
+        any::<[u64; 3]>().prop_map(|[counted, observed, sum]| {
+            Item::Recorded(Recorded { counted, observed, sum })
+        }),
     ]
 }
 

@@ -1,12 +1,10 @@
-use alloc::boxed::Box;
-use alloc::vec;
-
 use nexus_abi::ServiceId;
 use nexus_bounded::{BlockChain, Mono};
 use nexus_gate::SenderSlot;
 use nexus_wire::{Level, RecordId};
 
 use super::place_set::PlaceSet;
+use crate::table::Table;
 
 /// No entry.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -50,7 +48,7 @@ const VACANT: Entry = Entry {
 /// make closing the ranks rare: it happens at most once in as many appends as a third of the
 /// places.
 pub(crate) struct EntryLog {
-    places: Box<[Entry]>,
+    places: Table<Entry>,
     len: usize,
     /// Places of entries that are kept.
     kept: PlaceSet,
@@ -60,7 +58,7 @@ impl EntryLog {
     pub(crate) fn new(records: u32) -> Self {
         let places = Self::places(records);
         let kept = PlaceSet::new(places);
-        Self { places: vec![VACANT; places].into_boxed_slice(), len: 0, kept }
+        Self { places: Table::filled(places, VACANT), len: 0, kept }
     }
 
     /// Places for `records` records and marks.
@@ -68,7 +66,7 @@ impl EntryLog {
         records as usize + records.div_ceil(2) as usize
     }
 
-    pub(crate) const fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.len == self.places.len()
     }
 
@@ -106,7 +104,7 @@ impl EntryLog {
     }
 
     /// Closes the ranks; `moved` hears of every entry at its new place, in order, unlinked.
-    pub(crate) fn compact(&mut self, mut moved: impl FnMut(&mut [Entry], u32)) {
+    pub(crate) fn compact(&mut self, mut moved: impl FnMut(&mut Table<Entry>, u32)) {
         let mut kept = 0;
         for from in 0..self.len {
             if self.places[from].live {
@@ -124,6 +122,6 @@ impl EntryLog {
 
     /// Entries and marks, in order.
     pub(crate) fn as_slice(&self) -> &[Entry] {
-        &self.places[..self.len]
+        self.places.front(self.len)
     }
 }

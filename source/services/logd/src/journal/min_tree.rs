@@ -1,10 +1,9 @@
-use alloc::boxed::Box;
-use alloc::vec;
+use crate::table::Table;
 
 /// The smallest of a fixed number of keys, kept up to date in a few steps whenever one changes.
 pub(crate) struct MinTree {
     /// Node 1 is the root, the children of `n` are `2n` and `2n + 1`, the second half are the keys.
-    nodes: Box<[u64]>,
+    nodes: Table<u64>,
 }
 
 impl MinTree {
@@ -13,7 +12,7 @@ impl MinTree {
 
     /// A tree with `places` keys, all [`Self::NEVER`].
     pub(crate) fn new(places: usize) -> Self {
-        Self { nodes: vec![Self::NEVER; Self::nodes(places)].into_boxed_slice() }
+        Self { nodes: Table::filled(Self::nodes(places), Self::NEVER) }
     }
 
     /// Bytes of memory that a tree with `places` keys takes.

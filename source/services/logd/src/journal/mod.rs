@@ -17,8 +17,6 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-use alloc::boxed::Box;
-use alloc::vec;
 use core::ops::Range;
 
 use nexus_abi::ServiceId;
@@ -29,6 +27,7 @@ use nexus_wire::logs::Record;
 use nexus_wire::{FIELDS_BYTES_MAX, Fields, MESSAGE_BYTES_MAX, RecordId, SCOPE_BYTES_MAX};
 
 use crate::admission::Admitted;
+use crate::table::Table;
 use entry::{EntryLog, NONE};
 use place_set::PlaceSet;
 use share::Share;
@@ -62,7 +61,10 @@ impl Queue {
 }
 
 /// Tells the oldest record of a seat.
-fn oldest<'a>(queues: &'a [Queue], log: &'a EntryLog) -> impl Fn(usize) -> Option<RecordId> + 'a {
+fn oldest<'a>(
+    queues: &'a Table<Queue>,
+    log: &'a EntryLog,
+) -> impl Fn(usize) -> Option<RecordId> + 'a {
     |seat| queues[seat].oldest(log)
 }
 
@@ -70,7 +72,7 @@ fn oldest<'a>(queues: &'a [Queue], log: &'a EntryLog) -> impl Fn(usize) -> Optio
 pub(crate) struct Journal {
     store: JournalBlocks,
     log: EntryLog,
-    queues: Box<[Queue]>,
+    queues: Table<Queue>,
     records: Share,
     blocks: Share,
     records_max: u32,
@@ -89,7 +91,7 @@ impl Journal {
         Self {
             store: JournalBlocks::new(blocks_max),
             log: EntryLog::new(limits.journal_records),
-            queues: vec![EMPTY; seats].into_boxed_slice(),
+            queues: Table::filled(seats, EMPTY),
             records: Share::new(limits.share_records, seats),
             blocks: Share::new(limits.share_bytes / BLOCK_BYTES, seats),
             records_max: limits.journal_records,
@@ -198,7 +200,7 @@ impl Journal {
 
     /// Closes the ranks of the entries and links all queues anew.
     fn compact(&mut self) {
-        for queue in &mut self.queues {
+        for queue in self.queues.iter_mut() {
             (queue.head, queue.tail) = (NONE, NONE);
         }
         let queues = &mut self.queues;

@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
-use alloc::vec;
+
+use crate::table::Table;
 
 /// A set of places, in which the next member from any place on is found in a few steps, however
 /// many places lie between: marks of dropped records cost readers nothing.
@@ -7,7 +8,7 @@ use alloc::vec;
 /// Each level has a bit for every word of the one below, set while that word is not 0; the last
 /// level is one word. That is one more bit in 63 than a plain set of bits takes.
 pub(crate) struct PlaceSet {
-    levels: Box<[Box<[u64]>]>,
+    levels: Box<[Table<u64>]>,
 }
 
 /// Bits in a word.
@@ -17,12 +18,12 @@ impl PlaceSet {
     /// An empty set of places below `count`.
     pub(crate) fn new(count: usize) -> Self {
         let words = Self::words(count);
-        Self { levels: words.map(|words| vec![0; words].into_boxed_slice()).collect() }
+        Self { levels: words.map(|words| Table::filled(words, 0)).collect() }
     }
 
     /// Bytes of memory that a set of places below `count` takes.
     pub(crate) fn bytes(count: usize) -> usize {
-        let level = |words: usize| size_of::<Box<[u64]>>() + words * size_of::<u64>();
+        let level = |words: usize| size_of::<Table<u64>>() + words * size_of::<u64>();
         Self::words(count).map(level).sum()
     }
 
@@ -57,8 +58,10 @@ impl PlaceSet {
     pub(crate) fn fill(&mut self, count: usize) {
         let mut count = count;
         for level in &mut self.levels {
-            level.fill(0);
-            level[..count / BITS].fill(u64::MAX);
+            let full = count / BITS;
+            for (at, word) in level.iter_mut().enumerate() {
+                *word = if at < full { u64::MAX } else { 0 };
+            }
             if !count.is_multiple_of(BITS) {
                 level[count / BITS] = low_bits(count % BITS);
             }
@@ -70,7 +73,7 @@ impl PlaceSet {
     pub(crate) fn from(&self, place: usize) -> Option<usize> {
         let mut at = place;
         for (above, level) in self.levels.iter().enumerate() {
-            let rest = level.get(at / BITS)? & !low_bits(at % BITS);
+            let rest = level.find(at / BITS)? & !low_bits(at % BITS);
             if rest != 0 {
                 let first = at / BITS * BITS + rest.trailing_zeros() as usize;
                 return Some(self.descend(above, first, |word| word.trailing_zeros()));
@@ -84,7 +87,7 @@ impl PlaceSet {
     pub(crate) fn before(&self, place: usize) -> Option<usize> {
         let mut at = place;
         for (above, level) in self.levels.iter().enumerate() {
-            let word = level.get(at / BITS).copied().unwrap_or(0);
+            let word = level.find(at / BITS).copied().unwrap_or(0);
             let rest = word & low_bits(at % BITS);
             if rest != 0 {
                 let last = at / BITS * BITS + rest.ilog2() as usize;
@@ -97,7 +100,7 @@ impl PlaceSet {
 
     /// From a bit of a level to the place below it that `choose` leads to.
     fn descend(&self, level: usize, bit: usize, choose: impl Fn(u64) -> u32) -> usize {
-        let below = self.levels[..level].iter().rev();
+        let below = self.levels.iter().take(level).rev();
         below.fold(bit, |at, level| at * BITS + choose(level[at]) as usize)
     }
 }

@@ -1,9 +1,7 @@
-use alloc::boxed::Box;
-use alloc::vec;
-
 use nexus_wire::RecordId;
 
 use crate::journal::min_tree::MinTree;
+use crate::table::Table;
 
 /// One resource of the journal (records, or blocks): how much of it each seat uses, and whose
 /// oldest record is the next to go when it is short.
@@ -13,7 +11,7 @@ use crate::journal::min_tree::MinTree;
 /// together are within the capacity, whoever is within his own always finds room.
 pub(crate) struct Share {
     guaranteed: u32,
-    used: Box<[u32]>,
+    used: Table<u32>,
     /// Of each candidate the id of its oldest record, or of an older one that is gone: keys are
     /// corrected when they come to the top, so that a resource that is not short costs nothing.
     candidates: MinTree,
@@ -25,8 +23,12 @@ pub(crate) struct Share {
 impl Share {
     /// Nothing used yet by `seats` seats.
     pub(crate) fn new(guaranteed: u32, seats: usize) -> Self {
-        let used = vec![0; seats].into_boxed_slice();
-        Self { guaranteed, used, candidates: MinTree::new(seats), last: (0, 0) }
+        Self {
+            guaranteed,
+            used: Table::filled(seats, 0),
+            candidates: MinTree::new(seats),
+            last: (0, 0),
+        }
     }
 
     /// Bytes of memory that a share of `seats` seats takes.

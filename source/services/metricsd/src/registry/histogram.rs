@@ -72,12 +72,12 @@ impl Histogram {
         Self { counts: [0; BUCKETS_MAX], sum: 0, wide: Wide::default(), layout }
     }
 
-    /// Adds to a bucket; `false` if the count saturated.
-    pub(crate) fn add(&mut self, bucket: usize, count: u64) -> bool {
-        let Some(place) = self.counts.get_mut(bucket) else { return true };
-        let sum = place.checked_add(count);
-        *place = sum.unwrap_or(u64::MAX);
-        sum.is_some()
+    /// Adds to a bucket, at most up to the end of 64 bits; says what was added.
+    pub(crate) fn add(&mut self, bucket: usize, count: u64) -> u64 {
+        let Some(place) = self.counts.get_mut(bucket) else { return count };
+        let added = count.min(u64::MAX - *place);
+        *place += added;
+        added
     }
 }
 

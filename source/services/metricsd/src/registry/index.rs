@@ -49,7 +49,7 @@ impl Chains {
     ) -> impl Iterator<Item = (u32, &'a T)> {
         let mut at = self.head(hash);
         core::iter::from_fn(move || {
-            let row = pool.get(at)?;
+            let row = pool.find(at)?;
             let found = (at, row);
             at = row.next();
             Some(found)

@@ -10,7 +10,6 @@
 //! the order of hashes.
 //!
 //! Deliberately absent: who sends (`service`), and which life of a sender (`sessions`).
-#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod admission;
 mod hash;
@@ -32,6 +31,7 @@ use nexus_bounded::{BlockChain, Mono, Nanos};
 use nexus_gate::SenderSlot;
 use nexus_recipe::{MetricsdLimits, TextBlocks};
 use nexus_wire::Kind;
+use nexus_wire::metrics::Recorded;
 
 use crate::limits::{SERIES_BLOCKS_MAX, text_blocks};
 use crate::rows::{NONE, Pool, Rows};
@@ -61,6 +61,10 @@ pub(crate) struct Totals {
     /// Increments of counters, all senders together: what the counters of the registry must add up
     /// to at any time.
     pub(crate) counted: u128,
+    /// Observations, all senders together: likewise the buckets of all histograms.
+    pub(crate) observed: u128,
+    /// Sum of the observed values: likewise the sums of all histograms.
+    pub(crate) observed_sum: i128,
     /// Updates and registrations sent to an overflow series by a cap.
     pub(crate) folds: u64,
     /// Counters and buckets that met the end of 64 bits.
@@ -73,6 +77,17 @@ pub(crate) struct Totals {
     pub(crate) quarantines: u64,
     /// Helps for which there was no room.
     pub(crate) helps_left_out: u64,
+}
+
+impl Totals {
+    /// What has been recorded in counters and histograms, as clients tell it: all wrap.
+    pub(crate) const fn recorded(&self) -> Recorded {
+        Recorded {
+            counted: self.counted as u64,
+            observed: self.observed as u64,
+            sum: self.observed_sum as u64,
+        }
+    }
 }
 
 struct Caps {
@@ -167,7 +182,7 @@ impl Registry {
     pub(crate) fn find(&self, key: &Key<'_>) -> Option<u32> {
         let hash = self.hash(key.owner, key.kind, key.name, Some(key.labels));
         let mut at = self.series_index.head(hash);
-        while let Some(series) = self.series.get(at) {
+        while let Some(series) = self.series.find(at) {
             let alike = series.hash == hash && series.owner == key.owner && series.kind == key.kind;
             if alike && self.has_texts(series, key.name, key.labels) {
                 return Some(at);
@@ -182,7 +197,10 @@ impl Registry {
     #[inline(never)]
     fn has_texts(&self, series: &Series, name: &[u8], labels: &[u8]) -> bool {
         self.text.is(series.labels, labels)
-            && self.metrics.get(series.metric).is_some_and(|metric| self.text.is(metric.name, name))
+            && self
+                .metrics
+                .find(series.metric)
+                .is_some_and(|metric| self.text.is(metric.name, name))
     }
 
     fn find_metric(&self, owner: SenderSlot, kind: Kind, name: &str) -> Option<u32> {

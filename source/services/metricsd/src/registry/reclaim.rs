@@ -40,7 +40,7 @@ impl Registry {
     }
 
     fn in_quarantine(&self, at: u32) -> bool {
-        let metric = self.metrics.get(self.series[at].metric);
+        let metric = self.metrics.find(self.series[at].metric);
         metric.is_some_and(|metric| self.clock.now() < metric.quarantined_until)
     }
 
@@ -167,7 +167,7 @@ impl Registry {
         self.series_shares.give(series.owner, 1);
         self.series[at] = Series::FREE;
         self.series.give(at);
-        if self.metrics.get(series.metric).is_some() {
+        if self.metrics.find(series.metric).is_some() {
             self.leave_metric(series.metric, series.flags.has(Flags::OVERFLOW));
         }
     }

@@ -70,10 +70,11 @@ impl Registry {
         let series = &mut self.series[row];
         let histogram = &mut self.histograms[series.wide_row()];
         let bucket = self.layouts.at(histogram.layout).bucket(value);
-        if !histogram.add(bucket, 1) {
-            self.totals.saturations += 1;
-        }
+        let added = histogram.add(bucket, 1);
+        self.totals.saturations += 1 - added;
         let signed = i64::try_from(value).unwrap_or(i64::MAX);
+        self.totals.observed = self.totals.observed.wrapping_add(added.into());
+        self.totals.observed_sum = self.totals.observed_sum.wrapping_add(signed.into());
         histogram.sum = histogram.sum.saturating_add(i128::from(signed));
         series.flags = series.flags.with(Flags::CHANGED);
         let values = Values::one(signed, false);
@@ -89,25 +90,32 @@ impl Registry {
         }
     }
 
-    /// Adds observations that the client has sorted into the histogram's buckets. Which values
-    /// they had is known to the bucket only: the window's smallest and largest are what the outer
-    /// buckets can hold, its last one the mean of the newest.
+    /// Adds observations that the client has sorted into the histogram's buckets.
     pub(crate) fn observe_increase(&mut self, row: u32, increase: &Increase, catchup: bool) {
+        let added = self.add_increase(row, increase, catchup);
+        self.totals.observed = self.totals.observed.wrapping_add(added);
+        self.totals.observed_sum = self.totals.observed_sum.wrapping_add(increase.sum);
+    }
+
+    /// Adds to a histogram and says how many observations were added. Which values they had is
+    /// known to the bucket only: the window's smallest and largest are what the outer buckets can
+    /// hold, its last one the mean of the newest.
+    fn add_increase(&mut self, row: u32, increase: &Increase, catchup: bool) -> u128 {
         let series = &mut self.series[row];
         let histogram = &mut self.histograms[series.wide_row()];
         let bounds = self.layouts.at(histogram.layout);
-        let (mut count, mut min, mut max) = (0u64, u64::MAX, 0);
+        let (mut count, mut min, mut max, mut all) = (0u64, u64::MAX, 0, 0u128);
         for (bucket, more) in increase.counts.iter().enumerate().filter(|(_, more)| **more > 0) {
-            if !histogram.add(bucket, *more) {
-                self.totals.saturations += 1;
-            }
+            let added = histogram.add(bucket, *more);
+            self.totals.saturations += u64::from(added != *more);
+            all += u128::from(added);
             count = count.saturating_add(*more);
             min = min.min(bounds.lowest(bucket));
             max = max.max(bounds.highest(bucket).max(bounds.lowest(bucket)));
         }
         histogram.sum = histogram.sum.saturating_add(increase.sum);
         if count == 0 {
-            return;
+            return all;
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let values = Values {
@@ -120,10 +128,12 @@ impl Registry {
         };
         series.flags = series.flags.with(Flags::CHANGED);
         series.windows.put(&mut histogram.wide, &self.clock, &values);
+        all
     }
 
-    /// Adds a whole histogram to another series. Where bounds differ, a bucket's observations go
-    /// to the bucket of its upper bound: count and sum stay exact, quantiles err upwards.
+    /// Adds a whole histogram to another series, which observes nothing new. Where bounds differ, a
+    /// bucket's observations go to the bucket of its upper bound: count and sum stay exact,
+    /// quantiles err upwards.
     pub(super) fn pour(&mut self, from: u32, to: u32) {
         let from = self.histograms[from];
         let source = *self.layouts.at(from.layout);
@@ -136,12 +146,12 @@ impl Registry {
                 *place = place.saturating_add(*count);
             }
         }
-        self.observe_increase(to, &Increase { counts, sum: from.sum }, true);
+        self.add_increase(to, &Increase { counts, sum: from.sum }, true);
     }
 
     /// Whether a series has been updated since it was exported.
     pub(crate) fn changed(&self, row: u32) -> bool {
-        self.series.get(row).is_some_and(|series| series.flags.has(Flags::CHANGED))
+        self.series.find(row).is_some_and(|series| series.flags.has(Flags::CHANGED))
     }
 
     /// A series' values have been exported.
@@ -157,7 +167,7 @@ impl Registry {
 
     /// Bounds of a histogram series.
     pub(crate) fn bounds(&self, row: u32) -> Option<&super::Bounds> {
-        let series = self.series.get(row).filter(|series| series.kind == Kind::Histogram)?;
+        let series = self.series.find(row).filter(|series| series.kind == Kind::Histogram)?;
         Some(self.layouts.at(self.histograms[series.wide_row()].layout))
     }
 

@@ -64,8 +64,8 @@ impl Registry {
         row: u32,
         scratch: &'a mut ViewScratch,
     ) -> Option<SeriesView<'a>> {
-        let series = self.series.get(row).filter(|series| series.flags.has(Flags::LIVE))?;
-        let metric = self.metrics.get(series.metric);
+        let series = self.series.find(row).filter(|series| series.flags.has(Flags::LIVE))?;
+        let metric = self.metrics.find(series.metric);
         let ViewScratch { name, labels, help, bounds, counts } = scratch;
         let (value, closed) = match series.kind {
             Kind::Counter => {
@@ -151,7 +151,7 @@ impl Registry {
         row: u32,
         scratch: &'a mut ViewScratch,
     ) -> Option<Quarantined<'a>> {
-        let metric = self.metrics.get(row)?;
+        let metric = self.metrics.find(row)?;
         let ViewScratch { name, labels, .. } = scratch;
         Some(Quarantined {
             owner: metric.owner,

@@ -9,7 +9,6 @@
 //! what a registration says is cumulative, so saying it again changes nothing.
 //!
 //! Deliberately absent: live spans (`spans` keeps its own lives, under the same names).
-#![expect(clippy::indexing_slicing, reason = "rows are numbered by this crate")]
 
 mod registrations;
 
@@ -17,6 +16,7 @@ use nexus_abi::{ExitReason, Incarnation};
 use nexus_bounded::{Mono, Nanos};
 use nexus_gate::SenderSlot;
 use nexus_recipe::{MemoryLine, MetricsdLimits};
+use nexus_wire::metrics::Recorded;
 use nexus_wire::{LossReason, Reason};
 
 use crate::limits::memory_line;
@@ -56,11 +56,17 @@ pub(crate) struct Session {
     pub(crate) last_batch: Mono,
     /// What the client says it has lost, by reason.
     losses: [u64; LossReason::ALL.len()],
+    /// What its BATCHes have brought to the registry.
+    pub(crate) taken: Recorded,
+    /// What the client says it has recorded and has not arrived, as of its last word on it.
+    missing: Option<Recorded>,
     /// The first of its registrations.
     registrations: u32,
     /// The sender's next life.
     next: u32,
 }
+
+const NOTHING: Recorded = Recorded { counted: 0, observed: 0, sum: 0 };
 
 const FREE: Session = Session {
     state: State::Free,
@@ -72,6 +78,8 @@ const FREE: Session = Session {
     catchup: false,
     last_batch: Mono(0),
     losses: [0; LossReason::ALL.len()],
+    taken: NOTHING,
+    missing: None,
     registrations: NONE,
     next: NONE,
 };
@@ -92,6 +100,8 @@ pub(crate) struct Sessions {
     grace: Nanos,
     /// No lost life ends before this.
     next_end: Option<Mono>,
+    /// What was missing of lives that have ended.
+    missing_of_ended: Recorded,
     pub(crate) registrations: Registrations,
 }
 
@@ -104,6 +114,7 @@ impl Sessions {
             shares: Shares::new(limits.senders, limits.sessions, 1, limits.sessions),
             grace: limits.session_grace,
             next_end: None,
+            missing_of_ended: NOTHING,
             registrations: Registrations::new(limits),
         }
     }
@@ -125,7 +136,7 @@ impl Sessions {
     #[inline]
     pub(crate) fn find(&self, owner: SenderSlot, incarnation: Incarnation) -> Option<u32> {
         let mut at = self.heads[row(owner)];
-        while let Some(session) = self.rows.get(at) {
+        while let Some(session) = self.rows.find(at) {
             if session.incarnation == incarnation {
                 return Some(at);
             }
@@ -193,7 +204,7 @@ impl Sessions {
     fn of(&self, owner: SenderSlot) -> impl Iterator<Item = (u32, &Session)> {
         let mut at = self.heads[row(owner)];
         core::iter::from_fn(move || {
-            let session = self.rows.get(at)?;
+            let session = self.rows.find(at)?;
             let found = (at, session);
             at = session.next;
             Some(found)
@@ -249,6 +260,8 @@ impl Sessions {
             Some(before) => self.rows[before].next = life.next,
             None => self.heads[row(life.owner)] = life.next,
         }
+        let missing = life.missing.unwrap_or(NOTHING);
+        self.missing_of_ended = self.missing_of_ended.plus(missing);
         self.rows[session] = FREE;
         self.rows.give(session);
         self.shares.give(life.owner, 1);
@@ -277,6 +290,27 @@ impl Sessions {
         let new = total.saturating_sub(*known);
         *known += new;
         new
+    }
+
+    /// A client says what it has recorded in its life.
+    pub(crate) fn hear_recorded(&mut self, session: u32, recorded: Recorded) {
+        let life = self.at_mut(session);
+        life.missing = Some(recorded.missing_in(life.taken));
+    }
+
+    /// Lives whose clients say what they have recorded, and what of it has not arrived, in ended
+    /// lives too.
+    pub(crate) fn told(&self) -> (usize, Recorded) {
+        let told = self.rows.iter().filter_map(|(_, life)| life.missing);
+        told.fold((0, self.missing_of_ended), |(count, sum), life| (count + 1, sum.plus(life)))
+    }
+
+    /// Whose life the first is of which something is missing.
+    pub(crate) fn first_missing(&self) -> Option<SenderSlot> {
+        let mut lives = self.rows.iter().map(|(_, life)| life);
+        lives
+            .find(|life| life.missing.is_some_and(|missing| missing != NOTHING))
+            .map(|life| life.owner)
     }
 
     /// Lives there may be.

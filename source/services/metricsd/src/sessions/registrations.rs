@@ -75,7 +75,7 @@ impl PlainCounters<'_> {
     #[inline(always)]
     pub(crate) fn hear(&mut self, item: &ValueItem, session: u32) -> Option<(u32, i64)> {
         let raw = item.series.map_or(0, SeriesId::raw);
-        let found = self.0.get_mut(raw as u32)?;
+        let found = self.0.find_mut(raw as u32)?;
         // A generation is never 0, so an item without a number is like none.
         if found.plain != (raw >> 32 << 32) | u64::from(session) {
             return None;
@@ -122,14 +122,14 @@ impl Registrations {
     /// The registration that a number names, whosever it is.
     #[inline]
     pub(crate) fn find(&self, id: SeriesId) -> Option<&Registration> {
-        let found = self.rows.get(id.slot())?;
+        let found = self.rows.find(id.slot())?;
         (found.generation == id.generation() && found.session != NONE).then_some(found)
     }
 
     /// As [`Self::find`], if it is of this life.
     #[inline]
     pub(crate) fn find_own(&mut self, id: SeriesId, session: u32) -> Option<&mut Registration> {
-        let found = self.rows.get_mut(id.slot())?;
+        let found = self.rows.find_mut(id.slot())?;
         (found.generation == id.generation() && found.session == session).then_some(found)
     }
 
@@ -159,7 +159,7 @@ impl Registrations {
 
     fn held(&self, session: u32, first: u32) -> Option<u32> {
         let mut at = first;
-        while let Some(registration) = self.rows.get(at) {
+        while let Some(registration) = self.rows.find(at) {
             if registration.session == session && !registration.folded {
                 return Some(at);
             }
@@ -211,7 +211,7 @@ impl Registrations {
     /// Frees a life's registrations, of which `first` is the first.
     pub(super) fn free_all(&mut self, owner: SenderSlot, first: u32, registry: &mut Registry) {
         let mut at = first;
-        while self.rows.get(at).is_some() {
+        while self.rows.find(at).is_some() {
             let gone = self.rows[at];
             self.unlink(&gone, registry);
             if gone.buckets != NONE {
@@ -248,7 +248,8 @@ impl Registrations {
         buckets: usize,
     ) -> Result<Increase, Reason> {
         let row = item.series.slot();
-        let Some(heard) = self.rows.get(row).map(|row| row.buckets).filter(|at| *at != NONE) else {
+        let Some(heard) = self.rows.find(row).map(|row| row.buckets).filter(|at| *at != NONE)
+        else {
             return Err(Reason::Invalid);
         };
         let known = &mut self.heard[heard];

@@ -1,7 +1,8 @@
 //! BATCH: cumulative, in order, safe to be said again.
 
-use crate::common::{Bench, recipe, roomy, secs, sender};
-use nexus_wire::metrics::{HistogramItem, Item, SparseBuckets};
+use crate::common::{Bench, life, recipe, roomy, secs, sender};
+use nexus_abi::ExitReason;
+use nexus_wire::metrics::{HistogramItem, Item, Recorded, SparseBuckets};
 use nexus_wire::{Kind, LossReason, MetricStatus, NameBytes, Reason, SeriesId, SpanId, TraceId};
 use proptest::prelude::*;
 
@@ -66,6 +67,51 @@ fn a_total_may_go_round_the_end_of_64_bits_and_never_back() {
     bench.values(who, 6, &[(other, 7)]);
     assert_eq!(bench.one(who, "other", "").value, 7);
     assert_eq!(bench.refusals(who, Reason::Invalid), 1);
+}
+
+/// STATUS: clients that told, and what is missing of their counts, observations and sums.
+fn told(bench: &mut Bench) -> [String; 4] {
+    ["told", "missing_counted", "missing_observed", "missing_sum"]
+        .map(|what| bench.state(&format!("clients_{what}")))
+}
+
+#[test]
+fn what_a_client_says_it_has_recorded_is_compared_with_what_has_come() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    let sizes = bench.register(who, Kind::Histogram, "sizes", "");
+    assert_eq!(told(&mut bench), ["0", "0", "0", "0"]);
+    histogram(&mut bench, 1, sizes, 70, &[(0, 1), (5, 3)]);
+    let recorded = Item::Recorded(Recorded { counted: 9, observed: 4, sum: 70 });
+    bench.batch(who, 2, |batch| {
+        assert!(batch.value(counter, 9));
+        assert!(batch.item(&recorded));
+    });
+    assert_eq!(told(&mut bench), ["1", "0", "0", "0"], "in the same BATCH, and before");
+    bench.values(who, 3, &[(counter, 11)]);
+    bench.batch(who, 4, |batch| assert!(batch.item(&recorded)));
+    assert_eq!(told(&mut bench), ["1", "0", "0", "0"], "more has come than was told: it rises");
+}
+
+#[test]
+fn an_update_that_got_lost_on_the_way_is_missing_and_its_client_named() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let (who, other) = (sender("execd"), life("timed", 3));
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    let theirs = bench.register(other, Kind::Counter, "n", "");
+    bench.values(other, 1, &[(theirs, 50)]);
+    bench.batch(who, 1, |batch| {
+        // The second counter's total is one that somebody else was given the number for.
+        assert!(batch.value(counter, 9));
+        assert!(batch.value(theirs, 60));
+        assert!(batch.item(&Item::Recorded(Recorded { counted: 19, observed: 2, sum: 30 })));
+    });
+    assert_eq!(told(&mut bench), ["1", "10", "2", "30"]);
+    let id = format!("{:016x}", who.service().raw());
+    assert_eq!(bench.state("clients_missing_who"), id);
+    bench.gone(who, ExitReason::Exited(0));
+    assert_eq!(told(&mut bench), ["0", "10", "2", "30"], "the end of a life hides nothing");
 }
 
 #[test]

@@ -36,8 +36,12 @@ const fn secs_max(n: u64) -> u64 {
 /// Sums over everybody: counters' totals, histograms' counts and sums.
 fn sums(series: &[Series]) -> (i128, u64, i128) {
     let own = sender("metricsd").service();
+    sums_of(series.iter().filter(|series| series.service != own))
+}
+
+fn sums_of<'a>(series: impl Iterator<Item = &'a Series>) -> (i128, u64, i128) {
     let mut sums = (0, 0, 0);
-    for series in series.iter().filter(|series| series.service != own) {
+    for series in series {
         match series.kind {
             Kind::Counter => sums.0 += series.value,
             Kind::Gauge => {}
@@ -86,8 +90,13 @@ proptest! {
         let series = bench.scrape_all();
         // metricsd's own counters fall to the evicted too when metricsd loses its seat.
         let found = sums(&series);
+        let found_all = sums_of(series.iter());
         prop_assert!(found.0 >= offered.0);
         prop_assert_eq!((found.1, found.2), (offered.1, offered.2));
+        // What metricsd itself says it took, whatever was folded or reclaimed since.
+        let taken = ["counted_total", "observed_total", "observed_sum"];
+        let taken = taken.map(|key| bench.state(key).parse::<i128>().unwrap());
+        prop_assert_eq!(taken, [found_all.0, i128::from(found_all.1), found_all.2]);
         for gauge in series.iter().filter(|series| series.kind == Kind::Gauge) {
             let Some(who) =
                 (0..24).find(|n| sender(&format!("s{n}")).service() == gauge.service)

@@ -1,0 +1,84 @@
+//! Tables of our own: a fixed number of rows, addressed by numbers that this crate itself made.
+//!
+//! No number that came in a frame gets here: frames name records, which are searched for. To ask
+//! for a row that does not exist is a bug of ours and must stop the service.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::ops::{Index, IndexMut};
+
+/// A fixed number of rows.
+pub(crate) struct Table<T>(Box<[T]>);
+
+impl<T: Clone> Table<T> {
+    /// `count` copies of `row`.
+    pub(crate) fn filled(count: usize, row: T) -> Self {
+        Self(vec![row; count].into_boxed_slice())
+    }
+}
+
+impl<T> Table<T> {
+    /// Number of rows.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A row, if there is one of that number.
+    pub(crate) fn find(&self, row: usize) -> Option<&T> {
+        self.0.get(row)
+    }
+
+    /// The first `count` rows.
+    pub(crate) fn front(&self, count: usize) -> &[T] {
+        assert!(count <= self.0.len(), "rows of this table");
+        self.0.get(..count).unwrap_or_default()
+    }
+
+    /// All rows.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+
+    /// All rows, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut()
+    }
+}
+
+impl<T> Index<usize> for Table<T> {
+    type Output = T;
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
+    fn index(&self, row: usize) -> &T {
+        assert!(row < self.0.len(), "a row of this table");
+        &self.0[row]
+    }
+}
+
+impl<T> IndexMut<usize> for Table<T> {
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
+    fn index_mut(&mut self, row: usize) -> &mut T {
+        assert!(row < self.0.len(), "a row of this table");
+        &mut self.0[row]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_what_was_put_there() {
+        let mut table = Table::filled(3, 0u8);
+        table[2] = 7;
+        assert_eq!((table[0], table[2], table.len()), (0, 7, 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "a row of this table")]
+    fn a_row_that_is_none_stops_the_service() {
+        assert_eq!(Table::filled(3, 0u8)[3], 0);
+    }
+}
