@@ -73,8 +73,8 @@ fn the_demo_shows_the_way_to_the_journal_and_back_and_leaves_nothing_behind() {
 /// Interrupts the demo while a snapshot is shown, by a signal to its whole group.
 fn ended_by(signal: Signal, folder: &Folder) -> Output {
     let mut child = demo(folder, &[]);
-    // Then all of it has been seen at work.
-    let mut out = await_line(&mut child, "hostprobe");
+    // Then the producer has been seen at work, too.
+    let mut out = await_line(&mut child, "probe.read");
     kill_process_group(pid(&child), signal).unwrap();
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut out, &mut rest).unwrap();
@@ -94,7 +94,7 @@ fn an_interrupted_demo_sums_up_and_leaves_nothing_behind() {
 fn a_demo_that_is_killed_leaves_nobody_running() {
     let folder = Folder::new("killed");
     let mut child = demo(&folder, &[]);
-    let _out = await_line(&mut child, "hostprobe");
+    let _out = await_line(&mut child, "probe.read");
     assert_eq!(processes(&folder).len(), 3, "logd, metricsd and hostprobe");
     kill_process(pid(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
