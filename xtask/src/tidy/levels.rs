@@ -8,7 +8,7 @@ const LEVELS: &[&[&str]] = &[
     &["logd", "metricsd", "init", "selftest-client"],
     &["nexus-rt", "neuron"],
     &["simkit", "sim", "load", "trials"],
-    &["obsctl", "hostprobe", "xtask"],
+    &["obsctl", "hostprobe", "xtask", "guest"],
 ];
 
 /// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.

@@ -35,6 +35,17 @@ macro_rules! program {
     };
 }
 
+/// Makes a program of a service: `$make` makes it, as [`run`](crate::os::run) says.
+#[macro_export]
+macro_rules! service {
+    ($make:expr) => {
+        fn serve(_argument: u64) -> i32 {
+            $crate::os::run($make)
+        }
+        $crate::program!(serve);
+    };
+}
+
 /// The exit code of a program that has panicked.
 const PANICKED: i32 = 101;
 
