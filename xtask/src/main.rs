@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod boot;
 mod counts;
 mod demo;
 mod guest;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Args),
     /// Build and run the demo: both daemons and a producer on this machine.
     Demo(demo::Args),
+    /// Build the system, boot it in QEMU and let it prove itself.
+    Boot(boot::Args),
     /// Boot the kernel and try what it promises.
     Kernel(kernel::Args),
     /// Check the laws of the tree.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Boot(args) => boot::run(&args),
         Command::Kernel(args) => kernel::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),

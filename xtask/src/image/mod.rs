@@ -16,9 +16,20 @@ mod rules;
 use program::Program;
 use recipe::System;
 
+/// An entry that gets another program than the recipe says: for images that must fail.
+#[derive(Clone, Copy)]
+pub(crate) struct Swap<'a> {
+    pub(crate) entry: &'a str,
+    pub(crate) program: &'a str,
+}
+
 /// Builds the image of the recipe in `text`, with programs from `folder`.
-pub(crate) fn build(text: &str, folder: &Path) -> Result<Vec<u8>> {
-    let system = System::parse(text)?;
+pub(crate) fn build(text: &str, folder: &Path, swap: Option<Swap<'_>>) -> Result<Vec<u8>> {
+    let mut system = System::parse(text)?;
+    if let Some(Swap { entry, program }) = swap {
+        let swapped = system.entries.iter_mut().find(|other| other.name == entry);
+        swapped.context("no such entry")?.program = program.to_owned();
+    }
     rules::check(&system)?;
     let mut programs = BTreeMap::new();
     for name in system.entries.iter().map(|entry| &entry.program) {
