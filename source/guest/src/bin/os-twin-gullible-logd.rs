@@ -18,7 +18,7 @@ impl guest::Lie for Ok {
     }
 }
 
-nexus_rt::service!(|boot| guest::Twin {
+nexus_rt::service!("logd", |boot| guest::Twin {
     service: logd::Logd::new(&guest::recipe(), boot),
     lie: Ok
 });

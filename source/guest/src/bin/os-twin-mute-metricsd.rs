@@ -16,7 +16,7 @@ impl guest::Lie for Cut {
     }
 }
 
-nexus_rt::service!(|boot| guest::Twin {
+nexus_rt::service!("metricsd", |boot| guest::Twin {
     service: metricsd::Metricsd::new(&guest::recipe(), boot),
     lie: Cut,
 });

@@ -28,7 +28,7 @@ macro_rules! program {
 #[cfg(not(target_os = "none"))]
 #[macro_export]
 macro_rules! service {
-    ($make:expr) => {
+    ($name:literal, $make:expr) => {
         $crate::program!($make);
     };
 }

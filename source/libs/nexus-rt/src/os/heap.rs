@@ -28,6 +28,12 @@ pub fn seal() {
     HEAP.is_sealed.store(true, Relaxed);
 }
 
+/// Bytes that have been handed out.
+#[must_use]
+pub fn taken() -> usize {
+    HEAP.next.load(Relaxed) - ADDRESS_HEAP
+}
+
 impl Heap {
     /// Where `layout` fits next, if there is memory or can be.
     fn place(&self, layout: Layout) -> Option<usize> {

@@ -14,6 +14,6 @@ mod port;
 mod start;
 mod time;
 
-pub use heap::seal;
+pub use heap::{seal, taken};
 pub use port::run;
 pub use time::Clock;

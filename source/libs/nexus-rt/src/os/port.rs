@@ -9,15 +9,19 @@
 extern crate alloc;
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use nexus_abi::ServiceId;
-use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, Received, Signals};
+use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received, Signals};
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
 use super::calls::{self, Buffer, Slot};
 use super::frames::Calls;
 use super::{Clock, heap};
+
+const KIB: usize = 1024;
+const PAGE_KIB: usize = PAGE_BYTES / KIB;
 
 /// How long a service may take to stop.
 const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
@@ -31,9 +35,9 @@ struct Port {
     calls_died: u64,
 }
 
-/// Serves until the parent asks for an orderly end. `make` makes the service, all memory of which
-/// is taken then; it is told which life this is, from 1.
-pub fn run<S: Service>(make: impl FnOnce(u32) -> S) -> i32 {
+/// Serves until the parent asks for an orderly end. `make` makes the service `name`, all memory of
+/// which is taken then; it is told which life this is, from 1.
+pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
     let mut turn = Turn {
         service: make(calls::info().incarnation.raw()),
         port: Port::new(),
@@ -42,6 +46,7 @@ pub fn run<S: Service>(make: impl FnOnce(u32) -> S) -> i32 {
         stop: None,
     };
     heap::seal();
+    turn.port.tell_memory(name);
     while !turn.is_over() {
         turn.next();
     }
@@ -122,6 +127,19 @@ impl Port {
         let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0)).ok();
         Self { console, calls: Calls::new(), replies_gone: 0, calls_died: 0 }
     }
+
+    /// Says what was taken, now that no more can be.
+    fn tell_memory(&self, name: &str) {
+        let (taken, left) = (heap::taken().div_ceil(KIB), calls::info().pages_left * PAGE_KIB);
+        self.say(format_args!("{name}: heap of {taken} KiB, {left} KiB of the budget left"));
+    }
+
+    fn say(&self, line: fmt::Arguments<'_>) {
+        if let Some(console) = self.console {
+            let said = calls::print(console, line);
+            assert!(said.is_ok(), "we hold the console");
+        }
+    }
 }
 
 impl World for Port {
@@ -145,10 +163,7 @@ impl World for Port {
     }
 
     fn print(&mut self, line: &str) {
-        if let Some(console) = self.console {
-            let said = calls::print(console, format_args!("{line}"));
-            assert!(said.is_ok(), "we hold the console");
-        }
+        self.say(format_args!("{line}"));
     }
 
     fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {

@@ -35,12 +35,12 @@ macro_rules! program {
     };
 }
 
-/// Makes a program of a service: `$make` makes it, as [`run`](crate::os::run) says.
+/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says.
 #[macro_export]
 macro_rules! service {
-    ($make:expr) => {
+    ($name:literal, $make:expr) => {
         fn serve(_argument: u64) -> i32 {
-            $crate::os::run($make)
+            $crate::os::run($name, $make)
         }
         $crate::program!(serve);
     };
