@@ -17,9 +17,11 @@ use crate::guest::{self, Go, Machine};
 use crate::image::{self, Swap};
 use crate::{setup, shell};
 
+mod bench;
 mod matcher;
 mod twins;
 
+pub(crate) use bench::bench;
 use matcher::{Matcher, Wrong};
 
 /// Build the system, boot it in QEMU and let it prove itself.
@@ -34,6 +36,9 @@ pub(crate) struct Args {
     /// Boot the images that must fail, and see that each does at the right line.
     #[arg(long)]
     twins: bool,
+    /// Count what the services cost their clients instead.
+    #[arg(long)]
+    bench: bool,
     /// Print the whole console, the firmware's lines too.
     #[arg(long)]
     console: bool,
@@ -68,6 +73,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let until_marker = std::env::var("RUN_UNTIL_MARKER").is_ok_and(|value| value == "1");
     setup::ensure(setup::FOR_GUEST)?;
+    if args.bench {
+        return Ok(verdict(bench()? == 0));
+    }
     if args.twins {
         let counts = twins::twins(&Built::new()?)?;
         println!("twins: {counts}");

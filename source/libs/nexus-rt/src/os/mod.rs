@@ -16,4 +16,4 @@ mod time;
 
 pub use heap::{seal, taken};
 pub use port::run;
-pub use time::Clock;
+pub use time::{Clock, instructions};
