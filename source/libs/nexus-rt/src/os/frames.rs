@@ -11,11 +11,21 @@ use nexus_port::CallId;
 
 use super::calls::{self, Buffer, Slot};
 
+/// A buffer that lies in one page: such frames are copied fastest.
+#[repr(align(4096))]
+pub(super) struct Frame(pub(super) Buffer);
+
+impl Frame {
+    pub(super) fn new() -> Box<Self> {
+        Box::new(Self([0; size_of::<Buffer>()]))
+    }
+}
+
 /// A buffer for the life of the process. A pointer, not a reference: the kernel may be at it.
 type Place = NonNull<Buffer>;
 
 fn place() -> Place {
-    NonNull::from(Box::leak(Box::new([0; size_of::<Buffer>()])))
+    NonNull::from(&mut Box::leak(Frame::new()).0)
 }
 
 struct Call {

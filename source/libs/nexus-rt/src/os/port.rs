@@ -16,8 +16,8 @@ use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
-use super::calls::{self, Buffer, Slot};
-use super::frames::Calls;
+use super::calls::{self, Slot};
+use super::frames::{Calls, Frame};
 use super::{Clock, heap};
 
 const KIB: usize = 1024;
@@ -42,7 +42,7 @@ pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
         service: make(calls::info().incarnation.raw()),
         port: Port::new(),
         clock: Clock::new(),
-        frame: Box::new([0; size_of::<Buffer>()]),
+        frame: Frame::new(),
         stop: None,
     };
     heap::seal();
@@ -57,7 +57,7 @@ struct Turn<S> {
     service: S,
     port: Port,
     clock: Clock,
-    frame: Box<Buffer>,
+    frame: Box<Frame>,
     /// Until when the service may take to stop, once it was told to.
     stop: Option<Mono>,
 }
@@ -72,11 +72,11 @@ impl<S: Service> Turn<S> {
             self.deliver(Event::Wake);
         }
         let deadline = self.deadline();
-        let received = calls::receive(&mut self.frame, deadline);
+        let received = calls::receive(&mut self.frame.0, deadline);
         assert!(received.is_ok(), "the kernel takes our buffer");
         match received.unwrap_or(Received::Deadline) {
             Received::Request { token, bytes, from } => {
-                let frame = self.frame.get(..bytes).unwrap_or_default();
+                let frame = self.frame.0.get(..bytes).unwrap_or_default();
                 let event = Event::Request { from, token: Token::from_raw(token), frame };
                 self.service.handle(now(self.clock), event, &mut self.port);
             }
