@@ -16,6 +16,7 @@ mod image;
 mod kernel;
 mod setup;
 mod shell;
+mod sizes;
 mod test;
 mod tidy;
 
@@ -41,6 +42,8 @@ enum Command {
     Boot(boot::Args),
     /// Boot the kernel and try what it promises.
     Kernel(kernel::Args),
+    /// Print what the boot image and its processes take, against the bounds.
+    Sizes(sizes::Args),
     /// Check the laws of the tree.
     Tidy(tidy::Args),
     /// Do exactly what continuous integration does.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Boot(args) => boot::run(&args),
         Command::Kernel(args) => kernel::run(&args),
+        Command::Sizes(args) => sizes::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),
     };
