@@ -1,5 +1,5 @@
 //! Images that must fail: each has one program that lies, and the boot must end at the very line
-//! that the lie makes impossible. A proof that a liar can give is none.
+//! that the lie makes impossible, or with the liar's death. A proof that a liar can give is none.
 
 use std::time::Duration;
 
@@ -14,35 +14,58 @@ use crate::image::Swap;
 struct Twin {
     name: &'static str,
     swap: Swap<'static>,
-    /// The first line that must not come.
-    lacks: &'static str,
+    ends: End,
+}
+
+/// How its boot must end.
+#[derive(Clone, Copy)]
+enum End {
+    /// Without this line, the first that is missing.
+    Without(&'static str),
+    /// With the death of a process.
+    Dead,
+}
+
+impl End {
+    fn is(self, wrong: Option<&Wrong>) -> bool {
+        match (self, wrong) {
+            (Self::Without(line), Some(Wrong::Missing(missing))) => line == *missing,
+            (Self::Dead, Some(Wrong::Died(_))) => true,
+            _ => false,
+        }
+    }
 }
 
 const TWINS: &[Twin] = &[
     Twin {
         name: "logd's guard is off",
         swap: Swap { entry: "logd", program: "os-twin-gullible-logd" },
-        lacks: markers::LOGD_REJECT_OVER_LIMIT,
+        ends: End::Without(markers::LOGD_REJECT_OVER_LIMIT),
     },
     Twin {
         name: "logd drops silently",
         swap: Swap { entry: "logd", program: "os-twin-forgetful-logd" },
-        lacks: markers::SELFTEST_LOGD_HARDENING,
+        ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
+    },
+    Twin {
+        name: "logd takes memory while it serves",
+        swap: Swap { entry: "logd", program: "os-twin-greedy-logd" },
+        ends: End::Dead,
     },
     Twin {
         name: "logd never starts",
         swap: Swap { entry: "logd", program: "os-twin-sleeper" },
-        lacks: markers::LOGD_READY,
+        ends: End::Without(markers::LOGD_READY),
     },
     Twin {
         name: "metricsd never starts",
         swap: Swap { entry: "metricsd", program: "os-twin-sleeper" },
-        lacks: markers::METRICSD_READY,
+        ends: End::Without(markers::METRICSD_READY),
     },
     Twin {
         name: "metricsd's export is cut",
         swap: Swap { entry: "metricsd", program: "os-twin-mute-metricsd" },
-        lacks: markers::METRICSD_READY,
+        ends: End::Without(markers::METRICSD_READY),
     },
 ];
 
@@ -64,7 +87,7 @@ impl Twin {
     fn fails(&self, built: &Built) -> Result<bool> {
         let console = Console { all: false, until_marker: true, silent: true };
         let seen = Boot::of(None).watch(built, Some(self.swap), PATIENCE, &console)?;
-        let is_it = seen.wrong == Some(Wrong::Missing(self.lacks)) && seen.code != Some(0);
+        let is_it = self.ends.is(seen.wrong.as_ref()) && seen.code != Some(0);
         if !is_it {
             seen.report();
         }
