@@ -26,6 +26,8 @@ struct Simulated {
     shown: usize,
     /// Whether metricsd may begin once logd is proven.
     has_metricsd: bool,
+    /// Whether metricsd gets nothing but malformed frames.
+    spoils: bool,
 }
 
 impl Simulated {
@@ -35,7 +37,8 @@ impl Simulated {
         let of_logd = recipe.clone();
         world.spawn("logd", move |start| Logd::new(&of_logd, start.boot));
         let me = world.client(ME, rights);
-        Self { world, me, recipe, console: Vec::new(), shown: 0, has_metricsd: true }
+        let console = Vec::new();
+        Self { world, me, recipe, console, shown: 0, has_metricsd: true, spoils: false }
     }
 
     fn console(recipe: &str) -> (bool, Vec<String>) {
@@ -66,7 +69,11 @@ impl Client for Simulated {
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
         let name = ["logd", "metricsd"].into_iter().find(|name| ServiceId::from_name(name) == to);
-        let got = self.world.call(self.me, name?, frame).ok()?;
+        let mut frame = frame.to_vec();
+        if self.spoils && name == Some("metricsd") {
+            frame[0] = !frame[0];
+        }
+        let got = self.world.call(self.me, name?, &frame).ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);
         Some(got.len())
     }
@@ -117,6 +124,16 @@ fn without_metricsd_logd_is_proven_and_nothing_of_metrics() {
     let logd = expected(LOGD).collect::<Vec<_>>();
     assert_eq!(client.console[..logd.len()], logd);
     assert_eq!(client.console.len(), logd.len() + 1, "and a word of what is missing");
+}
+
+#[test]
+fn from_invalid_traffic_nothing_of_metrics_is_proven() {
+    let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE));
+    client.spoils = true;
+    assert!(!run(&mut client, false));
+    let seen = [markers::METRICSD_READY, markers::METRICSD_REJECT_INVALID_ARGS];
+    let seen = expected(LOGD).chain(seen).collect::<Vec<_>>();
+    assert_eq!(client.console[..client.console.len() - 1], seen);
 }
 
 /// Rounds of 10 s take longer than a case waits: what is not exported is not believed.
