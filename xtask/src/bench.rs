@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{kernel, setup, shell};
+use crate::{boot, kernel, setup, shell};
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     println!("bytes");
     missed += report("a counter series", series_bytes(&metricsd)?, Some(SERIES_BYTES_TARGET));
     missed += kernel::bench()?;
+    missed += boot::bench()?;
     if !args.exact {
         missed += timed()?;
     }

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -104,18 +105,43 @@ pub(crate) struct Run {
     pub(crate) code: Option<i32>,
 }
 
+/// What to do after a line of the console.
+pub(crate) enum Go {
+    /// Wait for the next one, while our patience lasts.
+    On,
+    /// Wait for so long at most, whatever comes.
+    Within(Duration),
+    /// End it now.
+    Stop,
+}
+
 impl Machine<'_> {
     /// Boots it and waits until it stops.
     pub(crate) fn run(&self) -> Result<Run> {
-        let mut child = self.command()?.spawn().context("qemu-system-riscv64 cannot be run")?;
-        let console = child.stdout.take().context("the console was piped")?;
-        let reader = thread::spawn(move || {
-            let lines = BufReader::new(console).split(b'\n').map_while(Result::ok);
-            lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned()).collect()
-        });
-        let status = wait(&mut child, self.patience)?;
-        let lines = reader.join().unwrap_or_default();
-        Ok(Run { lines, code: status.and_then(|status| status.code()) })
+        let mut lines = Vec::new();
+        let code = self.watch(|line| {
+            lines.push(line.to_owned());
+            Go::On
+        })?;
+        Ok(Run { lines, code })
+    }
+
+    /// Boots it and shows every line to `see` when it comes: the code that the guest stopped with;
+    /// `None` if it did not stop by itself. It is over when this returns.
+    pub(crate) fn watch(&self, mut see: impl FnMut(&str) -> Go) -> Result<Option<i32>> {
+        let mut running = Running(self.command()?.spawn().context(CANNOT_RUN)?);
+        let console = running.0.stdout.take().context("the console was piped")?;
+        let lines = lines_of(console);
+        let mut until = Instant::now() + self.patience;
+        while let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            match see(&line) {
+                Go::On => {}
+                Go::Within(patience) => until = until.min(Instant::now() + patience),
+                Go::Stop => return Ok(None),
+            }
+        }
+        let status = running.wait(until)?;
+        Ok(status.and_then(|status| status.code()))
     }
 
     fn command(&self) -> Result<Command> {
@@ -133,16 +159,39 @@ impl Machine<'_> {
     }
 }
 
-/// Waits for the end of a child, and ends it when our patience does.
-fn wait(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>> {
-    let start = Instant::now();
-    while start.elapsed() < patience {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+const CANNOT_RUN: &str = "qemu-system-riscv64 cannot be run";
+
+/// The lines of a console, as they come.
+fn lines_of(console: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(console).split(b'\n').map_while(Result::ok);
+        let mut lines = lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
+        while lines.next().is_some_and(|line| sender.send(line).is_ok()) {}
+    });
+    lines
+}
+
+/// A machine that runs for as long as this is there.
+struct Running(Child);
+
+impl Running {
+    /// Waits for its end until then.
+    fn wait(&mut self, until: Instant) -> Result<Option<ExitStatus>> {
+        loop {
+            let status = self.0.try_wait()?;
+            if status.is_some() || Instant::now() >= until {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(20));
         }
-        thread::sleep(Duration::from_millis(20));
     }
-    child.kill()?;
-    child.wait()?;
-    Ok(None)
+}
+
+impl Drop for Running {
+    /// The hard way; one that has ended already is none to be sorry for.
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }

@@ -102,7 +102,7 @@ fn image_of(recipe: &str) -> Result<PathBuf> {
     let path = shell::root()?.join("recipes/system").join(format!("{recipe}.toml"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let folder = guest::build("trials", guest::PROGRAMS)?;
-    let image = image::build(&text, &folder).with_context(|| path.display().to_string())?;
+    let image = image::build(&text, &folder, None).with_context(|| path.display().to_string())?;
     let out = folder.join(format!("{recipe}.image"));
     std::fs::write(&out, image).with_context(|| out.display().to_string())?;
     Ok(out)

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod boot;
 mod counts;
 mod demo;
 mod guest;
@@ -15,6 +16,7 @@ mod image;
 mod kernel;
 mod setup;
 mod shell;
+mod sizes;
 mod test;
 mod tidy;
 
@@ -36,8 +38,12 @@ enum Command {
     Bench(bench::Args),
     /// Build and run the demo: both daemons and a producer on this machine.
     Demo(demo::Args),
+    /// Build the system, boot it in QEMU and let it prove itself.
+    Boot(boot::Args),
     /// Boot the kernel and try what it promises.
     Kernel(kernel::Args),
+    /// Print what the boot image and its processes take, against the bounds.
+    Sizes(sizes::Args),
     /// Check the laws of the tree.
     Tidy(tidy::Args),
     /// Do exactly what continuous integration does.
@@ -50,7 +56,9 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Boot(args) => boot::run(&args),
         Command::Kernel(args) => kernel::run(&args),
+        Command::Sizes(args) => sizes::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),
     };

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{kernel, setup, shell, tidy};
+use crate::{boot, kernel, setup, shell, sizes, tidy};
 
 /// Run every check and test; the last line is `N passed, N failed`.
 #[derive(clap::Args, Default)]
@@ -33,6 +33,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut all = checks();
     let mut tests = unit_tests(args)?;
     tests += kernel::trials()?;
+    tests += boot::proofs()?;
+    tests += check("sizes", sizes::hold());
     tests += runner(args, &["test", "--workspace", "--doc", "--no-fail-fast"])?;
     if args.long {
         tests += long_tests(args)?;

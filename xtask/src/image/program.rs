@@ -34,6 +34,12 @@ impl Program {
         let segments = loaded.map(|header| Segment::read(&elf, &header)).collect::<Result<_>>()?;
         Ok(Self { start: elf.ehdr.e_entry, segments })
     }
+
+    /// Pages that a process of it gets for itself.
+    pub(crate) fn written_pages(&self) -> u32 {
+        let written = self.segments.iter().filter(|segment| segment.access == format::WRITE);
+        written.map(|segment| segment.pages).sum()
+    }
 }
 
 impl Segment {

@@ -5,10 +5,10 @@ const LEVELS: &[&[&str]] = &[
     &["nexus-abi", "nexus-bounded"],
     &["nexus-wire", "nexus-port", "nexus-recipe", "neuron-core"],
     &["nexus-gate", "nexus-log", "nexus-metrics"],
-    &["logd", "metricsd"],
+    &["logd", "metricsd", "init", "selftest-client"],
     &["nexus-rt", "neuron"],
     &["simkit", "sim", "load", "trials"],
-    &["obsctl", "hostprobe", "xtask"],
+    &["obsctl", "hostprobe", "xtask", "guest"],
 ];
 
 /// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.

@@ -2,7 +2,8 @@
 //!
 //! [`Recipe`] is plain data without a parser, fit for a guest image. With the feature `parse` (the
 //! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
-//! values and contradictions are errors that name their line; nothing is ever defaulted.
+//! values and contradictions are errors that name their line; nothing is ever defaulted. What it
+//! has read can be compiled into a program (`Recipe::to_source`).
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -17,6 +18,8 @@ mod limits;
 mod memory;
 #[cfg(feature = "parse")]
 mod parse;
+#[cfg(feature = "parse")]
+mod source;
 
 pub use blocks::{JournalBlocks, TextBlocks};
 pub use limits::*;

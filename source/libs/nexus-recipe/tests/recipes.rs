@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 const METRICS: &str = include_str!("../../../../recipes/observability/metrics.toml");
 const DEVICE: &str = include_str!("../../../../recipes/observability/device-2mib.toml");
-const SHIPPED: [(&str, &str); 2] = [("metrics.toml", METRICS), ("device-2mib.toml", DEVICE)];
+const GUEST: &str = include_str!("../../../../recipes/observability/guest.toml");
+const SHIPPED: [(&str, &str); 3] =
+    [("metrics.toml", METRICS), ("device-2mib.toml", DEVICE), ("guest.toml", GUEST)];
 
 /// A key or table header with its value, which may go over several lines.
 struct Statement {
@@ -42,7 +44,7 @@ fn statements(text: &str) -> Vec<Statement> {
 }
 
 #[test]
-fn both_shipped_recipes_are_right() {
+fn all_shipped_recipes_are_right() {
     for (name, text) in SHIPPED {
         if let Err(errors) = Recipe::parse(text) {
             panic!("{}", errors.in_file(name));

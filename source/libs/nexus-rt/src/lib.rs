@@ -12,3 +12,23 @@
 pub mod linux;
 #[cfg(target_os = "none")]
 pub mod os;
+
+/// Elsewhere such a program has nothing to stand on.
+#[cfg(not(target_os = "none"))]
+#[macro_export]
+macro_rules! program {
+    ($main:expr) => {
+        fn main() {
+            eprintln!("this is a program of the guest: see scripts/qemu-test.sh");
+        }
+    };
+}
+
+/// As [`program!`].
+#[cfg(not(target_os = "none"))]
+#[macro_export]
+macro_rules! service {
+    ($name:literal, $make:expr) => {
+        $crate::program!($make);
+    };
+}

@@ -16,3 +16,17 @@ pub const METRICSD_REJECT_INVALID_ARGS: &str = "metricsd: reject invalid_args";
 pub const METRICSD_REJECT_OVER_LIMIT: &str = "metricsd: reject over_limit";
 /// metricsd refused something beyond its sender's budget.
 pub const METRICSD_REJECT_RATE_LIMITED: &str = "metricsd: reject rate_limited";
+/// Whatever logd must refuse it refused, and stored nothing of it.
+pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
+/// Records came back by QUERY as they were appended, in order, within limit and since.
+pub const SELFTEST_LOG_QUERY: &str = "SELFTEST: log query ok";
+/// Whatever metricsd must refuse it refused, and exported nothing of it.
+pub const SELFTEST_METRICS_SECURITY: &str = "SELFTEST: metrics security rejects ok";
+/// Counters came back from logd with their exact totals.
+pub const SELFTEST_METRICS_COUNTERS: &str = "SELFTEST: metrics counters ok";
+/// Gauges came back from logd with their exact values.
+pub const SELFTEST_METRICS_GAUGES: &str = "SELFTEST: metrics gauges ok";
+/// Histograms came back from logd with their exact buckets.
+pub const SELFTEST_METRICS_HISTOGRAMS: &str = "SELFTEST: metrics histograms ok";
+/// Spans came back from logd with their exact ids, times and attributes.
+pub const SELFTEST_TRACING_SPANS: &str = "SELFTEST: tracing spans ok";

@@ -8,14 +8,14 @@ use crate::tidy::workspace::Workspace;
 
 pub(crate) const LAW: Law = Law {
     name: "platform",
-    says: "conditions on the platform stand in the ports and the kernel only",
+    says: "conditions on the platform stand in the ports, the kernel and the guest's programs only",
     check,
 };
 
 const INSTEAD: &str = "let the port decide, or pass the difference in as a value";
 
 /// Where such conditions may stand.
-const PLACES: &[&str] = &["source/libs/nexus-rt/", "source/kernel/"];
+const PLACES: &[&str] = &["source/libs/nexus-rt/", "source/kernel/", "source/guest/src/bin/"];
 
 const CONDITIONS: &[&str] = &[
     "target_abi",

@@ -9,6 +9,9 @@ use nexus_abi::kernel::{ADDRESS_HEAP, GROW_PAGES_MAX, PAGE_BYTES};
 
 use super::calls;
 
+/// What everything is aligned to: bytes are copied by words, frames above all.
+const ALIGN: usize = size_of::<u64>();
+
 /// A process has one thread: loads and stores of these cannot interleave.
 struct Heap {
     next: AtomicUsize,
@@ -28,13 +31,20 @@ pub fn seal() {
     HEAP.is_sealed.store(true, Relaxed);
 }
 
+/// Bytes that have been handed out.
+#[must_use]
+pub fn taken() -> usize {
+    HEAP.next.load(Relaxed) - ADDRESS_HEAP
+}
+
 impl Heap {
     /// Where `layout` fits next, if there is memory or can be.
     fn place(&self, layout: Layout) -> Option<usize> {
         if self.is_sealed.load(Relaxed) {
             return None;
         }
-        let start = self.next.load(Relaxed).checked_next_multiple_of(layout.align())?;
+        let align = layout.align().max(ALIGN);
+        let start = self.next.load(Relaxed).checked_next_multiple_of(align)?;
         let end = start.checked_add(layout.size())?;
         while end > self.end.load(Relaxed) {
             let missing = (end - self.end.load(Relaxed)).div_ceil(PAGE_BYTES);

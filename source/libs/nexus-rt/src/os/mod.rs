@@ -1,15 +1,19 @@
 //! A process of the kernel `neuron`: where it begins, what it may ask, its memory and its time.
 //!
-//! [`program!`](crate::program) names the function that a program begins with. What the kernel can
-//! be asked is in [`calls`], safe wherever that can be: a frame that is lent for a call stays
-//! borrowed until the kernel has forgotten it.
+//! [`service!`](crate::service) makes a program of a service: [`run`] is the loop around it. For
+//! others [`program!`](crate::program) names the function that a program begins with. What the
+//! kernel can be asked is in [`calls`], safe wherever that can be: a frame that is lent for a call
+//! stays borrowed until the kernel has forgotten it.
 //!
 //! Deliberately absent: threads, and memory that is given back. A process that is done ends.
 
 pub mod calls;
+mod frames;
 mod heap;
+mod port;
 mod start;
 mod time;
 
-pub use heap::seal;
-pub use time::Clock;
+pub use heap::{seal, taken};
+pub use port::run;
+pub use time::{Clock, instructions};

@@ -35,6 +35,17 @@ macro_rules! program {
     };
 }
 
+/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says.
+#[macro_export]
+macro_rules! service {
+    ($name:literal, $make:expr) => {
+        fn serve(_argument: u64) -> i32 {
+            $crate::os::run($name, $make)
+        }
+        $crate::program!(serve);
+    };
+}
+
 /// The exit code of a program that has panicked.
 const PANICKED: i32 = 101;
 

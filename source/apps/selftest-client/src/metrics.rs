@@ -1,0 +1,107 @@
+//! Counters, gauges and histograms come back from logd with their exact values.
+
+use core::fmt::Write as _;
+
+use nexus_abi::ServiceId;
+use nexus_bounded::{Mono, Text};
+use nexus_wire::logs::Record;
+use nexus_wire::metrics::{Request, Update};
+use nexus_wire::{AttrBytes, LabelBytes, NameBytes};
+
+use crate::Why;
+use crate::journal::has;
+use crate::talk::{METRICSD, Talk};
+
+const NO_FRAME: Why = "a text of ours does not fit its frame";
+
+pub(crate) fn name(text: &str) -> Result<NameBytes<'_>, Why> {
+    NameBytes::new(text.as_bytes()).ok_or(NO_FRAME)
+}
+
+pub(crate) fn attrs(text: &str) -> Result<AttrBytes<'_>, Why> {
+    AttrBytes::new(text.as_bytes()).ok_or(NO_FRAME)
+}
+
+fn update<'a, V>(text: &'a str, labels: &'a str, value: V) -> Result<Update<'a, V>, Why> {
+    let labels = LabelBytes::new(labels.as_bytes()).ok_or(NO_FRAME)?;
+    Ok(Update { name: name(text)?, labels, value })
+}
+
+pub(crate) fn counter<'a>(name: &'a str, labels: &'a str, by: u64) -> Result<Request<'a>, Why> {
+    update(name, labels, by).map(Request::CounterInc)
+}
+
+/// Whether metricsd exports there a series of that name.
+pub(crate) fn is_ours(record: &Record<'_>, name: &str) -> bool {
+    let is_metric = record.service == METRICSD && record.scope == "metrics";
+    is_metric && record.message == name && has(record, &[("event", "metric.v1"), ("name", name)])
+}
+
+/// A service as exports name it.
+pub(crate) fn origin(service: ServiceId) -> Text<16> {
+    let mut text = Text::EMPTY;
+    let written = write!(text, "{service}");
+    assert!(written.is_ok(), "a service is named by 16 digits");
+    text
+}
+
+/// Waits until a series of ours is exported with these fields.
+fn exported(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    name: &'static str,
+    fields: &[(&str, &str)],
+    late: Why,
+) -> Result<(), Why> {
+    let origin = origin(talk.me());
+    talk.wait_for(since, late, |record| {
+        let is_ours = is_ours(record, name) && has(record, &[("origin", origin.as_str())]);
+        is_ours && has(record, fields)
+    })
+}
+
+pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
+    const NAME: &str = "selftest_events_total";
+    let since = talk.fresh_time();
+    for (labels, by) in [("part=a\n", 3), ("part=b\n", 40), ("part=a\n", 4), ("part=b\n", 0)] {
+        talk.tell(&counter(NAME, labels, by)?)?;
+    }
+    for (part, total) in [("a", "7"), ("b", "40")] {
+        let fields = [("kind", "counter"), ("label.part", part), ("value", total)];
+        exported(talk, since, NAME, &fields, "a counter's total is not in the journal")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
+    const NAME: &str = "selftest_level";
+    let since = talk.fresh_time();
+    for (labels, value) in [("part=a\n", 5), ("part=b\n", i64::MIN), ("part=a\n", -9)] {
+        talk.tell(&Request::GaugeSet(update(NAME, labels, value)?))?;
+    }
+    for (part, value) in [("a", "-9"), ("b", "-9223372036854775808")] {
+        let fields = [("kind", "gauge"), ("label.part", part), ("value", value)];
+        exported(talk, since, NAME, &fields, "a gauge's value is not in the journal")?;
+    }
+    Ok(())
+}
+
+/// The bounds are the recipe's: powers of two from 1024 on.
+pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
+    const NAME: &str = "selftest_latency_ns";
+    let since = talk.fresh_time();
+    for value in [1000, 1024, 1025, 4000, 1 << 40] {
+        talk.tell(&Request::HistObserve(update(NAME, "part=a\n", value)?))?;
+    }
+    let fields = [
+        ("kind", "histogram"),
+        ("label.part", "a"),
+        ("count", "5"),
+        ("sum", "1099511634825"),
+        ("le.1024", "2"),
+        ("le.2048", "3"),
+        ("le.4096", "4"),
+        ("le.inf", "5"),
+    ];
+    exported(talk, since, NAME, &fields, "a histogram's buckets are not in the journal")
+}

@@ -1,0 +1,98 @@
+//! Spans come back from logd with their exact ids, times, status and attributes.
+
+use core::fmt::{Display, Write as _};
+
+use nexus_bounded::{Mono, Text};
+use nexus_wire::metrics::{Reply, Request, SpanEnd, SpanStart};
+use nexus_wire::{MetricStatus, SpanId, SpanStatus, TraceId, WideTraceId};
+
+use crate::Why;
+use crate::journal::has;
+use crate::metrics::{attrs, name, origin};
+use crate::talk::{METRICSD, Talk};
+
+const OUTER: &str = "selftest.outer";
+const INNER: &str = "selftest.inner";
+
+/// A number as exports write it.
+fn shown(number: impl Display) -> Text<32> {
+    let mut text = Text::EMPTY;
+    let written = write!(text, "{number}");
+    assert!(written.is_ok(), "no id has more than 32 digits");
+    text
+}
+
+pub(crate) fn come_back(talk: &mut Talk<'_>) -> Result<(), Why> {
+    let since = talk.fresh_time();
+    let me = talk.me();
+    let (outer, inner, trace) = (SpanId::new(me, 2), SpanId::new(me, 3), TraceId::new(me, 1));
+    start(talk, SpanId::NONE, outer, trace, (OUTER, 1_000))?;
+    start(talk, outer, inner, trace, (INNER, 2_000))?;
+    end(talk, inner, 2_345, SpanStatus::Error)?;
+    end(talk, outer, 9_000, SpanStatus::Ok)?;
+
+    let trace = wide(talk, trace)?;
+    let (outer_id, inner_id) = (shown(outer), shown(inner));
+    let inner = [
+        ("span", inner_id.as_str()),
+        ("parent", outer_id.as_str()),
+        ("trace", trace.as_str()),
+        ("start_ns", "2000"),
+        ("end_ns", "2345"),
+        ("dur_ns", "345"),
+        ("status", "error"),
+        ("attr.begun", "yes"),
+        ("attr.ended", "yes"),
+    ];
+    is_exported(talk, since, INNER, &inner)?;
+    let outer = [
+        ("span", outer_id.as_str()),
+        ("trace", trace.as_str()),
+        ("start_ns", "1000"),
+        ("end_ns", "9000"),
+        ("dur_ns", "8000"),
+        ("status", "ok"),
+    ];
+    is_exported(talk, since, OUTER, &outer)
+}
+
+fn start(
+    talk: &mut Talk<'_>,
+    parent: SpanId,
+    span: SpanId,
+    trace: TraceId,
+    (called, start_ns): (&str, u64),
+) -> Result<(), Why> {
+    let (name, attrs) = (name(called)?, attrs("begun=yes\n")?);
+    talk.tell(&Request::SpanStart(SpanStart { span, trace, parent, start_ns, name, attrs }))
+}
+
+fn end(talk: &mut Talk<'_>, span: SpanId, end_ns: u64, status: SpanStatus) -> Result<(), Why> {
+    let attrs = attrs("ended=yes\n")?;
+    talk.tell(&Request::SpanEnd(SpanEnd { span, end_ns, status, attrs }))
+}
+
+/// The trace as exports show it: metricsd's boot and our life stand before it.
+fn wide(talk: &mut Talk<'_>, trace: TraceId) -> Result<Text<32>, Why> {
+    match talk.ask_metricsd(&Request::Hello(None))? {
+        (MetricStatus::Ok, Reply::Hello(hello)) => {
+            let wide = WideTraceId::new(hello.epoch, hello.incarnation, 0, trace);
+            Ok(shown(wide))
+        }
+        _ => Err("metricsd does not say who we are"),
+    }
+}
+
+fn is_exported(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    name: &'static str,
+    fields: &[(&str, &str)],
+) -> Result<(), Why> {
+    let origin = origin(talk.me());
+    talk.wait_for(since, "a span is not in the journal", |record| {
+        let is_span = record.service == METRICSD && record.scope == "spans";
+        let ids = [("event", "span.v1"), ("name", name), ("origin", origin.as_str())];
+        is_span && record.message == name && has(record, &ids) && has(record, fields)
+    })
+}

@@ -1,0 +1,100 @@
+//! The whole table over the sockets of Linux, with both daemons in this process.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use logd::Logd;
+use metricsd::Metricsd;
+use nexus_abi::ServiceId;
+use nexus_bounded::{Mono, Nanos};
+use nexus_port::Service;
+use nexus_recipe::Recipe;
+use nexus_rt::linux::client::Connection;
+use nexus_rt::linux::daemon::{Config, Daemon};
+use nexus_rt::linux::monotonic;
+use selftest_client::{Client, LOGD, METRICSD, run};
+
+const ME: &str = "selftest-client";
+const GUEST: &str = include_str!("../../../../recipes/observability/guest.toml");
+
+/// A client with a connection to each daemon.
+struct Sockets {
+    dir: PathBuf,
+    recipe: Recipe,
+    open: Vec<(ServiceId, Connection)>,
+    printed: Vec<String>,
+}
+
+/// Starts a daemon that serves until this process ends. It listens when this returns.
+fn start<S: Service + 'static>(
+    (name, callees): (&'static str, &'static [&'static str]),
+    dir: &Path,
+    recipe: &Recipe,
+    make: fn(&Recipe, u32) -> S,
+) {
+    let config = Config {
+        name,
+        run_dir: dir.to_owned(),
+        serve: vec!["metricsd".to_owned(), ME.to_owned()],
+        callees,
+        limits: recipe.port.clone(),
+        senders: recipe.senders.clone(),
+    };
+    let (daemon, recipe) = (Daemon::open(&config).unwrap(), recipe.clone());
+    std::thread::spawn(move || {
+        let service = make(&recipe, daemon.boot());
+        daemon.run(service)
+    });
+}
+
+impl Sockets {
+    fn to(&mut self, name: &str) -> &mut Connection {
+        let id = ServiceId::from_name(name);
+        if !self.open.iter().any(|(service, _)| *service == id) {
+            let folder = self.dir.join("svc").join(ME);
+            self.open.push((id, Connection::open(folder, name).unwrap()));
+        }
+        &mut self.open.iter_mut().find(|(service, _)| *service == id).unwrap().1
+    }
+}
+
+impl Client for Sockets {
+    fn id(&self) -> ServiceId {
+        ServiceId::from_name(ME)
+    }
+
+    fn now(&mut self) -> Mono {
+        monotonic()
+    }
+
+    fn pause(&mut self, length: Nanos) {
+        std::thread::sleep(Duration::from_nanos(length.0));
+    }
+
+    fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
+        let name = ["logd", "metricsd"].into_iter().find(|name| ServiceId::from_name(name) == to);
+        self.to(name?).call(frame, answer).ok()
+    }
+
+    fn logd_is_proven(&mut self) {
+        start(("metricsd", &["logd"]), &self.dir, &self.recipe, Metricsd::new);
+    }
+
+    fn print(&mut self, line: &str) {
+        self.printed.push(line.to_owned());
+    }
+}
+
+#[test]
+fn all_cases_hold_over_sockets() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = Recipe::parse(GUEST).unwrap();
+    start(("logd", &[]), dir.path(), &recipe, Logd::new);
+    let (open, printed) = (Vec::new(), Vec::new());
+    let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, printed };
+    let all_hold = run(&mut client, false);
+    let markers = LOGD.iter().chain(METRICSD).map(|case| case.marker);
+    assert_eq!(client.printed, markers.collect::<Vec<_>>());
+    assert!(all_hold);
+}

@@ -1,0 +1,40 @@
+//! What the programs of the boot image have in common: the recipe that was compiled into them.
+//!
+//! A program is a file in `bin/` that joins a package that knows no system to the kernel's port.
+//! `recipes/system/image.toml` says which of them boot and what they may do.
+//!
+//! Deliberately absent: anything that a service decides.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod forgetful;
+mod twin;
+
+pub use forgetful::Forgetful;
+pub use twin::{Lie, Twin};
+
+use nexus_bounded::Nanos;
+use nexus_recipe::{
+    BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, PortLimits, Recipe,
+    Redaction, SenderRule,
+};
+
+/// The recipe of this image, `recipes/observability/guest.toml`.
+#[must_use]
+pub fn recipe() -> Recipe {
+    include!(concat!(env!("OUT_DIR"), "/recipe.rs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = include_str!("../../../recipes/observability/guest.toml");
+
+    #[test]
+    fn what_was_compiled_is_what_the_parser_reads() {
+        assert_eq!(Recipe::parse(TEXT), Ok(recipe()));
+    }
+}

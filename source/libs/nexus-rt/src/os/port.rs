@@ -1,0 +1,173 @@
+//! The loop around a service, and what the service asks of its world.
+//!
+//! A due deadline goes first, once, and then one thing that the kernel gives: a signal, the end of
+//! a sender or of a call, a request. All memory is taken before the first `receive`, with which the
+//! service begins to serve.
+//!
+//! Deliberately absent: decisions. Who may call whom stands in the image, who is whom on the stamp.
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use nexus_abi::ServiceId;
+use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received, Signals};
+use nexus_bounded::{Mono, Nanos};
+use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
+
+use super::calls::{self, Slot};
+use super::frames::{Calls, Frame};
+use super::{Clock, heap};
+
+const KIB: usize = 1024;
+const PAGE_KIB: usize = PAGE_BYTES / KIB;
+
+/// How long a service may take to stop.
+const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
+
+struct Port {
+    console: Option<Slot>,
+    calls: Calls,
+    /// Answers to senders that were gone.
+    replies_gone: u64,
+    /// Calls that ended without an answer.
+    calls_died: u64,
+}
+
+/// Serves until the parent asks for an orderly end. `make` makes the service `name`, all memory of
+/// which is taken then; it is told which life this is, from 1.
+pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
+    let mut turn = Turn {
+        service: make(calls::info().incarnation.raw()),
+        port: Port::new(),
+        clock: Clock::new(),
+        frame: Frame::new(),
+        stop: None,
+    };
+    heap::seal();
+    turn.port.tell_memory(name);
+    while !turn.is_over() {
+        turn.next();
+    }
+    0
+}
+
+struct Turn<S> {
+    service: S,
+    port: Port,
+    clock: Clock,
+    frame: Box<Frame>,
+    /// Until when the service may take to stop, once it was told to.
+    stop: Option<Mono>,
+}
+
+impl<S: Service> Turn<S> {
+    fn is_over(&self) -> bool {
+        self.stop.is_some_and(|until| self.service.stopped() || self.clock.now() >= until)
+    }
+
+    fn next(&mut self) {
+        if self.service.deadline().is_some_and(|at| at <= self.clock.now()) {
+            self.deliver(Event::Wake);
+        }
+        let deadline = self.deadline();
+        let received = calls::receive(&mut self.frame.0, deadline);
+        assert!(received.is_ok(), "the kernel takes our buffer");
+        match received.unwrap_or(Received::Deadline) {
+            Received::Request { token, bytes, from } => {
+                let frame = self.frame.0.get(..bytes).unwrap_or_default();
+                let event = Event::Request { from, token: Token::from_raw(token), frame };
+                self.service.handle(now(self.clock), event, &mut self.port);
+            }
+            Received::Completion { tag, result, .. } => self.completed(tag, result),
+            Received::PeerGone { id, incarnation, reason } => {
+                self.deliver(Event::PeerGone { id, incarnation, reason });
+            }
+            Received::Signals(signals) => self.signalled(signals),
+            // The service is woken at the next turn; services have no children.
+            Received::Deadline | Received::Child { .. } => {}
+        }
+    }
+
+    /// The first tick at which something is to be done by itself.
+    fn deadline(&self) -> u64 {
+        let deadlines = [self.service.deadline(), self.stop];
+        deadlines.into_iter().flatten().min().map_or(NEVER, |at| self.clock.deadline(at))
+    }
+
+    /// Hands over an event that borrows nothing of ours.
+    fn deliver(&mut self, event: Event<'_>) {
+        self.service.handle(now(self.clock), event, &mut self.port);
+    }
+
+    fn completed(&mut self, tag: u64, result: Result<usize, KernelError>) {
+        let ended = self.port.calls.ended(tag);
+        assert!(ended.is_some(), "every call ends once");
+        let Some(ended) = ended else { return };
+        self.port.calls_died += u64::from(result.is_err());
+        let result = result.map(|bytes| ended.answer(bytes)).map_err(|_| CallError::PeerDied);
+        self.deliver(Event::Completion { call: ended.call, result });
+    }
+
+    fn signalled(&mut self, signals: Signals) {
+        if signals.0 & Signals::STOP.0 != 0 && self.stop.is_none() {
+            self.stop = Some(self.clock.now().after(STOP_PATIENCE));
+            self.deliver(Event::Stop);
+        }
+    }
+}
+
+fn now(clock: Clock) -> Now {
+    Now { mono: clock.now(), wall: None }
+}
+
+impl Port {
+    fn new() -> Self {
+        let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0)).ok();
+        Self { console, calls: Calls::new(), replies_gone: 0, calls_died: 0 }
+    }
+
+    /// Says what was taken, now that no more can be.
+    fn tell_memory(&self, name: &str) {
+        let (taken, left) = (heap::taken().div_ceil(KIB), calls::info().pages_left * PAGE_KIB);
+        self.say(format_args!("{name}: heap of {taken} KiB, {left} KiB of the budget left"));
+    }
+
+    fn say(&self, line: fmt::Arguments<'_>) {
+        if let Some(console) = self.console {
+            let said = calls::print(console, line);
+            assert!(said.is_ok(), "we hold the console");
+        }
+    }
+}
+
+impl World for Port {
+    fn reply(&mut self, token: Token, frame: &[u8]) {
+        match calls::reply(token.raw(), frame) {
+            Err(KernelError::Gone) => self.replies_gone += 1,
+            done => assert!(done.is_ok(), "a service answers with frames"),
+        }
+    }
+
+    fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError> {
+        let to = calls::find(CapabilityKind::Call, to).map_err(|_| SubmitError::NotReady)?;
+        match self.calls.submit(to, call, frame) {
+            Ok(()) => Ok(()),
+            Err(KernelError::Busy) => Err(SubmitError::Busy),
+            Err(error) => {
+                assert!(error == KernelError::NotReady, "a service calls with frames");
+                Err(SubmitError::NotReady)
+            }
+        }
+    }
+
+    fn print(&mut self, line: &str) {
+        self.say(format_args!("{line}"));
+    }
+
+    fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {
+        out("port_calls_died", self.calls_died);
+        out("port_replies_gone", self.replies_gone);
+    }
+}

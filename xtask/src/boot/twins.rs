@@ -1,0 +1,96 @@
+//! Images that must fail: each has one program that lies, and the boot must end at the very line
+//! that the lie makes impossible, or with the liar's death. A proof that a liar can give is none.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use nexus_wire::markers;
+
+use super::{Boot, Built, Console, Wrong};
+use crate::counts::Counts;
+use crate::image::Swap;
+
+/// An image that must fail.
+struct Twin {
+    name: &'static str,
+    swap: Swap<'static>,
+    ends: End,
+}
+
+/// How its boot must end.
+#[derive(Clone, Copy)]
+enum End {
+    /// Without this line, the first that is missing.
+    Without(&'static str),
+    /// With the death of a process.
+    Dead,
+}
+
+impl End {
+    fn is(self, wrong: Option<&Wrong>) -> bool {
+        match (self, wrong) {
+            (Self::Without(line), Some(Wrong::Missing(missing))) => line == *missing,
+            (Self::Dead, Some(Wrong::Died(_))) => true,
+            _ => false,
+        }
+    }
+}
+
+const TWINS: &[Twin] = &[
+    Twin {
+        name: "logd's guard is off",
+        swap: Swap { entry: "logd", program: "os-twin-gullible-logd" },
+        ends: End::Without(markers::LOGD_REJECT_OVER_LIMIT),
+    },
+    Twin {
+        name: "logd drops silently",
+        swap: Swap { entry: "logd", program: "os-twin-forgetful-logd" },
+        ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
+    },
+    Twin {
+        name: "logd takes memory while it serves",
+        swap: Swap { entry: "logd", program: "os-twin-greedy-logd" },
+        ends: End::Dead,
+    },
+    Twin {
+        name: "logd never starts",
+        swap: Swap { entry: "logd", program: "os-twin-sleeper" },
+        ends: End::Without(markers::LOGD_READY),
+    },
+    Twin {
+        name: "metricsd never starts",
+        swap: Swap { entry: "metricsd", program: "os-twin-sleeper" },
+        ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "metricsd's export is cut",
+        swap: Swap { entry: "metricsd", program: "os-twin-mute-metricsd" },
+        ends: End::Without(markers::METRICSD_READY),
+    },
+];
+
+/// A selftest gives up earlier by itself.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// Boots them all; one that fails as it must has passed.
+pub(super) fn twins(built: &Built) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for twin in TWINS {
+        let fails = twin.fails(built)?;
+        println!("twin {}: {}", twin.name, if fails { "fails as it must" } else { "FAILED" });
+        counts += Counts::one(fails);
+    }
+    Ok(counts)
+}
+
+impl Twin {
+    fn fails(&self, built: &Built) -> Result<bool> {
+        let console = Console { all: false, until_marker: true, silent: true };
+        let seen = Boot::of(None).watch(built, Some(self.swap), PATIENCE, &console)?;
+        let is_it = self.ends.is(seen.wrong.as_ref()) && seen.code != Some(0);
+        if !is_it {
+            seen.report();
+        }
+        Ok(is_it)
+    }
+}
