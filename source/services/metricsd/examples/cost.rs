@@ -7,7 +7,7 @@
 //! - `id`: the same by `SeriesId`
 //! - `batch`: a BATCH of 32 counters
 //! - `batch64`: a BATCH of 64; the difference to `batch` is 32 items without their frame
-//! - `memory`: prints what a counter series takes; COUNT means nothing
+//! - `memory`: prints what a counter series takes, see `print_memory`; COUNT means nothing
 //!
 //! SERIES (default 64) series exist; each frame goes to the next of them.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
@@ -130,15 +130,12 @@ fn batches(bench: &mut Bench, ids: &[SeriesId], size: usize, count: usize) {
     }
 }
 
+/// A line each: a further series of a metric, and the first of one of its own with a registration.
 fn print_memory() {
     let (name, labels) = key(0);
-    let (series, metric) = counter_series_bytes(name.len(), labels.len());
-    println!(
-        "  a counter series with {} bytes of labels {series} B; its metric with {} bytes of name \
-         {metric} B, once for all its series",
-        labels.len(),
-        name.len()
-    );
+    let bytes = counter_series_bytes(name.len(), labels.len());
+    println!("{}", bytes.series);
+    println!("{}", bytes.series + bytes.metric + bytes.registration);
 }
 
 fn main() {

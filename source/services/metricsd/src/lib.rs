@@ -30,5 +30,5 @@ mod status;
 mod updates;
 mod windows;
 
-pub use limits::{counter_series_bytes, memory_budget};
+pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
 pub use service::Metricsd;

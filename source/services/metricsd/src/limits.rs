@@ -6,7 +6,7 @@ use nexus_wire::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::export::Exporter;
 use crate::registry::Registry;
-use crate::sessions::Sessions;
+use crate::sessions::{Registrations, Sessions};
 use crate::spans::SpanTable;
 
 /// Blocks of text that a series takes at most: its metric's name and help, and its labels.
@@ -39,13 +39,27 @@ pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
     MemoryBudget { daemon: "metricsd", lines }
 }
 
-/// Bytes that one counter series takes: its row, its places in tables, and its labels; and what
-/// its metric takes once for all series of that name.
+/// What a counter series takes of memory.
+#[derive(Clone, Copy, Debug)]
+pub struct CounterBytes {
+    /// Its row, its places in tables, and its labels.
+    pub series: u64,
+    /// Its metric's row and name, once for all series of that name.
+    pub metric: u64,
+    /// A life's number for it, for senders that register.
+    pub registration: u64,
+}
+
+/// Bytes that a counter series with a name and labels of so many bytes takes.
 #[must_use]
-pub fn counter_series_bytes(name_bytes: usize, labels_bytes: usize) -> (u64, u64) {
+pub fn counter_series_bytes(name_bytes: usize, labels_bytes: usize) -> CounterBytes {
     let (series, metric) = Registry::row_bytes();
     let text = |bytes| TextBlocks::bytes(TextBlocks::blocks_for(bytes) as u32) as u64;
-    (series + text(labels_bytes), metric + text(name_bytes))
+    CounterBytes {
+        series: series + text(labels_bytes),
+        metric: metric + text(name_bytes),
+        registration: Registrations::bytes_each().0,
+    }
 }
 
 pub(crate) const fn memory_line(what: &'static str, count: u32, bytes_each: u64) -> MemoryLine {

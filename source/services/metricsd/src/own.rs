@@ -1,7 +1,8 @@
 //! metricsd's own metrics: series like everybody's, under its own name, updated by the clock.
 //!
-//! What they say lags by a short window at most. They cost a fixed number of series, and no frame;
-//! a record about them never causes another.
+//! Counters lag by a short window at most; gauges say what is now whenever somebody reads them or a
+//! round of exports begins. They cost a fixed number of series, and no frame; a record about them
+//! never causes another.
 
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
@@ -18,6 +19,8 @@ pub(crate) struct OwnMetrics {
     /// Frames that came.
     pub(crate) frames: u64,
     published: [u64; COUNTERS],
+    /// What gauges were set to last.
+    shown: [Option<u64>; GAUGES],
     due: Mono,
     /// When we last found that we had missed a whole window: nobody gave us the time for it.
     missed: Option<Mono>,
@@ -41,6 +44,7 @@ const PLAIN: [Total; 6] = [
 ];
 
 const COUNTERS: usize = PLAIN.len() + REASONS.len();
+const GAUGES: usize = 5;
 
 const fn total(name: &'static str, help: &'static str) -> Total {
     Total { name, reason: "", help }
@@ -48,7 +52,13 @@ const fn total(name: &'static str, help: &'static str) -> Total {
 
 impl OwnMetrics {
     pub(crate) const fn new() -> Self {
-        Self { frames: 0, published: [0; COUNTERS], due: Mono(0), missed: None }
+        Self {
+            frames: 0,
+            published: [0; COUNTERS],
+            shown: [None; GAUGES],
+            due: Mono(0),
+            missed: None,
+        }
     }
 
     /// When they are to be published next.
@@ -69,8 +79,8 @@ impl Metricsd {
             self.own.missed = Some(now);
         }
         self.own.due = self.registry.clock().end();
-        let own = Sender::stamped(SERVICE, 0, Incarnation::new(1), Rights::NONE);
-        let slot = self.seat(own.id, now);
+        let slot = self.own_seat(now);
+        self.own.shown = [None; GAUGES];
         self.publish_gauges(slot);
         let values = self.own_totals(now);
         let reasons = REASONS.iter().map(|(_, reason)| Total {
@@ -87,6 +97,17 @@ impl Metricsd {
                 self.publish_one(slot, Kind::Counter, &total, Unit::None, delta);
             }
         }
+    }
+
+    /// Lets the own gauges say what is now; one that says so already has not changed.
+    pub(crate) fn refresh_gauges(&mut self, now: Mono) {
+        let slot = self.own_seat(now);
+        self.publish_gauges(slot);
+    }
+
+    fn own_seat(&mut self, now: Mono) -> SenderSlot {
+        let own = Sender::stamped(SERVICE, 0, Incarnation::new(1), Rights::NONE);
+        self.seat(own.id, now)
     }
 
     fn own_totals(&mut self, now: Mono) -> impl Iterator<Item = u64> + use<> {
@@ -112,7 +133,7 @@ impl Metricsd {
 
     fn publish_gauges(&mut self, slot: SenderSlot) {
         let (sessions, _) = self.sessions.counts();
-        let gauges = [
+        let gauges: [_; GAUGES] = [
             ("metricsd_series", "Series in use", Unit::None, self.registry.used()),
             ("metricsd_senders", "Senders known", Unit::None, self.senders.seated().into()),
             ("metricsd_sessions", "Lives of senders", Unit::None, sessions),
@@ -124,8 +145,12 @@ impl Metricsd {
                 self.exporter.state().queue_bytes,
             ),
         ];
-        for (name, help, unit, value) in gauges {
-            self.publish_one(slot, Kind::Gauge, &total(name, help), unit, value.into());
+        for (place, (name, help, unit, value)) in gauges.into_iter().enumerate() {
+            let value = u64::from(value);
+            let shown = self.own.shown.get_mut(place);
+            if shown.is_some_and(|shown| shown.replace(value) != Some(value)) {
+                self.publish_one(slot, Kind::Gauge, &total(name, help), unit, value);
+            }
         }
     }
 

@@ -15,6 +15,9 @@ impl Metricsd {
         }
         // Before the answer is written: it may be the ledger.
         self.senders.answered(asked.slot);
+        if let Request::Scrape { cursor: 0, .. } = request {
+            self.refresh_gauges(asked.now);
+        }
         let mut out = [0; FRAME_BYTES_MAX];
         let frame = match request {
             Request::Scrape { cursor, with_help } => {

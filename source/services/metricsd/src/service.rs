@@ -298,6 +298,8 @@ impl Metricsd {
         self.spans.expire(now, &mut self.exporter);
         if now >= self.own.due() {
             self.publish(now);
+        } else if self.exporter.begins_round(now) {
+            self.refresh_gauges(now);
         }
         self.exporter.poll(now, &mut self.registry, &mut self.senders, world);
         let dues = [self.sessions.deadline(), self.spans.deadline(), self.exporter.deadline()];

@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use metricsd::{Metricsd, counter_series_bytes, memory_budget};
+use metricsd::{CounterBytes, Metricsd, counter_series_bytes, memory_budget};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
@@ -129,8 +129,8 @@ fn memory_is_what_the_budget_says_and_is_taken_at_the_start() {
         drive(&mut service, 100_000);
         assert_eq!((BYTES.load(Relaxed), CALLS.load(Relaxed)), (bytes, calls));
     }
-    let (series, metric) = counter_series_bytes(24, 40);
-    println!("a counter series {series} B, its metric {metric} B");
+    let CounterBytes { series, metric, registration } = counter_series_bytes(24, 40);
+    println!("a counter series {series} B, its metric {metric} B, its number {registration} B");
     assert!(series < 256, "{series} B for a counter series with 40 bytes of labels");
     // With a few series of a metric each stays within the figure with its part of the metric.
     assert!(series + metric / 16 < 256, "{series} B and a part of {metric} B");

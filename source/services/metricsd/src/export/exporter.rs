@@ -145,6 +145,11 @@ impl Exporter {
         self.feed.gaps.displace(slot);
     }
 
+    /// Whether [`Self::poll`] begins a round now, if none is under way.
+    pub(crate) fn begins_round(&self, now: Mono) -> bool {
+        !self.stopping && self.feed.rounds.is_due(now)
+    }
+
     /// Does what can be done now. To be called after every event, when the ledger knows what the
     /// event brought.
     pub(crate) fn poll(

@@ -43,9 +43,13 @@ impl Rounds {
         }
     }
 
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        now >= self.next
+    }
+
     /// Begins a round if one is due and none is under way.
     pub(super) fn begin_due(&mut self, now: Mono) {
-        if now < self.next {
+        if !self.is_due(now) {
             return;
         }
         self.next =

@@ -16,12 +16,21 @@ fn metricsd_counts_itself_under_its_own_name_without_a_frame() {
     // The SCRAPE that reads them is not among them yet.
     assert_eq!(bench.one(own, "metricsd_frames_total", "").value, 6);
     assert_eq!(bench.one(own, "metricsd_items_refused_total", "reason=invalid\n").value, 1);
-    assert_eq!(bench.one(own, "metricsd_senders", "").value, 2);
-    let series = bench.scrape_all().len();
-    bench.pause(secs(10));
-    bench.wake();
-    assert_eq!(bench.one(own, "metricsd_series", "").value as usize, series);
+    // A gauge says what is now: the reader has a seat.
+    assert_eq!(bench.one(own, "metricsd_senders", "").value, 3);
     assert_eq!(bench.ledger(own).offered, 0, "no frame, no budget");
+}
+
+#[test]
+fn own_gauges_say_what_is_now_at_any_time() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let own = sender("metricsd");
+    for number in 0..5 {
+        bench.inc(sender("execd"), &format!("n{number}"), "", 1);
+        let series = bench.scrape_all().len();
+        assert_eq!(bench.state("series"), series.to_string());
+        assert_eq!(bench.one(own, "metricsd_series", "").value, series as i128, "no window passed");
+    }
 }
 
 #[test]
