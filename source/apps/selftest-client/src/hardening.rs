@@ -1,7 +1,7 @@
 //! logd refuses what it must before it stores anything.
 
 use nexus_abi::FRAME_BYTES_MAX;
-use nexus_wire::logs::{NewRecord, Request};
+use nexus_wire::logs::{NewRecord, RecordText, Request};
 use nexus_wire::{Level, LogStatus};
 
 use crate::Why;
@@ -64,10 +64,17 @@ fn fields(talk: &mut Talk<'_>) -> Result<(), Why> {
     if refused == (LogStatus::OverLimit, 0) { Ok(()) } else { Err("a long key was taken") }
 }
 
+/// Writes a good frame to `out`; gives its length.
+fn good_frame(talk: &mut Talk<'_>, out: &mut [u8]) -> Result<usize, Why> {
+    let mut text = [0; size_of::<RecordText>()];
+    let record = GOOD.join(&mut text).map_err(|_| "no such record")?;
+    talk.logd_frame(&Request::Append(record), out).map(|(_, length)| length)
+}
+
 /// A good frame, but for its length or for one byte.
 fn shapes(talk: &mut Talk<'_>) -> Result<(), Why> {
     let mut good = [0; FRAME_BYTES_MAX];
-    let (_, length) = talk.logd_frame(&Request::Append(GOOD), &mut good)?;
+    let length = good_frame(talk, &mut good)?;
     for (length, (at, byte), expected) in [
         (length - 1, (LEVEL_AT, GOOD.level.raw()), LogStatus::InvalidArgs),
         (length + 1, (LEVEL_AT, GOOD.level.raw()), LogStatus::InvalidArgs),
@@ -86,7 +93,7 @@ fn shapes(talk: &mut Talk<'_>) -> Result<(), Why> {
 /// A good frame and zeros behind it, as large as frames can be.
 fn flood(talk: &mut Talk<'_>) -> Result<(), Why> {
     let mut frame = [0; FRAME_BYTES_MAX];
-    talk.logd_frame(&Request::Append(GOOD), &mut frame)?;
+    good_frame(talk, &mut frame)?;
     let statuses = [LogStatus::InvalidArgs, LogStatus::RateLimited];
     talk.flood(&frame, statuses, Talk::logd_status_of)
 }

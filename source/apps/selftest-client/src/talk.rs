@@ -94,6 +94,8 @@ impl<'c> Talk<'c> {
 
     /// What logd answers to a record.
     pub(crate) fn append(&mut self, record: NewRecord<'_>) -> Result<(LogStatus, u64), Why> {
+        let mut text = [0; size_of::<logs::RecordText>()];
+        let record = record.join(&mut text).map_err(|_| "no such record")?;
         match self.ask_logd(&logs::Request::Append(record))? {
             (status, logs::Reply::Append(appended)) => Ok((status, appended.id.0)),
             (status, _) => Ok((status, 0)),

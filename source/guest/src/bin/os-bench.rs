@@ -46,6 +46,8 @@ mod os {
         let fields = b"a=1\nb=2\nc=3\nd=4\n";
         let record = NewRecord { level: Level::Info, scope: "bench", message: "cost", fields };
         let head = Head { version: Version::V2, nonce: 1 };
+        let mut text = [0; size_of::<logs::RecordText>()];
+        let record = record.join(&mut text).ok()?;
         logs::encode(&logs::Request::Append(record), head, out).ok()
     }
 
