@@ -80,7 +80,7 @@ fn carriers() -> Vec<(String, String, String)> {
 }
 
 /// Texts that give a secret away by its key or place, in ways that programs write.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 15] = [
     "mysql --password SECRET -h db",
     "run --api-key=SECRET",
     "userPassword: SECRET",
@@ -94,6 +94,7 @@ const FORMS: [&str; 14] = [
     "Authorization: Basic SECRET",
     "auth=bearer SECRET",
     "BEARER SECRET",
+    "sent bearer SECRET",
     "-----BEGIN KEY-----\nSECRET\n-----END KEY-----",
 ];
 
