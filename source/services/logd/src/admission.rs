@@ -62,6 +62,7 @@ impl Admission {
     /// # Errors
     /// `OverLimit` beyond one of the recipe's sizes, `Identity` for a claim to be somebody,
     /// `Secret` where the recipe refuses secrets, else `Invalid`.
+    #[inline(always)]
     pub(crate) fn check<'a>(&'a mut self, record: &SentRecord<'a>) -> Result<Admitted<'a>, Reason> {
         self.check_sizes(record)?;
         let redactor = &mut self.redactor;

@@ -6,6 +6,7 @@ use crate::Logd;
 use crate::service::{Asked, status_of};
 
 impl Logd {
+    #[inline(always)]
     pub(crate) fn append<'b>(
         &mut self,
         asked: &Asked,
@@ -62,6 +63,7 @@ impl Logd {
     }
 
     /// Stores one record, or says why not; counts what is stored and what had to go for it.
+    #[inline(always)]
     fn store(&mut self, asked: &Asked, record: &SentRecord<'_>) -> Result<RecordId, Reason> {
         let admitted = self.admission.check(record)?;
         let (slot, service) = (asked.slot, asked.from.service());

@@ -6,7 +6,7 @@ use nexus_bounded::Mono;
 use nexus_gate::{Budgets, RejectMarker, RejectMarkers, SenderSlot, Senders};
 use nexus_port::{Event, Now, Service, World};
 use nexus_recipe::{LogdLimits, Recipe};
-use nexus_wire::logs::{self, Head, Op, Refusal, Request};
+use nexus_wire::logs::{self, Head, Op, Opened, Refusal, Request};
 use nexus_wire::{EncodeError, LogStatus, Reason, markers};
 
 use crate::admission::Admission;
@@ -50,6 +50,16 @@ pub(crate) struct Asked {
     pub(crate) slot: SenderSlot,
     /// For the reply.
     pub(crate) head: Head,
+    /// What is asked.
+    op: Op,
+    /// Of its frame.
+    bytes: u32,
+}
+
+impl Asked {
+    const fn refusal(&self, status: LogStatus) -> Refusal {
+        Refusal { head: self.head, op: self.op, status }
+    }
 }
 
 /// How far the proof at start has come.
@@ -103,29 +113,94 @@ impl Logd {
         world: &mut impl World,
         out: &'b mut [u8],
     ) -> &'b [u8] {
-        let decoded = logs::decode(frame);
         let slot = self.seat(from, now);
-        let (head, op, items) = match &decoded {
-            Ok(frame) => (frame.head, frame.request.op(), records(&frame.request).max(1)),
-            Err(refusal) => (refusal.head, refusal.op, 1),
+        let opened = logs::open(frame);
+        let (head, op) = match &opened {
+            Ok(opened) => (opened.head(), opened.op()),
+            Err(refusal) => (refusal.head, refusal.op),
         };
-        let asked = Asked { now, from, slot, head };
-        if !self.senders.offer(slot, items, frame.len() as u32, now) {
-            let asks = decoded.is_ok() && !brings_records(op);
-            let reason = if asks { Reason::Denied } else { Reason::RateLimited };
-            self.count_refused(slot, reason, items, world);
-            return whole(self.refuse(Refusal { head, op, status: LogStatus::RateLimited }, out));
-        }
-        whole(match decoded {
-            Ok(frame) => self.act(&asked, &frame.request, world, out),
-            Err(refusal) => {
-                self.count_refused(slot, reason_of(refusal.status), 1, world);
-                self.refuse(refusal, out)
-            }
+        let asked = Asked { now, from, slot, head, op, bytes: frame.len() as u32 };
+        whole(match opened {
+            Ok(opened) if op == Op::Append => self.answer_append(&asked, &opened, world, out),
+            Ok(opened) => self.answer_other(&asked, opened.request(), world, out),
+            Err(refusal) => self.answer_refused(&asked, refusal, world, out),
         })
     }
 
+    /// The short way for what comes most.
+    #[inline(always)]
+    fn answer_append<'b>(
+        &mut self,
+        asked: &Asked,
+        opened: &Opened<'_>,
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        match opened.append() {
+            Ok(record) if self.offer(asked, 1) => self.append(asked, &record, world, out),
+            Ok(_) => self.answer_over_budget(asked, 1, world, out),
+            Err(refusal) => self.answer_refused(asked, refusal, world, out),
+        }
+    }
+
+    #[inline(never)]
+    fn answer_other<'b>(
+        &mut self,
+        asked: &Asked,
+        request: Result<Request<'_>, Refusal>,
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let request = match request {
+            Ok(request) => request,
+            Err(refusal) => return self.answer_refused(asked, refusal, world, out),
+        };
+        let items = records(&request).max(1);
+        if self.offer(asked, items) {
+            self.act(asked, &request, world, out)
+        } else {
+            self.answer_over_budget(asked, items, world, out)
+        }
+    }
+
+    /// Takes a request from the budget of its sender, if it is within.
+    #[inline]
+    fn offer(&mut self, asked: &Asked, items: u32) -> bool {
+        self.senders.offer(asked.slot, items, asked.bytes, asked.now)
+    }
+
+    #[cold]
+    fn answer_over_budget<'b>(
+        &mut self,
+        asked: &Asked,
+        items: u32,
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let lost = brings_records(asked.op);
+        let reason = if lost { Reason::RateLimited } else { Reason::Denied };
+        self.count_refused(asked.slot, reason, items, world);
+        self.refuse(asked.refusal(LogStatus::RateLimited), out)
+    }
+
+    /// What is malformed costs as much as what is not.
+    #[cold]
+    fn answer_refused<'b>(
+        &mut self,
+        asked: &Asked,
+        refusal: Refusal,
+        world: &mut impl World,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], EncodeError> {
+        let within = self.offer(asked, 1);
+        let status = if within { refusal.status } else { LogStatus::RateLimited };
+        let reason = if within { reason_of(status) } else { Reason::RateLimited };
+        self.count_refused(asked.slot, reason, 1, world);
+        self.refuse(Refusal { status, ..refusal }, out)
+    }
+
     /// The sender's seat. If somebody lost it just now, what he has is the evicted's now.
+    #[inline]
     fn seat(&mut self, from: Sender, now: Mono) -> SenderSlot {
         let seat = self.senders.seat(from.id, now);
         if seat.displaced.is_some() {
@@ -144,7 +219,7 @@ impl Logd {
         let op = request.op();
         if reads_records(op) && !asked.from.rights.has(Rights::QUERY) {
             self.count_refused(asked.slot, Reason::Denied, 1, world);
-            return self.refuse(Refusal { head: asked.head, op, status: LogStatus::Denied }, out);
+            return self.refuse(asked.refusal(LogStatus::Denied), out);
         }
         if records(request) == 0 {
             // Before the answer is written: it may be the ledger.

@@ -28,20 +28,9 @@ impl<T> Table<T> {
         self.0.get(row)
     }
 
-    /// The first `count` rows.
-    pub(crate) fn front(&self, count: usize) -> &[T] {
-        assert!(count <= self.0.len(), "rows of this table");
-        self.0.get(..count).unwrap_or_default()
-    }
-
     /// All rows.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter()
-    }
-
-    /// All rows, to be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut()
     }
 }
 

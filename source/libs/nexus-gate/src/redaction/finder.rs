@@ -10,7 +10,7 @@ use super::REDACTED;
 use super::anchors::Anchors;
 use super::ends;
 use super::keys::{Keys, Verdict};
-use super::known::{Judged, Known, Short};
+use super::known::{Judged, Known, START, Short};
 use super::runs::{in_word, next_run};
 
 /// Finds the parts of a text that must go.
@@ -23,6 +23,9 @@ pub(super) struct Finder {
     base64_run: usize,
     /// The shortest run that may be secret by its shape.
     run_min: Option<usize>,
+    /// The same for the quick look, which cannot see them shorter than it does.
+    run_seen: usize,
+    short_runs: bool,
 }
 
 /// A denied prefix.
@@ -34,6 +37,9 @@ struct Prefix {
     /// It begins an armored key, which goes to its end and not only to that of the word.
     is_armor: bool,
 }
+
+/// Shorter texts are not looked at: a key of three letters, a joint and a value take as much.
+pub(super) const SHORTEST: usize = 5;
 
 /// Letters of English from frequent to rare (Lewand, *Cryptological Mathematics*, 2000); whatever
 /// is no letter is rarer than all, and capitals are rarer than small ones.
@@ -63,6 +69,7 @@ impl Finder {
         let prefixes: Box<[Prefix]> =
             rules.deny_prefixes.iter().filter_map(|text| Prefix::new(text)).collect();
         let (hex_run, base64_run) = (rules.hex_run as usize, rules.base64_run as usize);
+        let run_min = [hex_run, base64_run].into_iter().filter(|run| *run > 0).min();
         Self {
             keys: Keys::new(&rules.deny_keys, &rules.allow_keys),
             known: Known::new(),
@@ -70,7 +77,9 @@ impl Finder {
             prefixes,
             hex_run,
             base64_run,
-            run_min: [hex_run, base64_run].into_iter().filter(|run| *run > 0).min(),
+            run_min,
+            run_seen: run_min.unwrap_or(usize::MAX).max(Anchors::RUN_MIN),
+            short_runs: run_min.is_some_and(|min| min < Anchors::RUN_MIN),
         }
     }
 
@@ -85,10 +94,14 @@ impl Finder {
     /// other may be asked of as one.
     #[inline]
     pub(super) fn is_plain(&self, text: &[u8]) -> bool {
-        !self.anchors.any_in(text)
-            && !self
-                .run_min
-                .is_some_and(|min| min <= text.len() && next_run(text, 0, min).is_some())
+        text.len() < SHORTEST
+            || self.anchors.is_plain(text, self.run_seen)
+                && !(self.short_runs && self.has_run(text))
+    }
+
+    #[cold]
+    fn has_run(&self, text: &[u8]) -> bool {
+        self.run_min.is_some_and(|min| next_run(text, 0, min).is_some())
     }
 
     /// What there is to say about a key.
@@ -136,20 +149,49 @@ impl Finder {
     /// Whether fields are canonical and within `bounds`, and have nothing secret in them, as far as
     /// that can be said quickly: all keys are known and differ early, all values are ASCII.
     pub(super) fn knows(&mut self, fields: &[u8], bounds: &FieldBounds) -> bool {
-        let (mut at, mut before, mut count) = (0, 0, 0);
-        while at < fields.len() {
-            let Some(key) = Short::before_joint(fields, at) else { return false };
-            let Some(judged) = self.known.get(key) else { return false };
-            let start = at + key.len() + 1;
-            let Some(value) = ascii_line(fields, start) else { return false };
-            let within = key.len() <= bounds.key_bytes && value.len() <= bounds.value_bytes;
-            let in_order = key.order() > before;
-            if !(judged.is_legal && within && in_order && self.value_is_clean(judged, value)) {
+        if bounds.key_bytes < Short::KEY_BYTES_MAX || bounds.value_bytes < SHORTEST {
+            return false;
+        }
+        let (mut rest, mut order) = (fields, 0);
+        let (mut before, mut expected) = (START, self.known.at(START).next);
+        for _ in 0..bounds.count {
+            if rest.is_empty() {
+                return true;
+            }
+            if !self.known.at(expected).begins(rest) {
+                let Some(found) = self.known.find(rest, before) else { return false };
+                expected = found;
+            }
+            let place = self.known.at(expected);
+            if place.order <= order {
                 return false;
             }
-            (at, before, count) = (start + value.len() + 1, key.order(), count + 1);
+            (order, before, expected) = (place.order, expected, place.next);
+            let end = match place.end_of_short_value(rest) {
+                Some(end) => end,
+                None => match self.end_of_value(before, rest, bounds.value_bytes) {
+                    Some(end) => end,
+                    None => return false,
+                },
+            };
+            let Some(behind) = rest.get(end + 1..) else { return false };
+            rest = behind;
         }
-        count <= bounds.count
+        rest.is_empty()
+    }
+
+    /// Where the value ends in a text that begins with the key at a place, if the value may stand
+    /// behind it.
+    #[inline(never)]
+    fn end_of_value(&mut self, place: u8, text: &[u8], bytes_max: usize) -> Option<usize> {
+        let place = self.known.at(place);
+        let (start, judged) = (place.value_at(), place.judged);
+        let end = end_of_line(text, start)?;
+        let value = text.get(start..end)?;
+        let is_plain = place.is_plain && self.is_plain(value);
+        let may_stand = value.len() <= bytes_max
+            && (is_plain || judged.is_legal && self.value_is_clean(judged, value));
+        may_stand.then_some(end)
     }
 
     /// Whether nothing in a text is secret.
@@ -167,6 +209,9 @@ impl Finder {
     /// The next part of a text, from `from` on, that must go: a word that looks or begins secret,
     /// or the value behind a secret key.
     pub(super) fn next(&mut self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        if text.len() < SHORTEST {
+            return None;
+        }
         let found = [self.next_shaped(text, from), self.next_anchored(text, from)];
         // Of two that begin together the longer one.
         found.into_iter().flatten().min_by_key(|found| (found.start, usize::MAX - found.end))
@@ -274,18 +319,18 @@ impl Finder {
     }
 }
 
-/// The rest of the line that begins before `start`, if it ends with a newline and is ASCII.
+/// Where the line ends that begins before `from`, if it is ASCII.
 #[inline]
-fn ascii_line(text: &[u8], start: usize) -> Option<&[u8]> {
-    let mut at = start;
+fn end_of_line(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
     while at < text.len() {
         let word = word_at(text, at);
-        let newline = equal(word, b'\n');
         if !is_ascii(word) {
             return None;
         }
+        let newline = equal(word, b'\n');
         if newline != 0 {
-            return text.get(start..at + lowest(newline));
+            return Some(at + lowest(newline));
         }
         at += 8;
     }

@@ -1,8 +1,8 @@
 use alloc::boxed::Box;
-use alloc::vec;
 
-use nexus_bounded::eights::{below, equal, lowest, word_at};
+use nexus_bounded::eights::{equal, is_ascii, lowest, word_at};
 
+use super::finder::SHORTEST;
 use super::keys::Verdict;
 
 /// What was found out about a key.
@@ -16,93 +16,169 @@ pub(super) struct Judged {
     pub(super) is_legal: bool,
 }
 
-/// What was found out about short keys, kept: the same keys come again and again. It changes what
-/// an answer costs, never the answer.
+/// What was found out about short keys, kept: the same keys come again and again, and one behind
+/// the other as they did before. It changes what an answer costs, never the answer.
 pub(super) struct Known {
-    places: Box<[(Short, Judged)]>,
+    places: Box<[Place; PLACES]>,
 }
 
-/// A key of 1 to 16 bytes: its first eight, its last eight where it is longer, and its length.
+/// A key, and what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    key: Short,
+    /// Its first eight bytes, the first one highest: such numbers are ordered as the keys are, but
+    /// for keys that differ later.
+    pub(super) order: u64,
+    pub(super) judged: Judged,
+    /// Whether fields may have it, and it says nothing of its value and is nothing secret.
+    pub(super) is_plain: bool,
+    /// Where the key lies that came behind it last.
+    pub(super) next: u8,
+}
+
+/// A key of 1 to 15 bytes with the joint behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Short {
+    /// Its first eight bytes, the last one of them highest.
     front: u64,
+    /// Its last eight bytes, if there are more than eight.
     back: u64,
-    len: usize,
+    /// Bytes.
+    len: u8,
+    /// Bits of a word that its front leaves free.
+    free: u8,
 }
 
-const NOBODY: Short = Short { front: 0, back: 0, len: 0 };
-const PLACES: usize = 128;
+const NOBODY: Place = Place {
+    key: Short { front: u64::MAX, back: 0, len: 1, free: 56 },
+    judged: Judged { verdict: Verdict::Plain, is_secret: false, is_legal: false },
+    is_plain: false,
+    next: START,
+    order: 0,
+};
+
+/// As many as a byte can number. A key has two: that which its bytes say, and the other of a pair.
+/// The first one is no key's: what comes behind it is what fields begin with.
+const PLACES: usize = 256;
+/// Where fields begin.
+pub(super) const START: u8 = 0;
 
 impl Known {
     pub(super) fn new() -> Self {
-        let nothing = Judged { verdict: Verdict::Plain, is_secret: false, is_legal: false };
-        Self { places: vec![(NOBODY, nothing); PLACES].into_boxed_slice() }
+        Self { places: Box::new([NOBODY; PLACES]) }
     }
 
     /// Bytes of memory that they take.
     pub(super) const fn bytes() -> usize {
-        PLACES * size_of::<(Short, Judged)>()
+        size_of::<[Place; PLACES]>()
+    }
+
+    /// The place of that number.
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "own index: a byte is below their number")]
+    pub(super) fn at(&self, place: u8) -> &Place {
+        &self.places[usize::from(place)]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "own index: a byte is below their number")]
+    fn at_mut(&mut self, place: u8) -> &mut Place {
+        &mut self.places[usize::from(place)]
     }
 
     /// What is known about a key.
-    #[inline]
     pub(super) fn get(&self, key: Short) -> Option<Judged> {
-        self.places.get(key.place()).filter(|place| place.0 == key).map(|place| place.1)
+        self.place_of(key).map(|place| self.at(place).judged)
     }
 
-    /// Keeps what was found out, in the place of another key maybe.
+    fn place_of(&self, key: Short) -> Option<u8> {
+        key.places().into_iter().find(|place| self.at(*place).key == key)
+    }
+
+    /// Keeps what was found out, in the place of another key maybe: that of the elder of the two
+    /// which have its places.
     pub(super) fn keep(&mut self, key: Short, judged: Judged) {
-        if let Some(place) = self.places.get_mut(key.place()) {
-            *place = (key, judged);
+        let [place, other] = key.places();
+        let elder = *self.at(place);
+        if elder.key != NOBODY.key && place != other {
+            *self.at_mut(other) = elder;
         }
+        let Judged { verdict, is_secret, is_legal } = judged;
+        let is_plain = verdict == Verdict::Plain && is_legal && !is_secret;
+        *self.at_mut(place) = Place { key, judged, is_plain, order: key.order(), next: START };
+    }
+
+    /// The place of the key in front of the first `=`, if it is known. Behind `before` it will be
+    /// expected from now on.
+    #[inline(never)]
+    pub(super) fn find(&mut self, text: &[u8], before: u8) -> Option<u8> {
+        let place = self.place_of(Short::before_joint(text)?)?;
+        self.at_mut(before).next = place;
+        Some(place)
+    }
+}
+
+impl Place {
+    /// Whether a text begins with its key.
+    #[inline(always)]
+    pub(super) fn begins(&self, text: &[u8]) -> bool {
+        let key = self.key;
+        word_at(text, 0).wrapping_shl(key.free.into()) == key.front
+            && (key.len <= 8 || word_at(text, usize::from(key.len) - 8) == key.back)
+    }
+
+    /// Where the value begins in a text that begins with its key.
+    #[inline(always)]
+    pub(super) const fn value_at(&self) -> usize {
+        self.key.len as usize
+    }
+
+    /// Where the value ends in a text that begins with its key, if the key is plain and the value
+    /// is ASCII and too short to have something secret in it.
+    #[inline(always)]
+    pub(super) fn end_of_short_value(&self, text: &[u8]) -> Option<usize> {
+        let word = word_at(text, self.value_at());
+        let end = lowest(equal(word, b'\n'));
+        (is_ascii(word) && self.is_plain && end < SHORTEST).then(|| self.value_at() + end)
     }
 }
 
 impl Short {
-    /// `None` for a key that is empty or longer.
+    /// Bytes of the longest such key.
+    pub(super) const KEY_BYTES_MAX: usize = 15;
+
+    /// `None` for a key that is empty, longer, or has a joint in it.
     pub(super) fn of(key: &[u8]) -> Option<Self> {
-        let back = match key.len() {
-            1..=8 => 0,
-            9..=16 => word_at(key, key.len() - 8),
-            _ => return None,
-        };
-        Some(Self { front: word_at(key, 0), back, len: key.len() })
+        let mut text = [b'='; Self::KEY_BYTES_MAX + 1];
+        text.get_mut(..key.len())?.copy_from_slice(key);
+        Self::before_joint(&text).filter(|short| usize::from(short.len) == key.len() + 1)
     }
 
-    /// What stands at `at` before the next `=`, if that is not empty and no longer than 16 bytes.
-    #[inline]
-    pub(super) fn before_joint(text: &[u8], at: usize) -> Option<Self> {
-        let front = word_at(text, at);
+    /// What stands before the first `=`, if that is not empty and no longer than 15 bytes.
+    fn before_joint(text: &[u8]) -> Option<Self> {
+        let front = word_at(text, 0);
         let joint = equal(front, b'=');
         if joint != 0 {
-            let len = lowest(joint);
-            return (len > 0).then_some(Self { front: front & below(joint), back: 0, len });
+            let len = lowest(joint) as u8 + 1;
+            let free = 64 - 8 * len;
+            return (len > 1).then_some(Self { front: front << free, back: 0, len, free });
         }
-        let joint = equal(word_at(text, at + 8), b'=');
-        let len = if joint != 0 {
-            8 + lowest(joint)
-        } else {
-            16 + usize::from(text.get(at + 16) != Some(&b'='))
-        };
-        let back = if len > 8 { word_at(text, at + len - 8) } else { 0 };
-        (len <= 16).then_some(Self { front, back, len })
+        let joint = equal(word_at(text, 8), b'=');
+        let len = 9 + lowest(joint);
+        let back = word_at(text, len - 8);
+        (joint != 0).then_some(Self { front, back, len: len as u8, free: 0 })
     }
 
-    pub(super) const fn len(self) -> usize {
-        self.len
+    /// See [`Place::order`]. The joint does not count, as no key has it.
+    const fn order(self) -> u64 {
+        let joint = if self.len > 8 { 0 } else { (b'=' as u64) << 56 };
+        ((self.front ^ joint) >> self.free).swap_bytes()
     }
 
-    /// Its first eight bytes, the first one highest: such numbers are ordered as the keys are, but
-    /// for keys that differ later.
-    pub(super) const fn order(self) -> u64 {
-        self.front.swap_bytes()
-    }
-
-    /// Where it has its place.
-    #[inline]
-    const fn place(self) -> usize {
+    /// Where it may have its place.
+    const fn places(self) -> [u8; 2] {
         let mixed = (self.front ^ self.back.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> (u64::BITS - PLACES.trailing_zeros())) as usize
+        let place = (mixed >> (u64::BITS - PLACES.trailing_zeros())) as u8;
+        if place <= START + 1 { [START + 1; 2] } else { [place, place ^ 1] }
     }
 }
 
@@ -118,13 +194,13 @@ mod tests {
             behind in "[a-z=\n]{0,20}",
         ) {
             let text = std::format!("{before}{key}={behind}");
-            let found = Short::before_joint(text.as_bytes(), before.len());
+            let found = Short::before_joint(&text.as_bytes()[before.len()..]);
             proptest::prop_assert!(found == Short::of(key.as_bytes()), "{}", text);
         }
 
         #[test]
-        fn without_a_joint_there_is_no_key(text in "[a-z]{0,40}", at in 0usize..50) {
-            proptest::prop_assert!(Short::before_joint(text.as_bytes(), at).is_none());
+        fn without_a_joint_there_is_no_key(text in "[a-z]{0,40}") {
+            proptest::prop_assert!(Short::before_joint(text.as_bytes()).is_none());
         }
     }
 }

@@ -307,31 +307,56 @@ proptest::proptest! {
             "[ab_]{0,2}(token|trace|ghp_|service|a_long_name_|a_longer_name)?[a-c]?", 1..8,
         ),
         values in proptest::collection::vec(texts(), 8),
-        order in proptest::prelude::any::<bool>(),
-        cut in 0usize..3,
-        count in 3usize..9,
+        // Of each text: how many of the keys it begins behind, and how it differs from a good one.
+        asked in proptest::collection::vec((0usize..4, 0u8..8), 1..20),
+        (count, key_bytes) in (3usize..9, 14usize..18),
     ) {
-        let bounds = FieldBounds { count, key_bytes: 12, value_bytes: 20 };
+        let bounds = FieldBounds { count, key_bytes, value_bytes: 20 };
         let mut keys = keys;
-        if order {
-            keys.sort();
-            keys.dedup();
-        }
-        let pairs = keys.iter().zip(&values);
-        let text = pairs.map(|(key, value)| format!("{key}={value}\n")).collect::<String>();
-        let text = &text.as_bytes()[..text.len() - text.len().min(cut)];
         let mut redactor = Redactor::new(&rules(OnSecret::Replace));
         for key in &keys {
             redactor.finder.judge(key.as_bytes());
         }
-        let parsed = Fields::parse_bounded(text, &bounds);
-        let known = redactor.knows(text, &bounds);
-        if known {
-            let mut out = [0; 4096];
-            proptest::prop_assert!(parsed.is_ok(), "{:?} {:?}", parsed, text);
-            proptest::prop_assert_eq!(redactor.fields(parsed.unwrap(), &mut out), Redacted::Clean);
+        for (skipped, difference) in asked {
+            if difference > 1 {
+                keys.sort();
+                keys.dedup();
+            } else {
+                keys.reverse();
+            }
+            let pairs = keys.iter().zip(&values).skip(skipped);
+            let text = pairs.map(|(key, value)| format!("{key}={value}\n")).collect::<String>();
+            let cut = if difference == 2 { text.len().min(1) } else { 0 };
+            let text = &text.as_bytes()[..text.len() - cut];
+            if redactor.knows(text, &bounds) {
+                let parsed = Fields::parse_bounded(text, &bounds);
+                proptest::prop_assert!(parsed.is_ok(), "{:?} {:?}", parsed, text);
+                let mut out = [0; 4096];
+                let looked = redactor.fields(parsed.unwrap(), &mut out);
+                proptest::prop_assert_eq!(looked, Redacted::Clean);
+            }
         }
     }
+}
+
+#[test]
+fn what_is_too_short_to_hold_a_secret_is_left_alone() {
+    assert_eq!(redact("eyJa"), "eyJa");
+    assert_eq!(redact("eyJab"), "[redacted]");
+}
+
+#[test]
+fn many_keys_are_known_at_once() {
+    let mut redactor = Redactor::new(&rules(OnSecret::Replace));
+    let bounds = FieldBounds { count: 100, key_bytes: 16, value_bytes: 64 };
+    let fields = (0..40).map(|n| format!("k{n:02}=value {n}\n")).collect::<String>();
+    let parsed = Fields::parse(fields.as_bytes()).unwrap();
+    assert_eq!(redactor.fields(parsed, &mut [0; 8]), Redacted::Clean);
+    assert!(redactor.knows(fields.as_bytes(), &bounds));
+    // As was expected, and as was not.
+    assert!(redactor.knows(fields.as_bytes(), &bounds));
+    assert!(redactor.knows(&fields.as_bytes()[12..], &bounds));
+    assert!(redactor.knows(fields.as_bytes(), &bounds));
 }
 
 #[test]

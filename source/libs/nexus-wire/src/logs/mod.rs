@@ -18,6 +18,7 @@ pub use search::{Found, Search, SearchReply, SearchWriter};
 
 use crate::bytes::{Reader, Writer};
 use crate::{EncodeError, LogStatus, RecordId};
+use request::read_whole;
 
 const MAGIC: [u8; 2] = *b"LO";
 const REPLY: u8 = 0x80;
@@ -87,6 +88,51 @@ pub struct Frame<'a> {
     pub request: Request<'a>,
 }
 
+/// A frame whose head was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    head: Head,
+    op: Op,
+    body: Reader<'a>,
+}
+
+impl<'a> Opened<'a> {
+    /// For the reply.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// What its body is.
+    #[must_use]
+    pub const fn op(&self) -> Op {
+        self.op
+    }
+
+    /// The body of an APPEND: the same as of [`Self::request`], without the way through all others.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    #[inline]
+    pub fn append(&self) -> Result<SentRecord<'a>, Refusal> {
+        assert!(self.op == Op::Append, "asked for what it is");
+        read_whole(self.body, SentRecord::read).map_err(|status| self.refusal(status))
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn request(&self) -> Result<Request<'a>, Refusal> {
+        Request::read(self.op, self.body).map_err(|status| self.refusal(status))
+    }
+
+    #[cold]
+    const fn refusal(&self, status: LogStatus) -> Refusal {
+        Refusal { head: self.head, op: self.op, status }
+    }
+}
+
 /// Decodes a request.
 ///
 /// # Errors
@@ -94,6 +140,16 @@ pub struct Frame<'a> {
 /// beyond its bound (checked before anything behind it), else `invalid_args`. What cannot be
 /// answered in its own shape is answered in that of STATS.
 pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
+    let opened = open(frame)?;
+    Ok(Frame { head: opened.head, request: opened.request()? })
+}
+
+/// Reads the head of a request.
+///
+/// # Errors
+/// As [`decode`], for what the head says.
+#[inline]
+pub fn open(frame: &[u8]) -> Result<Opened<'_>, Refusal> {
     const V1: Head = Head { version: Version::V1, nonce: 0 };
     let refuse = |head, op, status| Refusal { head, op, status };
     let Some(([m0, m1, version, op], body)) = frame.split_first_chunk::<4>() else {
@@ -120,14 +176,12 @@ pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
             return Err(refuse(V1, shape, LogStatus::Unsupported));
         }
     };
-    let op = match known {
-        Some(op) if op.version_is_legal(head.version) => op,
-        _ => return Err(refuse(head, Op::Stats, LogStatus::Unsupported)),
-    };
-    Request::read(op, Reader::new(body), |read| match read {
-        Ok(request) => Ok(Frame { head, request }),
-        Err(status) => Err(refuse(head, op, status)),
-    })
+    match known {
+        Some(op) if op.version_is_legal(head.version) => {
+            Ok(Opened { head, op, body: Reader::new(body) })
+        }
+        _ => Err(refuse(head, Op::Stats, LogStatus::Unsupported)),
+    }
 }
 
 /// Encodes a request to the front of `out`. For APPEND_BATCH see [`AppendBatchWriter`].

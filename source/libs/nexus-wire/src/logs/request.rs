@@ -1,3 +1,5 @@
+use nexus_bounded::eights::text_is_ascii;
+
 use crate::bytes::{Reader, Writer};
 use crate::logs::{Head, Op, Search, Version, begin};
 use crate::{EncodeError, FIELDS_BYTES_MAX, Level, LogStatus, MESSAGE_BYTES_MAX, SCOPE_BYTES_MAX};
@@ -74,7 +76,7 @@ impl<'a> SentRecord<'a> {
         let level = Level::from_raw(level).ok_or(SHORT)?;
         let text = from.bytes(scope + message + fields).ok_or(SHORT)?;
         let record = Self { level, scope_len, message_len, text };
-        if record.scope_and_message().is_ascii() || record.is_utf8() {
+        if text_is_ascii(record.scope_and_message()) || record.is_utf8() {
             Ok(record)
         } else {
             Err(SHORT)
@@ -236,7 +238,7 @@ impl<'a> AppendBatchWriter<'a> {
 
 /// Reads something that must be all there is.
 #[inline]
-fn read_whole<'a, T>(
+pub(super) fn read_whole<'a, T>(
     mut body: Reader<'a>,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, LogStatus>,
 ) -> Result<T, LogStatus> {
@@ -301,24 +303,18 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Reads the body of `op` and hands the result to `then`, for each operation by itself: a join
-    /// of all of them would take every request apart and build it again.
-    #[inline]
-    pub(crate) fn read<R>(
-        op: Op,
-        body: Reader<'a>,
-        then: impl FnOnce(Result<Self, LogStatus>) -> R,
-    ) -> R {
+    /// Reads the body of `op`.
+    pub(crate) fn read(op: Op, body: Reader<'a>) -> Result<Self, LogStatus> {
         match op {
-            Op::Append => then(read_whole(body, SentRecord::read).map(Self::Append)),
-            Op::Query => then(read_whole(body, read_query)),
-            Op::Stats => then(read_whole(body, |_| Ok(Self::Stats))),
-            Op::Hello => then(read_whole(body, |_| Ok(Self::Hello))),
-            Op::AppendBatch => then(read_whole(body, AppendBatch::read).map(Self::AppendBatch)),
-            Op::Search => then(read_whole(body, Search::read).map(Self::Search)),
-            Op::Audit => then(read_whole(body, read_audit)),
-            Op::Status => then(read_whole(body, |_| Ok(Self::Status))),
-            Op::Anchors => then(read_whole(body, |_| Ok(Self::Anchors))),
+            Op::Append => read_whole(body, SentRecord::read).map(Self::Append),
+            Op::Query => read_whole(body, read_query),
+            Op::Stats => read_whole(body, |_| Ok(Self::Stats)),
+            Op::Hello => read_whole(body, |_| Ok(Self::Hello)),
+            Op::AppendBatch => read_whole(body, AppendBatch::read).map(Self::AppendBatch),
+            Op::Search => read_whole(body, Search::read).map(Self::Search),
+            Op::Audit => read_whole(body, read_audit),
+            Op::Status => read_whole(body, |_| Ok(Self::Status)),
+            Op::Anchors => read_whole(body, |_| Ok(Self::Anchors)),
         }
     }
 

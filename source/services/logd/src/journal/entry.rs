@@ -24,8 +24,6 @@ pub(crate) struct Entry {
     pub(crate) message_len: u16,
     pub(crate) scope_len: u8,
     pub(crate) level: Level,
-    /// Whether it is kept. A dropped one stays as a mark in the order until the next compaction.
-    pub(crate) live: bool,
 }
 
 const _: () = assert!(size_of::<Entry>() <= 48, "docs and recipes count with 48 bytes");
@@ -40,15 +38,20 @@ const VACANT: Entry = Entry {
     message_len: 0,
     scope_len: 0,
     level: Level::Error,
-    live: false,
 };
 
-/// Entries in ascending order of id, and so of time. Ids may be missing: records are dropped from
-/// anywhere, and what is dropped leaves a mark. Half as many places more than records may be kept
-/// make closing the ranks rare: it happens at most once in as many appends as a third of the
-/// places.
+/// Entries in ascending order of id, and so of time, in a ring. Ids may be missing: records are
+/// dropped from anywhere, and what is dropped leaves a mark until it is the first in the order.
+///
+/// An entry has a place and a rank: how many entries and marks are in front of it. When all places
+/// are taken and the first entry is kept, those in front close up and give the places of half the
+/// marks. There are half as many places more than records may be kept, so that this happens at
+/// most once in as many appends as a sixth of the places.
 pub(crate) struct EntryLog {
     places: Table<Entry>,
+    /// The place of rank 0.
+    first: usize,
+    /// Entries and marks.
     len: usize,
     /// Places of entries that are kept.
     kept: PlaceSet,
@@ -58,7 +61,7 @@ impl EntryLog {
     pub(crate) fn new(records: u32) -> Self {
         let places = Self::places(records);
         let kept = PlaceSet::new(places);
-        Self { places: Table::filled(places, VACANT), len: 0, kept }
+        Self { places: Table::filled(places, VACANT), first: 0, len: 0, kept }
     }
 
     /// Places for `records` records and marks.
@@ -66,62 +69,135 @@ impl EntryLog {
         records as usize + records.div_ceil(2) as usize
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.len == self.places.len()
+    /// Makes a place for one more. Where entries move for that, `relink` hears of each at its new
+    /// place, from the newest to the oldest, and whether the one behind it in its queue has moved.
+    pub(crate) fn make_room(&mut self, relink: impl FnMut(&mut Entry, u32, bool)) {
+        if self.len < self.places.len() {
+            return;
+        }
+        if self.kept.has(self.first) {
+            self.close_front(relink);
+        } else {
+            self.forget(1);
+        }
+    }
+
+    /// Forgets the marks in front.
+    fn forget(&mut self, marks: usize) {
+        self.first = self.place(marks);
+        self.len -= marks;
+    }
+
+    #[cold]
+    fn close_front(&mut self, mut relink: impl FnMut(&mut Entry, u32, bool)) {
+        let end = self.front_with_marks(self.len / 6);
+        let (mut from, mut to) = (end, end);
+        while let Some(rank) = self.kept_before(from) {
+            (from, to) = (rank, to - 1);
+            let (old, new) = (self.place(rank), self.place(to));
+            let mut entry = self.places[old];
+            let next_has_moved = entry.next != NONE && self.rank(entry.next as usize) < end;
+            relink(&mut entry, new as u32, next_has_moved);
+            self.kept.remove(old);
+            self.kept.insert(new);
+            self.places[new] = entry;
+        }
+        self.forget(to);
+    }
+
+    /// The rank up to which there are `marks` marks, or all there are.
+    fn front_with_marks(&self, marks: usize) -> usize {
+        let (mut rank, mut found) = (0, 0);
+        while let Some(kept) = self.kept_from(rank) {
+            found += kept - rank;
+            if found >= marks {
+                return kept;
+            }
+            rank = kept + 1;
+        }
+        self.len
     }
 
     /// Appends an entry; there must be room.
     pub(crate) fn push(&mut self, entry: Entry) -> u32 {
-        let at = self.len;
+        assert!(self.len < self.places.len(), "room was made");
+        let at = self.place(self.len);
         self.places[at] = entry;
         self.kept.insert(at);
         self.len += 1;
         at as u32
     }
 
+    /// The entry at a place.
     pub(crate) fn get(&self, at: u32) -> &Entry {
         &self.places[at as usize]
     }
 
+    /// The entry at a place.
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut Entry {
         &mut self.places[at as usize]
     }
 
-    /// Leaves of an entry but a mark.
+    /// Leaves of the entry at a place but a mark.
     pub(crate) fn drop_at(&mut self, at: u32) {
-        self.places[at as usize].live = false;
         self.kept.remove(at as usize);
     }
 
-    /// The first kept entry at `at` or behind it.
-    pub(crate) fn kept_from(&self, at: usize) -> Option<usize> {
-        self.kept.from(at)
+    /// Entries and marks.
+    #[cfg(test)]
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
-    /// The last kept entry in front of `at`.
-    pub(crate) fn kept_before(&self, at: usize) -> Option<usize> {
-        self.kept.before(at)
+    /// What has a rank: an entry, or the mark that it left.
+    pub(crate) fn ranked(&self, rank: usize) -> &Entry {
+        assert!(rank < self.len, "a rank of this log");
+        &self.places[self.place(rank)]
     }
 
-    /// Closes the ranks; `moved` hears of every entry at its new place, in order, unlinked.
-    pub(crate) fn compact(&mut self, mut moved: impl FnMut(&mut Table<Entry>, u32)) {
-        let mut kept = 0;
-        for from in 0..self.len {
-            if self.places[from].live {
-                if from != kept {
-                    self.places[kept] = self.places[from];
-                }
-                self.places[kept].next = NONE;
-                moved(&mut self.places, kept as u32);
-                kept += 1;
+    /// The rank of the first entry or mark that is not `before`; all those come first.
+    pub(crate) fn partition_point(&self, before: impl Fn(&Entry) -> bool) -> usize {
+        let (mut start, mut end) = (0, self.len);
+        while start < end {
+            let middle = start.midpoint(end);
+            if before(self.ranked(middle)) {
+                start = middle + 1;
+            } else {
+                end = middle;
             }
         }
-        self.len = kept;
-        self.kept.fill(kept);
+        start
     }
 
-    /// Entries and marks, in order.
-    pub(crate) fn as_slice(&self) -> &[Entry] {
-        self.places.front(self.len)
+    /// The rank of the first kept entry of this rank or behind it.
+    pub(crate) fn kept_from(&self, rank: usize) -> Option<usize> {
+        let place = self.place(rank);
+        let unwrapped = if place < self.first { None } else { self.kept.from(place) };
+        let wrapped = || {
+            let start = if place < self.first { place } else { 0 };
+            self.kept.from(start).filter(|found| *found < self.first)
+        };
+        (rank < self.len).then(|| unwrapped.or_else(wrapped)).flatten().map(|at| self.rank(at))
+    }
+
+    /// The rank of the last kept entry in front of this rank.
+    pub(crate) fn kept_before(&self, rank: usize) -> Option<usize> {
+        let last = self.place(rank.min(self.len).checked_sub(1)?);
+        let wrapped = if last < self.first { self.kept.before(last + 1) } else { None };
+        let unwrapped = || {
+            let end = if last < self.first { self.places.len() } else { last + 1 };
+            self.kept.before(end).filter(|found| *found >= self.first)
+        };
+        wrapped.or_else(unwrapped).map(|at| self.rank(at))
+    }
+
+    /// Where a rank has its place; a rank is at most the number of places.
+    fn place(&self, rank: usize) -> usize {
+        let place = self.first + rank;
+        if place < self.places.len() { place } else { place - self.places.len() }
+    }
+
+    fn rank(&self, place: usize) -> usize {
+        if place < self.first { place + self.places.len() - self.first } else { place - self.first }
     }
 }

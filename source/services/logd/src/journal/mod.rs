@@ -120,7 +120,7 @@ impl Journal {
     ) -> RecordId {
         let blocks = JournalBlocks::blocks_for(record.text.len()) as u32;
         self.make_room(from.index(), blocks, &mut dropped);
-        let text = self.store.store(&[record.text]);
+        let text = self.store.store_one(record.text);
         assert!(text.is_some(), "room was made");
         self.latest = self.latest.max(now);
         self.total += 1;
@@ -135,7 +135,6 @@ impl Journal {
             message_len: record.message_len as u16,
             scope_len: record.scope_len as u8,
             level: record.level,
-            live: true,
         });
         self.count(from.index(), 1, blocks);
         id
@@ -151,15 +150,22 @@ impl Journal {
             let victim = self.records.next_to_go(seat, 1, oldest(&self.queues, &self.log));
             dropped(self.drop_oldest(victim));
         }
-        if self.log.is_full() {
-            self.compact();
-        }
+        let queues = &mut self.queues;
+        self.log.make_room(|entry, place, next_has_moved| {
+            let queue = &mut queues[entry.owner.index()];
+            if next_has_moved {
+                entry.next = queue.head;
+            } else if entry.next == NONE {
+                queue.tail = place;
+            }
+            queue.head = place;
+        });
     }
 
+    #[inline]
     fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
         let queue = &mut self.queues[seat];
         let entry = self.log.get(queue.head);
-        assert!(entry.live, "a queue holds kept records");
         let (owner, text) = (entry.owner, entry.text);
         queue.gap = queue.gap.and(Gap::of(entry.id, entry.at));
         let (gone, next) = (queue.head, entry.next);
@@ -192,47 +198,49 @@ impl Journal {
     }
 
     fn count(&mut self, seat: usize, records: u32, blocks: u32) {
-        if let Some(oldest) = self.queues[seat].oldest(&self.log) {
-            self.records.take(seat, records, oldest);
-            self.blocks.take(seat, blocks, oldest);
-        }
-    }
-
-    /// Closes the ranks of the entries and links all queues anew.
-    fn compact(&mut self) {
-        for queue in self.queues.iter_mut() {
-            (queue.head, queue.tail) = (NONE, NONE);
-        }
-        let queues = &mut self.queues;
-        self.log.compact(|entries, at| {
-            let queue = &mut queues[entries[at as usize].owner.index()];
-            if queue.tail == NONE {
-                queue.head = at;
-            } else {
-                entries[queue.tail as usize].next = at;
-            }
-            queue.tail = at;
-        });
+        let oldest = || oldest(&self.queues, &self.log)(seat);
+        self.records.take(seat, records, oldest);
+        self.blocks.take(seat, blocks, oldest);
     }
 
     /// The sender at `seat` has lost its place: what it has goes to the row of the evicted.
     pub(crate) fn evict(&mut self, seat: SenderSlot) {
         let (from, to) = (seat.index(), SenderSlot::EVICTED.index());
-        let mut at = self.queues[from].head;
+        let Queue { head, gap, .. } = self.queues[from];
+        self.queues[from] = EMPTY;
+        self.queues[to].gap = self.queues[to].gap.and(gap);
+        self.merge(head);
+        let (records, blocks) = (self.records.used(from), self.blocks.used(from));
+        self.records.give_back(from, records);
+        self.blocks.give_back(from, blocks);
+        let oldest = self.queues[to].oldest(&self.log);
+        self.records.inherit(to, records, oldest);
+        self.blocks.inherit(to, blocks, oldest);
+    }
+
+    /// Merges a queue into that of the evicted, in the order of ids.
+    fn merge(&mut self, head: u32) {
+        let mut at = head;
         while at != NONE {
             let entry = self.log.get_mut(at);
             entry.owner = SenderSlot::EVICTED;
             at = entry.next;
         }
-        self.queues[to].gap = self.queues[to].gap.and(self.queues[from].gap);
-        let (records, blocks) = (self.records.used(from), self.blocks.used(from));
-        self.queues[from] = EMPTY;
-        self.records.give_back(from, records);
-        self.blocks.give_back(from, blocks);
-        if records > 0 {
-            self.compact();
-            self.count(to, records, blocks);
+        let to = &mut self.queues[SenderSlot::EVICTED.index()];
+        let (mut a, mut b, mut last) = (to.head, head, NONE);
+        while a != NONE || b != NONE {
+            let takes_b = a == NONE || b != NONE && self.log.get(b).id < self.log.get(a).id;
+            let rest = if takes_b { &mut b } else { &mut a };
+            let (taken, next) = (*rest, self.log.get(*rest).next);
+            *rest = next;
+            if last == NONE {
+                to.head = taken;
+            } else {
+                self.log.get_mut(last).next = taken;
+            }
+            last = taken;
         }
+        to.tail = last;
     }
 
     /// Records ever appended.
@@ -266,49 +274,42 @@ impl Journal {
         gaps.filter(|(_, gap)| !gap.is_none())
     }
 
-    /// Entries and marks, in order of id and time; see [`Entry::live`].
-    pub(crate) fn entries(&self) -> &[Entry] {
-        self.log.as_slice()
-    }
-
-    /// Where in [`Self::entries`] those lie that are not older than `since` and not newer than
-    /// `until`.
+    /// The ranks of those entries and marks that are not older than `since` and not newer than
+    /// `until`. Ranks follow id and time.
     pub(crate) fn range(&self, since: Mono, until: Mono) -> Range<usize> {
-        let entries = self.entries();
-        let start = entries.partition_point(|entry| entry.at < since);
-        start..start.max(entries.partition_point(|entry| entry.at <= until))
+        let start = self.log.partition_point(|entry| entry.at < since);
+        start..start.max(self.log.partition_point(|entry| entry.at <= until))
     }
 
-    /// Where in [`Self::entries`] those with ids above `id` begin.
+    /// The rank at which those with ids above `id` begin.
     pub(crate) fn behind(&self, id: RecordId) -> usize {
-        self.entries().partition_point(|entry| entry.id <= id)
+        self.log.partition_point(|entry| entry.id <= id)
     }
 
-    /// The first kept entry within `range`, and where it lies.
+    /// The first kept entry within `range`, and its rank.
     pub(crate) fn first_kept(&self, range: &Range<usize>) -> Option<(usize, &Entry)> {
-        let at = self.log.kept_from(range.start).filter(|at| *at < range.end)?;
-        Some((at, self.entries().get(at)?))
+        let rank = self.log.kept_from(range.start).filter(|rank| *rank < range.end)?;
+        Some((rank, self.log.ranked(rank)))
     }
 
-    /// The last kept entry within `range`, and where it lies.
+    /// The last kept entry within `range`, and its rank.
     pub(crate) fn last_kept(&self, range: &Range<usize>) -> Option<(usize, &Entry)> {
-        let at = self.log.kept_before(range.end).filter(|at| *at >= range.start)?;
-        Some((at, self.entries().get(at)?))
+        let rank = self.log.kept_before(range.end).filter(|rank| *rank >= range.start)?;
+        Some((rank, self.log.ranked(rank)))
     }
 
     /// The kept entries within `range`, oldest first.
     pub(crate) fn kept_within(&self, range: Range<usize>) -> impl Iterator<Item = &Entry> {
         let mut rest = range;
         core::iter::from_fn(move || {
-            let (at, entry) = self.first_kept(&rest)?;
-            rest.start = at + 1;
+            let (rank, entry) = self.first_kept(&rest)?;
+            rest.start = rank + 1;
             Some(entry)
         })
     }
 
     /// The record of a kept entry, its text read to `buffer`.
     pub(crate) fn read<'b>(&self, entry: &Entry, buffer: &'b mut Buffer) -> Record<'b> {
-        assert!(entry.live, "only kept records have a text");
         let text = self.store.copy_to(entry.text, buffer).unwrap_or_default();
         let (scope, rest) = text.split_at(usize::from(entry.scope_len));
         let (message, fields) = rest.split_at(usize::from(entry.message_len));

@@ -45,13 +45,37 @@ impl Share {
         if seat == 0 { 0 } else { self.guaranteed }
     }
 
-    /// A seat uses `more` now, and `oldest` is its oldest record.
-    pub(crate) fn take(&mut self, seat: usize, more: u32, oldest: RecordId) {
+    /// A seat uses `more` now, for a record that is its newest. `oldest` tells its oldest one.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        seat: usize,
+        more: u32,
+        oldest: impl FnOnce() -> Option<RecordId>,
+    ) {
+        let before = self.used[seat];
+        self.used[seat] = before + more;
+        let guaranteed = self.guaranteed(seat);
+        // As long as it is above its share its key is right or too small.
+        if before <= guaranteed && before + more > guaranteed {
+            self.lower(seat, oldest());
+        }
+    }
+
+    /// A seat uses `more` now, for records of any age; `oldest` is its oldest one.
+    pub(crate) fn inherit(&mut self, seat: usize, more: u32, oldest: Option<RecordId>) {
         self.used[seat] += more;
-        let is_candidate = self.used[seat] > self.guaranteed(seat);
-        if is_candidate && oldest.0 < self.candidates.key(seat) {
-            self.candidates.set(seat, oldest.0);
-            self.last.1 = self.last.1.min(oldest.0);
+        if self.used[seat] > self.guaranteed(seat) {
+            self.lower(seat, oldest);
+        }
+    }
+
+    /// The oldest record of a candidate may be this.
+    fn lower(&mut self, seat: usize, oldest: Option<RecordId>) {
+        let oldest = oldest.map_or(MinTree::NEVER, |oldest| oldest.0);
+        if oldest < self.candidates.key(seat) {
+            self.candidates.set(seat, oldest);
+            self.last.1 = self.last.1.min(oldest);
         }
     }
 

@@ -109,8 +109,8 @@ impl Model {
 
 fn kept(journal: &Journal) -> Vec<Kept> {
     let mut text = [0; TEXT_BYTES_MAX];
-    let live = journal.entries().iter().filter(|entry| entry.live);
-    live.map(|entry| {
+    let kept = journal.kept_within(0..journal.log.len());
+    kept.map(|entry| {
         let record = journal.read(entry, &mut text);
         assert_eq!((record.scope, record.level, record.fields), ("", Level::Info, Fields::EMPTY));
         Kept {
@@ -218,15 +218,20 @@ impl Pair {
     }
 
     fn check_order(&self) {
-        let entries = self.journal.entries();
+        let (journal, log) = (&self.journal, &self.journal.log);
+        let entries = (0..log.len()).map(|rank| log.ranked(rank)).collect::<Vec<_>>();
         assert!(entries.is_sorted_by(|a, b| a.id < b.id && a.at <= b.at));
-        let kept = self.journal.kept_within(0..entries.len()).map(|entry| entry.id);
-        assert!(kept.eq(entries.iter().filter(|entry| entry.live).map(|entry| entry.id)));
-        for (at, entry) in entries.iter().enumerate() {
-            assert_eq!(self.journal.behind(entry.id), at + 1);
-            let range = self.journal.range(entry.at, entry.at);
-            assert!(range.contains(&at));
-            assert!(entries[range].iter().all(|same| same.at == entry.at));
+        let mut backward = 0..log.len();
+        let mut kept = Vec::new();
+        while let Some((rank, entry)) = journal.last_kept(&backward) {
+            (backward.end, _) = (rank, kept.push(entry.id));
+        }
+        assert!(journal.kept_within(0..log.len()).map(|entry| entry.id).eq(kept.into_iter().rev()));
+        for (rank, entry) in entries.iter().enumerate() {
+            assert_eq!(journal.behind(entry.id), rank + 1);
+            let range = journal.range(entry.at, entry.at);
+            assert!(range.contains(&rank));
+            assert!(range.into_iter().all(|same| entries[same].at == entry.at));
         }
     }
 }
@@ -261,6 +266,20 @@ fn a_flood_leaves_everybody_elses_share_alone() {
         assert_eq!(pair.model.used(seat), (SHARE_RECORDS, 2 * SHARE_RECORDS));
     }
     assert_eq!(pair.journal.gaps().count(), 1);
+}
+
+#[test]
+fn who_was_silent_for_long_goes_on_behind_his_records_that_have_moved() {
+    let mut pair = Pair::new();
+    for round in 0..20 {
+        for number in [0, 1] {
+            pair.append(number, round, 10);
+        }
+        for _ in 0..40 {
+            pair.append(2, round, 10);
+        }
+    }
+    assert_eq!(pair.model.used(1), (SHARE_RECORDS, SHARE_RECORDS));
 }
 
 #[test]
