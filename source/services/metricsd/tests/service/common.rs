@@ -71,6 +71,8 @@ pub(crate) struct Seen {
     pub(crate) replies: Vec<Vec<u8>>,
     pub(crate) acknowledged: usize,
     pub(crate) printed: Vec<String>,
+    /// What the port counts.
+    pub(crate) totals: Vec<(String, u64)>,
 }
 
 impl World for Seen {
@@ -89,6 +91,10 @@ impl World for Seen {
 
     fn print(&mut self, line: &str) {
         self.printed.push(line.to_owned());
+    }
+
+    fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {
+        self.totals.iter().for_each(|(name, total)| out(name, *total));
     }
 }
 
@@ -156,7 +162,7 @@ impl Bench {
     }
 
     pub(crate) fn event(&mut self, event: Event<'_>) {
-        let mut seen = Seen::default();
+        let mut seen = Seen { totals: std::mem::take(&mut self.last.totals), ..Seen::default() };
         let now = Now { mono: self.now, wall: None };
         self.service.handle(now, event, &mut seen);
         self.service.check_invariants();

@@ -51,3 +51,13 @@ fn own_metrics_outlive_the_loss_of_their_seat() {
     let frames: i128 = bench.state("frames").parse().unwrap();
     assert!(total >= 50 && total <= 50 + frames, "{total}");
 }
+
+#[test]
+fn every_total_of_a_port_is_told_however_many() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let totals = (0..48).rev().map(|number| (format!("port_total_{number:02}"), number));
+    bench.last.totals = totals.collect();
+    for number in 0..48 {
+        assert_eq!(bench.state(&format!("port_total_{number:02}")), number.to_string());
+    }
+}
