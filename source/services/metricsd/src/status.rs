@@ -120,6 +120,7 @@ impl Metricsd {
             && out.field(key::SESSIONS, sessions)
             && out.field(key::SESSIONS_CAP, self.sessions.capacity())
             && out.field(key::SESSIONS_PARTED, lost)
+            && out.field(key::SINGLE_UPDATES, self.own.single_updates)
             && out.field(key::SPANS_LIVE, self.spans.len())
             && out.field(key::TEXT_BLOCKS, self.registry.text_used())
             && out.field(key::TEXT_BLOCKS_CAP, self.registry.text_capacity())

@@ -385,12 +385,16 @@ impl Bench {
 
     /// A field of STATUS.
     pub(crate) fn state(&mut self, key: &str) -> String {
+        self.try_state(key).unwrap_or_else(|| panic!("no {key}"))
+    }
+
+    pub(crate) fn try_state(&mut self, key: &str) -> Option<String> {
         let (_, reply) = self.ask(reader(), &Request::Status);
         let Some((_, Reply::Status(fields))) = decode_reply(Op::Status, 9, &reply) else {
             panic!("no STATUS reply");
         };
         let fields: Fields<'_> = fields;
-        fields.get(key).unwrap_or_else(|| panic!("no {key}")).to_owned()
+        fields.get(key).map(str::to_owned)
     }
 }
 
