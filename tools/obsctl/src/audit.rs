@@ -130,8 +130,8 @@ fn conserved(what: &str, before: Option<i128>, held: i128, after: Option<i128>) 
 }
 
 /// What clients say they have recorded against what their BATCHes brought to the registry. It is
-/// their word: one that lies is named. Whoever updates by name or by number tells no sum: its client
-/// knows from the answers alone, so how many these are is said, and the other laws are what there is.
+/// their word: one that lies is named. Whoever updates by name or by number tells no sum, as the
+/// answer to each is all there is to know: audit says how many these were.
 fn arrival(status: &[(String, String)], names: &Names) -> Finding {
     let number = |key: &str| status_number(status, key);
     let missing = ["counted", "observed", "sum"];

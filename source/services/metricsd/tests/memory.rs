@@ -95,7 +95,7 @@ fn check(recipe: &Recipe) {
     assert!(taken <= budget.bytes(), "{taken} B taken\n{budget}");
     assert!(budget.bytes() - taken < 8192, "{taken} B taken\n{budget}");
 
-    let mut service = service.unwrap();
+    let Some(mut service) = service else { unreachable!("it was made") };
     assert_eq!(measure(|| drive(&mut service, 100_000)), AllocationInfo::default());
 }
 

@@ -33,10 +33,9 @@ impl Middle for Thief {
             let (series, total) = value.split_first_chunk_mut::<8>().unwrap();
             let total: &mut [u8; 8] = total.try_into().unwrap();
             let counted = u64::from_le_bytes(*total);
-            if counted > 0 && self.counters.contains(series) {
-                if self.victim.get_or_insert(*series) == series {
-                    *total = (counted - 1).to_le_bytes();
-                }
+            let mut is_victim = || self.victim.get_or_insert(*series) == series;
+            if counted > 0 && self.counters.contains(series) && is_victim() {
+                *total = (counted - 1).to_le_bytes();
             }
         }
     }
