@@ -130,18 +130,22 @@ fn conserved(what: &str, before: Option<i128>, held: i128, after: Option<i128>) 
 }
 
 /// What clients say they have recorded against what their BATCHes brought to the registry. It is
-/// their word: one that lies is named.
+/// their word: one that lies is named. Whoever updates by name or by number tells no sum, as the
+/// answer to each is all there is to know: audit says how many these were.
 fn arrival(status: &[(String, String)], names: &Names) -> Finding {
     let number = |key: &str| status_number(status, key);
     let missing = ["counted", "observed", "sum"];
     let missing = missing.map(|what| (what, number(&format!("clients_missing_{what}"))));
     let law = "what clients recorded = what has arrived";
-    let Some(told) = number("clients_told") else {
+    let (told, single) =
+        (number(state::metricsd::CLIENTS_TOLD), number(state::metricsd::SINGLE_UPDATES));
+    let (Some(told), Some(single)) = (told, single) else {
         return Finding { law: format!("{law}: nothing told"), holds: false };
     };
     let holds = missing.iter().all(|(_, missing)| *missing == Some(0));
     if holds {
-        return Finding { law: format!("{law}, of {told} that say so"), holds };
+        let beside = "by name or number, told by their answers alone";
+        return Finding { law: format!("{law}, of {told} that say so ({single} {beside})"), holds };
     }
     let missing = missing.map(|(what, missing)| format!("{what} {}", missing.unwrap_or(-1)));
     let who = status.iter().find(|(key, _)| key == "clients_missing_who");
@@ -358,8 +362,11 @@ mod tests {
             ("clients_missing_observed", "0"),
             ("clients_missing_sum", "0"),
             ("clients_told", "3"),
+            ("single_updates", "7"),
         ];
-        assert!(arrival(&status(&fields), &names).holds);
+        let finding = arrival(&status(&fields), &names);
+        let law = "of 3 that say so (7 by name or number, told by their answers alone)";
+        assert!(finding.holds && finding.law.ends_with(law), "{}", finding.law);
         fields[1].1 = "2";
         fields.push(("clients_missing_who", &id));
         let finding = arrival(&status(&fields), &names);

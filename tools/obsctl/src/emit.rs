@@ -7,7 +7,7 @@ use nexus_wire::logs::NewRecord;
 use nexus_wire::metrics::{Request, Update};
 use nexus_wire::{
     FIELDS_BYTES_MAX, Fields, FieldsWriter, LABELS_BYTES_MAX, LabelBytes, MESSAGE_BYTES_MAX,
-    MetricName, MetricStatus, SCOPE_BYTES_MAX,
+    MetricName, MetricStatus, SCOPE_BYTES_MAX, is_key,
 };
 
 use crate::Verdict;
@@ -70,9 +70,7 @@ pub(crate) fn count(place: &Place, args: &CountArgs) -> anyhow::Result<Verdict> 
 
 /// A name as programs must write theirs.
 fn metric_name(text: &str) -> anyhow::Result<MetricName<'_>> {
-    let is_key = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-    let legal = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
-        && text.bytes().all(is_key);
+    let legal = text.starts_with(|first: char| first.is_ascii_lowercase()) && is_key(text);
     MetricName::new(text).filter(|_| legal).with_context(|| {
         format!(
             "{text:?} is no name of a metric: a lower-case letter, then a-z, 0-9, `_`, `.` and \

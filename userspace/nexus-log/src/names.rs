@@ -1,6 +1,6 @@
 //! Names that are checked while the program is compiled.
 
-use nexus_wire::SCOPE_BYTES_MAX;
+use nexus_wire::{SCOPE_BYTES_MAX, is_identity_key, is_key, same_text};
 
 /// Keys that this crate adds itself.
 const OWN_KEYS: [&str; 5] = ["at_ns", "cut", "fields_cut", "span_id", "trace_id"];
@@ -49,16 +49,11 @@ impl StaticKey {
     #[track_caller]
     pub const fn literal(text: &'static str) -> Self {
         assert!(!text.is_empty() && text.len() <= KEY_BYTES_MAX, "a key has 1 to 32 bytes");
-        let mut rest = text.as_bytes();
-        while let [byte, after @ ..] = rest {
-            let legal = matches!(*byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-            assert!(legal, "a key has only a-z, 0-9, `_`, `.` and `-`");
-            rest = after;
-        }
-        assert!(!claims_identity(text), "who logs is stamped by the system, not said in a field");
+        assert!(is_key(text), "a key has only a-z, 0-9, `_`, `.` and `-`");
+        assert!(!is_identity_key(text), "who logs is stamped by the system, not said in a field");
         let mut own: &[&str] = &OWN_KEYS;
         while let [key, others @ ..] = own {
-            assert!(!same(text, key), "this key is added by the library itself");
+            assert!(!same_text(text, key), "this key is added by the library itself");
             own = others;
         }
         Self(text)
@@ -83,41 +78,16 @@ pub const fn check_keys(keys: &[StaticKey]) {
     while let [key, after @ ..] = keys {
         let mut others = after;
         while let [other, more @ ..] = others {
-            assert!(!same(key.0, other.0), "a key comes once");
+            assert!(!same_text(key.0, other.0), "a key comes once");
             others = more;
         }
         keys = after;
     }
 }
 
-const fn claims_identity(key: &str) -> bool {
-    same(key, "service")
-        || same(key, "service_id")
-        || same(key, "sender_service_id")
-        || same(key, "requester_id")
-}
-
-const fn same(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
-        if *x != *y {
-            return false;
-        }
-        (a, b) = (after_x, after_y);
-    }
-    a.is_empty() && b.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identity_keys_are_those_of_the_wire() {
-        for key in ["service", "service_id", "sender_service_id", "requester_id", "svc"] {
-            assert_eq!(claims_identity(key), nexus_wire::is_identity_key(key), "{key}");
-        }
-    }
 
     #[test]
     #[should_panic(expected = "added by the library")]

@@ -9,9 +9,6 @@
 //! round is the time of the thread that took longer. Ratios carry to other machines, nanoseconds
 //! do not.
 
-#[path = "../tests/counting/mod.rs"]
-mod counting;
-
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -20,7 +17,7 @@ use std::sync::atomic::{AtomicU64, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use counting::allocations;
+use allocation_counter::measure;
 use nexus_metrics::{
     Bounds, Counter, CounterFamily, counter, counter_family, gauge, histogram, memory, span,
 };
@@ -196,11 +193,9 @@ fn two_threads() -> Vec<f64> {
 }
 
 fn allocated(row: &Row) -> u64 {
-    let before = allocations();
-    (row.run)(row.operations);
-    let after = allocations();
+    let run = measure(|| (row.run)(row.operations));
     drop(memory::record());
-    after - before
+    run.count_total
 }
 
 fn main() {

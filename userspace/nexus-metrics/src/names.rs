@@ -1,6 +1,6 @@
 //! Names that are checked while the program is compiled.
 
-use nexus_wire::{LABELS_BYTES_MAX, NAME_BYTES_MAX};
+use nexus_wire::{LABELS_BYTES_MAX, NAME_BYTES_MAX, is_identity_key, is_key, same_text};
 
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 
@@ -20,7 +20,7 @@ impl StaticName {
         assert!(!text.is_empty() && text.len() <= NAME_BYTES_MAX, "a name has 1 to 48 bytes");
         let begins = matches!(text.as_bytes(), [b'a'..=b'z', ..]);
         assert!(begins, "a name begins with a lower-case letter");
-        assert!(has_key_characters(text), "a name has only a-z, 0-9, `_`, `.` and `-`");
+        assert!(is_key(text), "a name has only a-z, 0-9, `_`, `.` and `-`");
         Self(text)
     }
 
@@ -92,15 +92,15 @@ impl StaticLabels {
 #[track_caller]
 const fn check_key(text: &str) {
     assert!(!text.is_empty() && text.len() <= KEY_BYTES_MAX, "a key has 1 to 32 bytes");
-    assert!(has_key_characters(text), "a key has only a-z, 0-9, `_`, `.` and `-`");
-    assert!(!claims_identity(text), "who records is stamped by the system, not said in a key");
+    assert!(is_key(text), "a key has only a-z, 0-9, `_`, `.` and `-`");
+    assert!(!is_identity_key(text), "who records is stamped by the system, not said in a key");
 }
 
 /// Whether one of the pairs has this key.
 const fn has_key(pairs: &[(&str, &str)], key: &str) -> bool {
     let mut rest = pairs;
     while let [(other, _), after @ ..] = rest {
-        if same(other, key) {
+        if same_text(other, key) {
             return true;
         }
         rest = after;
@@ -119,29 +119,11 @@ pub const fn distinct(keys: &[StaticKey]) {
     while let [key, after @ ..] = keys {
         let mut others = after;
         while let [other, more @ ..] = others {
-            assert!(!same(key.0, other.0), "a key comes once");
+            assert!(!same_text(key.0, other.0), "a key comes once");
             others = more;
         }
         keys = after;
     }
-}
-
-const fn claims_identity(key: &str) -> bool {
-    same(key, "service")
-        || same(key, "service_id")
-        || same(key, "sender_service_id")
-        || same(key, "requester_id")
-}
-
-const fn has_key_characters(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        if !matches!(*byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
-            return false;
-        }
-        rest = after;
-    }
-    true
 }
 
 const fn is_one_line(text: &str) -> bool {
@@ -155,28 +137,9 @@ const fn is_one_line(text: &str) -> bool {
     true
 }
 
-const fn same(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
-        if *x != *y {
-            return false;
-        }
-        (a, b) = (after_x, after_y);
-    }
-    a.is_empty() && b.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identity_keys_are_those_of_the_wire() {
-        for key in ["service", "service_id", "sender_service_id", "requester_id", "svc", "service_"]
-        {
-            assert_eq!(claims_identity(key), nexus_wire::is_identity_key(key), "{key}");
-        }
-    }
 
     #[test]
     #[should_panic(expected = "a label comes once")]

@@ -16,6 +16,12 @@ const ROUNDS: u64 = 100;
 #[repr(align(4096))]
 pub(crate) struct Aligned(pub(crate) Buffer);
 
+/// Where a frame lies as no port keeps it: its first bytes in one page, the others in the next.
+const ACROSS_AT: usize = FRAME_BYTES_MAX - 512;
+
+#[repr(align(4096))]
+struct TwoPages([u8; 2 * FRAME_BYTES_MAX]);
+
 pub(crate) fn run() -> i32 {
     let console = slot(CapabilityKind::Console, "");
     let started = guests::start(&["mirror"]);
@@ -23,6 +29,8 @@ pub(crate) fn run() -> i32 {
         let cost = round_trip(bytes);
         let _shown = calls::print(console, format_args!("cost round_trip_{bytes} {cost}"));
     }
+    let across = across_pages(1024);
+    let _shown = calls::print(console, format_args!("cost round_trip_1024_across_pages {across}"));
     let _shown = calls::print(console, format_args!("cost system_call {}", system_call()));
     let _never = calls::halt(slot(CapabilityKind::Halt, ""), u16::from(!started));
     1
@@ -37,10 +45,22 @@ fn instructions() -> u64 {
 
 /// Instructions of one call with `bytes` each way, the server's own included.
 fn round_trip(bytes: usize) -> u64 {
-    let to = server("mirror");
     let request = Aligned([7; FRAME_BYTES_MAX]);
     let mut answer = Aligned([0; FRAME_BYTES_MAX]);
-    let mut call = || calls::call(to, &request.0[..bytes], &mut answer.0, NEVER);
+    cost_of(&request.0[..bytes], &mut answer.0)
+}
+
+/// As [`round_trip`] of a client whose request and answer each lie across two pages.
+fn across_pages(bytes: usize) -> u64 {
+    let request = TwoPages([7; 2 * FRAME_BYTES_MAX]);
+    let mut answer = TwoPages([0; 2 * FRAME_BYTES_MAX]);
+    let Some(answer) = answer.0[ACROSS_AT..].first_chunk_mut() else { return 0 };
+    cost_of(&request.0[ACROSS_AT..][..bytes], answer)
+}
+
+fn cost_of(request: &[u8], answer: &mut Buffer) -> u64 {
+    let to = server("mirror");
+    let mut call = || calls::call(to, request, answer, NEVER);
     let _warm = call();
     let start = instructions();
     for _ in 0..ROUNDS {

@@ -71,6 +71,26 @@ fn buckets_come_longest_prefix_first() {
     assert!(lengths.rev().is_sorted());
 }
 
+/// A recipe behind its head, without the values that set its sizes.
+fn form(text: &str) -> Vec<&str> {
+    let (_, body) = text.split_at(text.find("\n[logd]").unwrap());
+    let sizes = |line: &&str| !line.ends_with(['[', ',', ']']) && !line.starts_with('#');
+    let form = |line| if sizes(&line) { line.split(" = ").next().unwrap() } else { line };
+    body.lines().map(form).collect()
+}
+
+#[test]
+fn recipes_differ_in_their_heads_and_sizes_only() {
+    for (name, text) in SHIPPED {
+        for (line, expected) in form(text).into_iter().zip(form(METRICS)) {
+            assert_eq!(line, expected, "{name} beside metrics.toml");
+        }
+        assert_eq!(form(text).len(), form(METRICS).len(), "{name}");
+        let (recipe, large) = (Recipe::parse(text).unwrap(), Recipe::parse(METRICS).unwrap());
+        assert_eq!(recipe.redaction, large.redaction, "{name}");
+    }
+}
+
 #[test]
 fn every_key_is_documented_by_a_comment_above_its_first_use() {
     for (name, text) in SHIPPED {

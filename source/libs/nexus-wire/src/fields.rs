@@ -12,8 +12,45 @@ const IDENTITY_KEYS: [&str; 4] = ["requester_id", "sender_service_id", "service"
 
 /// Whether a key claims an identity.
 #[must_use]
-pub fn is_identity_key(key: &str) -> bool {
-    IDENTITY_KEYS.contains(&key)
+pub const fn is_identity_key(key: &str) -> bool {
+    let mut claims: &[&str] = &IDENTITY_KEYS;
+    while let [claim, others @ ..] = claims {
+        if same_text(key, claim) {
+            return true;
+        }
+        claims = others;
+    }
+    false
+}
+
+/// Whether a text is a key: at least one character, all of `a-z`, `0-9`, `_`, `.` and `-`.
+#[must_use]
+pub const fn is_key(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        if !is_of_a_key(*byte) {
+            return false;
+        }
+        rest = after;
+    }
+    !text.is_empty()
+}
+
+const fn is_of_a_key(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-')
+}
+
+/// Whether two texts are the same, also while a program is compiled.
+#[must_use]
+pub const fn same_text(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let ([x, after_x @ ..], [y, after_y @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (after_x, after_y);
+    }
+    a.is_empty() && b.is_empty()
 }
 
 /// What is wrong with fields.
@@ -236,8 +273,7 @@ fn end_of_key(bytes: &[u8], mut at: usize) -> usize {
 
 /// Whether `key` is one and greater than `previous`.
 fn is_next_key(key: &[u8], previous: &[u8]) -> bool {
-    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
-    !key.is_empty() && key.iter().all(legal) && key > previous
+    !key.is_empty() && key.iter().all(|byte| is_of_a_key(*byte)) && key > previous
 }
 
 /// Writes canonical fields; keys must come in order.

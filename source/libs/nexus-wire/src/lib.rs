@@ -17,16 +17,20 @@ mod bytes;
 mod fields;
 mod ids;
 mod ledger;
+mod list;
 pub mod logs;
 pub mod markers;
 pub mod metrics;
 mod names;
+mod numbers;
 pub mod state;
 mod status;
 mod vocabulary;
 
 pub use bytes::EncodeError;
-pub use fields::{FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key};
+pub use fields::{
+    FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key, is_key, same_text,
+};
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};

@@ -141,6 +141,8 @@ pub mod metricsd {
         SESSIONS_CAP = "sessions_cap",
         /// Lives whose connection is gone.
         SESSIONS_PARTED = "sessions_parted",
+        /// Updates of counters and histograms taken one by one: no client tells their sums.
+        SINGLE_UPDATES = "single_updates",
         /// Spans that live.
         SPANS_LIVE = "spans_live",
         /// Blocks of text in use.

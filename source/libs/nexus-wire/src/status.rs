@@ -1,42 +1,8 @@
 //! The one table of statuses.
 
-/// Declares a status enum with its numbers and names.
-macro_rules! statuses {
-    (
-        $(#[$doc:meta])* $name:ident {
-            $($(#[$vdoc:meta])* $variant:ident = $number:literal $text:literal,)*
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
+use crate::numbers::vocabulary;
 
-        impl $name {
-            /// Every status, by number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The number in frames.
-            #[must_use]
-            pub const fn raw(self) -> u8 {
-                match self { $(Self::$variant => $number,)* }
-            }
-
-            /// The status of this number.
-            #[must_use]
-            pub const fn from_raw(raw: u8) -> Option<Self> {
-                match raw { $($number => Some(Self::$variant),)* _ => None }
-            }
-
-            /// The name in documents and markers.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-    };
-}
-
-statuses! {
+vocabulary! {
     /// What metricsd answers.
     MetricStatus {
         /// Done.
@@ -63,7 +29,7 @@ statuses! {
     }
 }
 
-statuses! {
+vocabulary! {
     /// What logd answers.
     LogStatus {
         /// Done.

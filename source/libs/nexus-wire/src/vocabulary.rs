@@ -1,46 +1,6 @@
 //! Closed sets of small numbers that frames carry.
 
-/// Declares a closed set whose members have numbers and names.
-macro_rules! vocabulary {
-    (
-        $(#[$doc:meta])* $name:ident {
-            $($(#[$vdoc:meta])* $variant:ident = $number:literal $text:literal,)*
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum $name { $($(#[$vdoc])* $variant = $number,)* }
-
-        impl $name {
-            /// Every member, by number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The number in frames.
-            #[must_use]
-            pub const fn raw(self) -> u8 {
-                self as u8
-            }
-
-            /// The member of this number.
-            #[must_use]
-            pub const fn from_raw(raw: u8) -> Option<Self> {
-                match raw { $($number => Some(Self::$variant),)* _ => None }
-            }
-
-            /// The name in fields and documents.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// The member of this name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
+use crate::numbers::vocabulary;
 
 vocabulary! {
     /// What a series measures. The numbers are those of the version 1 operations.

@@ -1,8 +1,7 @@
 //! The memory budget is what is taken, and it is taken once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::alloc::System;
-
+use allocation_counter::{AllocationInfo, measure};
 use logd::{Logd, memory_budget};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::{Mono, Wall};
@@ -10,10 +9,6 @@ use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_recipe::Recipe;
 use nexus_wire::Level;
 use nexus_wire::logs::{Head, NewRecord, RecordText, Request, Search, Version, encode};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// A world that takes no memory.
 struct Nowhere {
@@ -61,24 +56,17 @@ fn frames() -> Vec<Vec<u8>> {
     [frames.to_vec(), vec![Vec::new(), b"LO\x01\x63".to_vec()]].concat()
 }
 
-/// Bytes that `work` keeps, and number of its allocations.
-fn taken<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
-    let region = Region::new(GLOBAL);
-    let result = work();
-    let change = region.change();
-    let kept = change.bytes_allocated - change.bytes_deallocated;
-    (result, kept, change.allocations + change.reallocations)
-}
-
 fn check(recipe: &Recipe) {
     let budget = memory_budget(recipe);
-    let (mut logd, bytes, _) = taken(|| Box::new(Logd::new(recipe, 1)));
-    assert_eq!(bytes as u64, budget.bytes(), "{budget}");
+    let mut logd = None;
+    let made = measure(|| logd = Some(Box::new(Logd::new(recipe, 1))));
+    assert_eq!(made.bytes_current.unsigned_abs(), budget.bytes(), "{budget}");
+    let mut logd = logd.unwrap();
 
     let frames = frames();
     let names = (0..200).map(|n| ServiceId::from_name(&format!("s{n}"))).collect::<Vec<_>>();
     let mut world = Nowhere { replies: 0 };
-    let ((), _, allocations) = taken(|| {
+    let served = measure(|| {
         for round in 0..60_000_u64 {
             let now = Now { mono: Mono(round * 20_000_000), wall: Some(Wall((round % 7) << 40)) };
             let service = names[(round * round % 211 % 200) as usize];
@@ -91,10 +79,9 @@ fn check(recipe: &Recipe) {
             );
         }
     });
-    assert_eq!((allocations, world.replies), (0, 60_000));
+    assert_eq!((served, world.replies), (AllocationInfo::default(), 60_000));
 }
 
-/// One test only: the allocator counts for the whole process.
 #[test]
 fn memory_is_taken_at_start_as_the_budget_says_and_never_after() {
     let recipes = ["metrics.toml", "device-2mib.toml"];
@@ -102,8 +89,9 @@ fn memory_is_taken_at_start_as_the_budget_says_and_never_after() {
         let path = format!("{}/../../../recipes/observability/{name}", env!("CARGO_MANIFEST_DIR"));
         check(&Recipe::parse(&std::fs::read_to_string(path).unwrap()).unwrap());
     }
-    let ((), _, allocations) = taken(|| {
-        std::mem::forget(std::hint::black_box(Box::new(1)));
-    });
-    assert_eq!(allocations, 1, "the allocator does count");
+}
+
+#[test]
+fn what_is_taken_is_counted() {
+    assert_eq!(measure(|| drop(std::hint::black_box(Box::new(1)))).count_total, 1);
 }

@@ -18,6 +18,8 @@ const SERVICE: ServiceId = ServiceId::from_name("metricsd");
 pub(crate) struct OwnMetrics {
     /// Frames that came.
     pub(crate) frames: u64,
+    /// Updates of counters and histograms that came one by one.
+    pub(crate) single_updates: u64,
     published: [u64; COUNTERS],
     /// What gauges were set to last.
     shown: [Option<u64>; GAUGES],
@@ -54,6 +56,7 @@ impl OwnMetrics {
     pub(crate) const fn new() -> Self {
         Self {
             frames: 0,
+            single_updates: 0,
             published: [0; COUNTERS],
             shown: [None; GAUGES],
             due: Mono(0),

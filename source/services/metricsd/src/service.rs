@@ -147,6 +147,7 @@ impl Metricsd {
         while let Some(session) = self.sessions.first_of(slot) {
             self.sessions.end(session, &mut self.registry);
         }
+        self.sessions.displace(slot);
         self.spans.displace(slot, now, &mut self.exporter);
         self.exporter.displace(slot);
         self.registry.displace(slot);

@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_bounded::Text;
+use nexus_gate::PortTotals;
 use nexus_port::World;
 use nexus_wire::metrics::{REPLY_HEAD_BYTES, Reply};
 use nexus_wire::state::metricsd as key;
@@ -14,8 +15,6 @@ use crate::service::{Asked, Metricsd};
 
 /// Quarantined metrics that are named; the others are only counted.
 const QUARANTINED_MAX: usize = 8;
-/// Totals that a port may name.
-const PORT_TOTALS_MAX: usize = 32;
 /// What a reply has room for.
 const FIELDS_BYTES: usize = FRAME_BYTES_MAX - REPLY_HEAD_BYTES - 2;
 
@@ -24,13 +23,13 @@ impl Metricsd {
         &self,
         asked: &Asked,
         out: &'b mut [u8],
-        world: &mut impl World,
+        world: &impl World,
     ) -> Option<&'b [u8]> {
         let mut buffer = [0; FIELDS_BYTES];
         let mut writer = FieldsWriter::new(&mut buffer);
         let written = self.write_export(&mut writer)
             && self.write_totals(&mut writer)
-            && write_port(&mut writer, world)
+            && PortTotals::of(world).iter().all(|(name, total)| writer.field(name, total))
             && self.write_quarantine(&mut writer)
             && self.write_tables(&mut writer);
         let fields = writer.finish().ok().filter(|_| written)?;
@@ -121,26 +120,11 @@ impl Metricsd {
             && out.field(key::SESSIONS, sessions)
             && out.field(key::SESSIONS_CAP, self.sessions.capacity())
             && out.field(key::SESSIONS_PARTED, lost)
+            && out.field(key::SINGLE_UPDATES, self.own.single_updates)
             && out.field(key::SPANS_LIVE, self.spans.len())
             && out.field(key::TEXT_BLOCKS, self.registry.text_used())
             && out.field(key::TEXT_BLOCKS_CAP, self.registry.text_capacity())
             && out.field(key::WINDOW_LONG_NS, long.0)
             && out.field(key::WINDOW_SHORT_NS, short.0)
     }
-}
-
-/// What the port counts, in the order of keys. What a port names beyond the bound is left out: it
-/// is a constant of the port, and the tests of the port see it here.
-fn write_port(out: &mut FieldsWriter<'_>, world: &mut impl World) -> bool {
-    let mut totals = [(Text::<48>::EMPTY, 0u64); PORT_TOTALS_MAX];
-    let mut count = 0;
-    world.port_status(&mut |key, value| {
-        if let (Some(key), Some(place)) = (Text::new(key), totals.get_mut(count)) {
-            *place = (key, value);
-            count += 1;
-        }
-    });
-    let named = totals.get_mut(..count).unwrap_or_default();
-    named.sort_unstable_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-    named.iter().all(|(key, value)| out.field(key.as_str(), value))
 }

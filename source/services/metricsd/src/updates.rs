@@ -16,7 +16,7 @@ impl Metricsd {
     ) -> Result<Taken, Reason> {
         let key = key(asked, Kind::Counter, update.name, update.labels);
         if let Some(row) = self.registry.find(&key) {
-            self.registry.count(row, update.value, false);
+            self.count_one(row, update.value);
             return Ok(Taken::Accepted);
         }
         self.counter_first_seen(asked, update)
@@ -30,8 +30,20 @@ impl Metricsd {
     ) -> Result<Taken, Reason> {
         let (name, labels) = (update.name, update.labels);
         let placed = self.place(asked, Kind::Counter, name, labels, Traits::default())?;
-        self.registry.count(placed.row, update.value, false);
+        self.count_one(placed.row, update.value);
         Ok(placed.taken())
+    }
+
+    #[inline]
+    fn count_one(&mut self, series: u32, value: u64) {
+        self.own.single_updates += 1;
+        self.registry.count(series, value, false);
+    }
+
+    #[inline]
+    fn observe_one(&mut self, series: u32, value: u64) {
+        self.own.single_updates += 1;
+        self.registry.observe(series, value);
     }
 
     pub(crate) fn gauge_set(
@@ -50,7 +62,7 @@ impl Metricsd {
         update: &Update<'_, u64>,
     ) -> Result<Taken, Reason> {
         let placed = self.by_name(asked, Kind::Histogram, update.name, update.labels)?;
-        self.registry.observe(placed.row, update.value);
+        self.observe_one(placed.row, update.value);
         Ok(placed.taken())
     }
 
@@ -112,11 +124,9 @@ impl Metricsd {
         }
         let (series, folded) = (found.series, found.folded);
         match found.kind {
-            Kind::Counter => self.registry.count(series, value, false),
+            Kind::Counter => self.count_one(series, value),
             Kind::Gauge => self.registry.set(series, value.cast_signed(), false),
-            Kind::Histogram if i64::try_from(value).is_ok() => {
-                self.registry.observe(series, value);
-            }
+            Kind::Histogram if i64::try_from(value).is_ok() => self.observe_one(series, value),
             Kind::Histogram => return Err(Reason::Invalid),
         }
         Ok(if folded { Taken::Folded } else { Taken::Accepted })

@@ -1,38 +1,11 @@
 //! Memory: what is taken follows from the recipe, and is taken when the service is made.
-#![expect(unsafe_code, reason = "a counting allocator")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
+use allocation_counter::{AllocationInfo, measure};
 use metricsd::{CounterBytes, Metricsd, counter_series_bytes, memory_budget};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_recipe::Recipe;
-
-struct Counting;
-
-static BYTES: AtomicU64 = AtomicU64::new(0);
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size() as u64, Relaxed);
-        CALLS.fetch_add(1, Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size() as u64, Relaxed);
-        // SAFETY: `at` came from `alloc` above with this layout.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const RECIPES: [&str; 2] = [
     include_str!("../../../../recipes/observability/metrics.toml"),
@@ -112,26 +85,37 @@ fn drive(service: &mut Metricsd, events: u32) {
     }
 }
 
-/// One test, so that nobody else allocates meanwhile.
+/// Made by this recipe, the service takes what its budget says; it takes and returns nothing later.
+fn check(recipe: &Recipe) {
+    let budget = memory_budget(recipe);
+    let mut service = None;
+    let made = measure(|| service = Some(Metricsd::new(recipe, 1)));
+    let taken = made.bytes_current.unsigned_abs() + size_of::<Metricsd>() as u64;
+    println!("{budget}{taken} B taken");
+    assert!(taken <= budget.bytes(), "{taken} B taken\n{budget}");
+    assert!(budget.bytes() - taken < 8192, "{taken} B taken\n{budget}");
+
+    let Some(mut service) = service else { unreachable!("it was made") };
+    assert_eq!(measure(|| drive(&mut service, 100_000)), AllocationInfo::default());
+}
+
 #[test]
 fn memory_is_what_the_budget_says_and_is_taken_at_the_start() {
     for text in RECIPES {
-        let recipe = Recipe::parse(text).unwrap();
-        let budget = memory_budget(&recipe);
-        let before = BYTES.load(Relaxed);
-        let mut service = Metricsd::new(&recipe, 1);
-        let taken = BYTES.load(Relaxed) - before + size_of::<Metricsd>() as u64;
-        println!("{budget}{taken} B taken");
-        assert!(taken <= budget.bytes(), "{taken} B taken\n{budget}");
-        assert!(budget.bytes() - taken < 8192, "{taken} B taken\n{budget}");
-
-        let (bytes, calls) = (BYTES.load(Relaxed), CALLS.load(Relaxed));
-        drive(&mut service, 100_000);
-        assert_eq!((BYTES.load(Relaxed), CALLS.load(Relaxed)), (bytes, calls));
+        check(&Recipe::parse(text).unwrap());
     }
+}
+
+#[test]
+fn a_counter_series_takes_less_than_a_quarter_of_a_kib() {
     let CounterBytes { series, metric, registration } = counter_series_bytes(24, 40);
     println!("a counter series {series} B, its metric {metric} B, its number {registration} B");
     assert!(series < 256, "{series} B for a counter series with 40 bytes of labels");
     // With a few series of a metric each stays within the figure with its part of the metric.
     assert!(series + metric / 16 < 256, "{series} B and a part of {metric} B");
+}
+
+#[test]
+fn what_is_taken_is_counted() {
+    assert_eq!(measure(|| drop(std::hint::black_box(Box::new(1)))).count_total, 1);
 }

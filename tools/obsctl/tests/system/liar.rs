@@ -1,42 +1,25 @@
 //! A daemon that loses sight of an item, and what `obsctl audit` says of it.
 
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 
-use nexus_rt::linux::client::Connection;
 use nexus_wire::metrics::{Op, Reply, decode_reply};
 use nexus_wire::{AuditReply, LedgerRow};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, accept, bind, listen, recv,
-    send, socket,
-};
 
+use crate::relay::{Middle, relay};
 use crate::support::{Folder, daemons, obsctl, text};
 
-/// What a relay does to each row of the ledger.
+/// What a liar does to each row of the ledger.
 type Change = fn(&mut LedgerRow);
 
-/// Serves as metricsd in `folder`: everything is asked of the real one in `real`, and the rows of
-/// its ledger are changed on the way back.
-fn relay(folder: &Folder, real: PathBuf, change: Change) {
-    let listener = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
-    bind(&listener, &SocketAddrUnix::new(folder.0.join("metricsd.sock")).unwrap()).unwrap();
-    listen(&listener, 8).unwrap();
-    std::thread::spawn(move || {
-        while let Ok(peer) = accept(&listener) {
-            serve(&peer, &mut Connection::open(&real, "metricsd").unwrap(), change);
-        }
-    });
-}
+/// Changes the rows of the ledger on their way back.
+struct Liar(Change);
 
-fn serve(peer: &OwnedFd, metricsd: &mut Connection, change: Change) {
-    let (mut frame, mut reply, mut changed) = ([0; 4096], [0; 4096], [0; 4096]);
-    while let Ok((len @ 1.., _)) = recv(peer, &mut frame, RecvFlags::empty()) {
-        let len = metricsd.call(&frame[..len], &mut reply).unwrap();
-        let reply = &reply[..len];
-        let reply = changed_ledger(reply, change, &mut changed).unwrap_or(reply);
-        send(peer, reply, SendFlags::NOSIGNAL).unwrap();
+impl Middle for Liar {
+    fn reply(&mut self, _: &[u8], reply: &mut Vec<u8>) {
+        let mut changed = [0; 4096];
+        if let Some(lie) = changed_ledger(reply, self.0, &mut changed) {
+            *reply = lie.to_vec();
+        }
     }
 }
 
@@ -57,7 +40,7 @@ fn audit(change: Change, args: &[&str]) -> (Option<i32>, String) {
     let _daemons = daemons(&honest);
     assert!(obsctl(&honest, &["count", "n_total", "3"]).status.success());
     symlink(honest.0.join("logd.sock"), folder.0.join("logd.sock")).unwrap();
-    relay(&folder, honest.0.clone(), change);
+    relay(&folder.0, honest.0.clone(), Liar(change));
     let output = obsctl(&folder, &[&["audit"], args].concat());
     (output.status.code(), text(&output.stdout))
 }

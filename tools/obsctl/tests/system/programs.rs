@@ -91,7 +91,7 @@ fn an_interrupted_demo_sums_up_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_demo_that_is_killed_leaves_nobody_running() {
+fn a_demo_that_is_killed_leaves_nobody_running_and_its_folder_to_the_next_demo() {
     let folder = Folder::new("killed");
     let mut child = demo(&folder, &[]);
     let _out = await_line(&mut child, "probe.read");
@@ -99,6 +99,12 @@ fn a_demo_that_is_killed_leaves_nobody_running() {
     kill_process(pid(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
     eventually("the parts end", || processes(&folder).is_empty());
+    let left = format!("obsctl-demo.{}", child.id());
+    assert_eq!(entries(&folder), [&*left]);
+
+    let next = demo(&folder, &["--seconds", "4"]).wait_with_output().unwrap();
+    assert_demo_is_sound(&next, &folder);
+    assert!(text(&next.stderr).contains(&left), "{}", text(&next.stderr));
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// A daemon, killed with this value.
-pub(crate) struct Daemon(Child);
+pub(crate) struct Daemon(pub(crate) Child);
 
 impl Daemon {
     /// Starts `name` in `folder` and waits for its socket.

@@ -15,11 +15,7 @@ const PLACES: &[&str] =
     &["source/libs/nexus-rt/", "source/kernel/neuron/", "source/kernel/trials/", "source/drivers/"];
 
 /// Files that count allocations in tests, which cannot be done without.
-const TEST_ALLOCATORS: &[&str] = &[
-    "source/services/metricsd/tests/memory.rs",
-    "tests/sim/src/allocations.rs",
-    "userspace/nexus-metrics/tests/counting/mod.rs",
-];
+const TEST_ALLOCATORS: &[&str] = &["tests/sim/src/allocations.rs"];
 
 /// `unsafe impl Send` and `Sync`: file, type, and the test that shows that it is right.
 const SEND_SYNC: &[(&str, &str, &str)] = &[(

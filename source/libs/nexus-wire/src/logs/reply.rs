@@ -2,6 +2,7 @@ use nexus_abi::{Incarnation, Rights, ServiceId};
 
 use crate::bytes::{Reader, Writer};
 use crate::ledger::{AuditReply, LedgerRow};
+use crate::list::ListWriter;
 use crate::logs::request::lengths_are_legal;
 use crate::logs::{Head, MAGIC, NewRecord, Op, REPLY, SearchReply, Version, begin_reply};
 use crate::{
@@ -388,11 +389,7 @@ impl BatchReply {
 
 /// Writes a QUERY reply: whole records, at most 16 and at most 2048 bytes.
 #[derive(Debug)]
-pub struct QueryWriter<'a> {
-    writer: Writer<'a>,
-    count_at: usize,
-    count: u16,
-}
+pub struct QueryWriter<'a>(ListWriter<'a>);
 
 impl<'a> QueryWriter<'a> {
     /// A reply at the front of `out`.
@@ -403,27 +400,21 @@ impl<'a> QueryWriter<'a> {
         let mut writer = begin_reply(Op::Query, head, status, out);
         writer.u64(total);
         writer.u64(dropped);
-        let count_at = writer.len();
-        writer.u16(0);
-        Self { writer, count_at, count: 0 }
+        Self(ListWriter::begin(writer))
     }
 
     /// Appends a record; `false` and nothing when no more fits.
     #[must_use]
     pub fn record(&mut self, record: &Record<'_>) -> bool {
-        let written = usize::from(self.count) < QUERY_RECORDS_MAX
-            && self.writer.attempt(|to| record.write(to));
-        self.count += u16::from(written);
-        written
+        usize::from(self.0.len()) < QUERY_RECORDS_MAX && self.0.entry(|to| record.write(to))
     }
 
     /// The frame.
     ///
     /// # Errors
     /// [`EncodeError`] if not even the head fitted.
-    pub fn finish(mut self) -> Result<&'a [u8], EncodeError> {
-        self.writer.patch_u16(self.count_at, self.count);
-        self.writer.finish()
+    pub fn finish(self) -> Result<&'a [u8], EncodeError> {
+        self.0.finish(|_| ())
     }
 }
 

@@ -1,6 +1,7 @@
 use nexus_bounded::eights::text_is_ascii;
 
 use crate::bytes::{Reader, Writer};
+use crate::list::ListWriter;
 use crate::logs::{Head, Op, Search, Version, begin};
 use crate::{EncodeError, FIELDS_BYTES_MAX, Level, LogStatus, MESSAGE_BYTES_MAX, SCOPE_BYTES_MAX};
 
@@ -190,49 +191,40 @@ impl<'a> AppendBatch<'a> {
 
 /// Writes an APPEND_BATCH.
 #[derive(Debug)]
-pub struct AppendBatchWriter<'a> {
-    writer: Writer<'a>,
-    count_at: usize,
-    count: u16,
-}
+pub struct AppendBatchWriter<'a>(ListWriter<'a>);
 
 impl<'a> AppendBatchWriter<'a> {
     /// A frame at the front of `out`.
     #[must_use]
     pub fn new(nonce: u64, out: &'a mut [u8]) -> Self {
-        let mut writer = begin(Op::AppendBatch, Head { version: Version::V2, nonce }, out);
-        let count_at = writer.len();
-        writer.u16(0);
-        Self { writer, count_at, count: 0 }
+        let head = Head { version: Version::V2, nonce };
+        Self(ListWriter::begin(begin(Op::AppendBatch, head, out)))
     }
 
     /// Appends a record; `false` and nothing when it does not fit or is beyond its bounds.
     #[must_use]
     pub fn record(&mut self, record: &NewRecord<'_>) -> bool {
-        let written = self.count < u16::MAX && self.writer.attempt(|to| record.write(to));
-        self.count += u16::from(written);
-        written
+        self.0.entry(|to| record.write(to))
     }
 
     /// How many records it has.
     #[must_use]
     pub const fn len(&self) -> u16 {
-        self.count
+        self.0.len()
     }
 
     /// Whether it has none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.0.is_empty()
     }
 
     /// The frame.
     ///
     /// # Errors
     /// [`EncodeError`] if not even the head fitted.
-    pub fn finish(mut self) -> Result<&'a [u8], EncodeError> {
-        self.writer.patch_u16(self.count_at, self.count);
-        self.writer.finish()
+    pub fn finish(self) -> Result<&'a [u8], EncodeError> {
+        self.0.finish(|_| ())
     }
 }
 

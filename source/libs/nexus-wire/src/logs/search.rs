@@ -7,6 +7,7 @@
 use nexus_abi::ServiceId;
 
 use crate::bytes::{Reader, Writer};
+use crate::list::ListWriter;
 use crate::logs::reply::Record;
 use crate::logs::{Head, Op, Version, begin_reply};
 use crate::{EncodeError, Fields, LABELS_BYTES_MAX, Level, LogStatus, RecordId, SCOPE_BYTES_MAX};
@@ -176,9 +177,8 @@ fn read_found<'a>(from: &mut Reader<'a>) -> Option<Found<'a>> {
 /// Writes a SEARCH reply.
 #[derive(Debug)]
 pub struct SearchWriter<'a> {
-    writer: Writer<'a>,
-    totals_at: usize,
-    count: u16,
+    list: ListWriter<'a>,
+    next_at: usize,
 }
 
 impl<'a> SearchWriter<'a> {
@@ -190,11 +190,10 @@ impl<'a> SearchWriter<'a> {
         writer.u32(boot);
         writer.u64(total);
         writer.u64(dropped);
-        let totals_at = writer.len();
+        let next_at = writer.len();
         writer.u64(0);
         writer.u8(0);
-        writer.u16(0);
-        Self { writer, totals_at, count: 0 }
+        Self { list: ListWriter::begin(writer), next_at }
     }
 
     /// Appends something found; `false` and nothing when it does not fit.
@@ -204,35 +203,32 @@ impl<'a> SearchWriter<'a> {
             Found::Record(record) => (0, record),
             Found::Gap(record) => (FOUND_GAP, record),
         };
-        let written = self.count < u16::MAX
-            && self.writer.attempt(|to| {
-                to.u8(flags);
-                record.write(to);
-            });
-        self.count += u16::from(written);
-        written
+        self.list.entry(|to| {
+            to.u8(flags);
+            record.write(to);
+        })
     }
 
     /// How many have been appended.
     #[must_use]
     pub const fn len(&self) -> u16 {
-        self.count
+        self.list.len()
     }
 
     /// Whether nothing has been appended.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.list.is_empty()
     }
 
     /// The frame.
     ///
     /// # Errors
     /// [`EncodeError`] if not even the head fitted.
-    pub fn finish(mut self, next_id: RecordId, more: bool) -> Result<&'a [u8], EncodeError> {
-        self.writer.patch_u64(self.totals_at, next_id.0);
-        self.writer.patch_u8(self.totals_at + 8, u8::from(more));
-        self.writer.patch_u16(self.totals_at + 9, self.count);
-        self.writer.finish()
+    pub fn finish(self, next_id: RecordId, more: bool) -> Result<&'a [u8], EncodeError> {
+        self.list.finish(|to| {
+            to.patch_u64(self.next_at, next_id.0);
+            to.patch_u8(self.next_at + 8, u8::from(more));
+        })
     }
 }

@@ -9,6 +9,7 @@
 use nexus_abi::ServiceId;
 
 use crate::bytes::{Reader, Writer};
+use crate::list::ListWriter;
 use crate::metrics::request::words;
 use crate::metrics::{Op, begin_reply};
 use crate::{BOUNDS_MAX, EncodeError, Kind, Unit};
@@ -243,10 +244,8 @@ impl<'a> ScrapeReply<'a> {
 /// Writes a SCRAPE reply.
 #[derive(Debug)]
 pub struct ScrapeWriter<'a> {
-    writer: Writer<'a>,
+    list: ListWriter<'a>,
     cursor_at: usize,
-    count_at: usize,
-    count: u16,
 }
 
 impl<'a> ScrapeWriter<'a> {
@@ -258,26 +257,20 @@ impl<'a> ScrapeWriter<'a> {
         writer.u32(0);
         writer.u32(epoch);
         writer.u64(now_ns);
-        let count_at = writer.len();
-        writer.u16(0);
-        Self { writer, cursor_at, count_at, count: 0 }
+        Self { list: ListWriter::begin(writer), cursor_at }
     }
 
     /// Appends a series; `false` and nothing when it does not fit.
     #[must_use]
     pub fn series(&mut self, series: &SeriesView<'_>) -> bool {
-        let written = self.count < u16::MAX && self.writer.attempt(|to| series.write(to));
-        self.count += u16::from(written);
-        written
+        self.list.entry(|to| series.write(to))
     }
 
     /// The frame; `next_cursor` 0 says that that was all.
     ///
     /// # Errors
     /// [`EncodeError`] if not even the head fitted.
-    pub fn finish(mut self, next_cursor: u32) -> Result<&'a [u8], EncodeError> {
-        self.writer.patch_u16(self.count_at, self.count);
-        self.writer.patch_u32(self.cursor_at, next_cursor);
-        self.writer.finish()
+    pub fn finish(self, next_cursor: u32) -> Result<&'a [u8], EncodeError> {
+        self.list.finish(|to| to.patch_u32(self.cursor_at, next_cursor))
     }
 }

@@ -7,6 +7,7 @@ use nexus_abi::{Incarnation, ServiceId};
 
 use crate::EncodeError;
 use crate::bytes::{Reader, Writer};
+use crate::list::ListWriter;
 use crate::metrics::request::{read_span_start, write_span_start};
 use crate::metrics::{Op, SpanStart, begin_reply};
 
@@ -69,10 +70,8 @@ impl<'a> SpansReply<'a> {
 /// Writes a SPANS reply.
 #[derive(Debug)]
 pub struct SpansWriter<'a> {
-    writer: Writer<'a>,
+    list: ListWriter<'a>,
     cursor_at: usize,
-    count_at: usize,
-    count: u16,
 }
 
 impl<'a> SpansWriter<'a> {
@@ -83,26 +82,20 @@ impl<'a> SpansWriter<'a> {
         let cursor_at = writer.len();
         writer.u32(0);
         writer.u64(now_ns);
-        let count_at = writer.len();
-        writer.u16(0);
-        Self { writer, cursor_at, count_at, count: 0 }
+        Self { list: ListWriter::begin(writer), cursor_at }
     }
 
     /// Appends a span; `false` and nothing when it does not fit.
     #[must_use]
     pub fn span(&mut self, span: &LiveSpan<'_>) -> bool {
-        let written = self.count < u16::MAX && self.writer.attempt(|to| span.write(to));
-        self.count += u16::from(written);
-        written
+        self.list.entry(|to| span.write(to))
     }
 
     /// The frame; `next_cursor` 0 says that that was all.
     ///
     /// # Errors
     /// [`EncodeError`] if not even the head fitted.
-    pub fn finish(mut self, next_cursor: u32) -> Result<&'a [u8], EncodeError> {
-        self.writer.patch_u16(self.count_at, self.count);
-        self.writer.patch_u32(self.cursor_at, next_cursor);
-        self.writer.finish()
+    pub fn finish(self, next_cursor: u32) -> Result<&'a [u8], EncodeError> {
+        self.list.finish(|to| to.patch_u32(self.cursor_at, next_cursor))
     }
 }

@@ -74,7 +74,7 @@ fn encoded((name, request): (&str, Request<'_>)) -> (String, Vec<u8>) {
 
 fn plain(op: &str, direction: &str, status: MetricStatus) -> (String, Vec<u8>) {
     let is_named = |known: &Op| crate::page::same(op, &format!("{known:?}"));
-    let number = Op::ALL.into_iter().find(is_named).unwrap().raw();
+    let number = Op::ALL.iter().copied().find(is_named).unwrap().raw();
     named(&format!("{op} {direction}"), plain_reply(number, status, NONCE))
 }
 

@@ -43,12 +43,12 @@ fn limits() -> List {
 }
 
 pub(crate) fn mistakes(page: &Page) -> Vec<String> {
-    let metricsd = metrics::Op::ALL.map(|op| (format!("{op:?}"), usize::from(op.raw())));
-    let logd = logs::Op::ALL.map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let metricsd = metrics::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let logd = logs::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
     let lists: [(&str, List); 10] = [
-        ("metricsd operations", metricsd.to_vec()),
-        ("logd operations", logd.to_vec()),
+        ("metricsd operations", metricsd.collect()),
+        ("logd operations", logd.collect()),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
         ("kinds", named!(Kind::ALL)),

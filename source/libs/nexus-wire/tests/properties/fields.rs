@@ -1,5 +1,5 @@
 use nexus_wire::{
-    FieldBounds, FieldError, Fields, FieldsWriter, LabelBytes, Labels, is_identity_key,
+    FieldBounds, FieldError, Fields, FieldsWriter, LabelBytes, Labels, is_identity_key, is_key,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -134,6 +134,20 @@ fn each_mistake_has_its_name() {
     assert_eq!(error(b"b=1\na=1\n"), Some(FieldError::Unsorted));
     assert_eq!(error(b"a=1\na=2\n"), Some(FieldError::Duplicate));
     assert_eq!(error(b"a=\nb==\n"), None);
+}
+
+#[test]
+fn keys_are_texts_of_their_characters_and_some_claim_an_identity() {
+    for key in ["a", "z9", "label.k-1_x", "service", "services"] {
+        assert!(is_key(key), "{key}");
+        assert!(Fields::parse(format!("{key}=1\n").as_bytes()).is_ok());
+    }
+    for other in ["", "A", "a b", "a=", "a\n", "\u{e4}"] {
+        assert!(!is_key(other), "{other:?}");
+    }
+    let claims = |key: &&str| is_identity_key(key);
+    let keys = ["requester_id", "sender_service_id", "service", "service_id", "", "servic", "svc"];
+    assert_eq!(keys.iter().filter(|key| claims(key)).count(), 4);
 }
 
 #[test]

@@ -63,8 +63,8 @@ fn feed_clients(bytes: &[u8]) -> usize {
     let [low, high] = [word(5), word(9)].map(u32::from_le_bytes);
     let v2 = Head { version: Version::V2, nonce: u64::from(high) << 32 | u64::from(low) };
     let heads = [Head { version: Version::V1, nonce: 0 }, v2];
-    let logs = logs::Op::ALL.into_iter().flat_map(|op| heads.map(|head| (op, head)));
-    let metrics = metrics::Op::ALL.into_iter();
+    let logs = logs::Op::ALL.iter().copied().flat_map(|op| heads.map(|head| (op, head)));
+    let metrics = metrics::Op::ALL.iter().copied();
     metrics.map(|op| count_metricsd(op, metrics_nonce, bytes)).sum::<usize>()
         + logs.map(|(op, head)| count_logd(op, head, bytes)).sum::<usize>()
 }

@@ -229,7 +229,7 @@ fn an_unknown_version_is_unsupported() {
 
 #[test]
 fn own_operations_do_not_exist_in_version_1() {
-    for op in Op::ALL.into_iter().filter(|op| op.raw() >= 16) {
+    for op in Op::ALL.iter().copied().filter(|op| op.raw() >= 16) {
         let refusal = logs::decode(&[b'L', b'O', 1, op.raw()]).unwrap_err();
         assert_eq!((refusal.op, refusal.status), (Op::Stats, LogStatus::Unsupported));
     }

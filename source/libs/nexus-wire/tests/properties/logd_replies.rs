@@ -41,7 +41,7 @@ fn stats() -> impl Strategy<Value = StatsReply> {
 
 /// The reply decodes with its own operation and head, with no other, and not when it is cut.
 fn decoded(op: Op, head: Head, frame: &[u8]) -> (LogStatus, Reply<'_>) {
-    for other in Op::ALL.into_iter().filter(|other| *other != op && op != Op::Stats) {
+    for other in Op::ALL.iter().copied().filter(|other| *other != op && op != Op::Stats) {
         assert_eq!(decode_reply(other, head, frame), None);
     }
     let strange = Head { version: Version::V2, nonce: head.nonce ^ 1 };
@@ -53,8 +53,8 @@ fn decoded(op: Op, head: Head, frame: &[u8]) -> (LogStatus, Reply<'_>) {
 proptest! {
     #[test]
     fn a_refusal_of_any_operation_decodes(
-        op in select(&Op::ALL[..]),
-        asked in select(&Op::ALL[..]),
+        op in select(Op::ALL),
+        asked in select(Op::ALL),
         head in head(),
         status in log_status(),
         now in any::<u64>(),

@@ -15,7 +15,7 @@ use crate::any::{
 use crate::metricsd::span_start;
 
 pub(crate) fn op() -> impl Strategy<Value = Op> {
-    select(&Op::ALL[..])
+    select(Op::ALL)
 }
 
 fn hello() -> impl Strategy<Value = HelloReply> {
@@ -88,7 +88,7 @@ fn live_span() -> impl Strategy<Value = LiveSpan<'static>> {
 
 /// The reply decodes with its own operation and nonce, and with no other.
 fn decoded(op: Op, nonce: u32, frame: &[u8]) -> (MetricStatus, Reply<'_>) {
-    for other in Op::ALL.into_iter().filter(|other| *other != op) {
+    for other in Op::ALL.iter().copied().filter(|other| *other != op) {
         assert_eq!(decode_reply(other, nonce, frame), None);
     }
     assert_eq!(decode_reply(op, nonce ^ 1, frame), None);

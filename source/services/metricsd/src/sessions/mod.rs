@@ -102,6 +102,8 @@ pub(crate) struct Sessions {
     next_end: Option<Mono>,
     /// What was missing of lives that have ended.
     missing_of_ended: Recorded,
+    /// Whose the first of these lives was, while its owner has its seat.
+    missing_whose: Option<SenderSlot>,
     pub(crate) registrations: Registrations,
 }
 
@@ -115,6 +117,7 @@ impl Sessions {
             grace: limits.session_grace,
             next_end: None,
             missing_of_ended: NOTHING,
+            missing_whose: None,
             registrations: Registrations::new(limits),
         }
     }
@@ -260,8 +263,10 @@ impl Sessions {
             Some(before) => self.rows[before].next = life.next,
             None => self.heads[row(life.owner)] = life.next,
         }
-        let missing = life.missing.unwrap_or(NOTHING);
-        self.missing_of_ended = self.missing_of_ended.plus(missing);
+        if let Some(missing) = life.missing.filter(|missing| *missing != NOTHING) {
+            self.missing_of_ended = self.missing_of_ended.plus(missing);
+            self.missing_whose.get_or_insert(life.owner);
+        }
         self.rows[session] = FREE;
         self.rows.give(session);
         self.shares.give(life.owner, 1);
@@ -305,12 +310,17 @@ impl Sessions {
         told.fold((0, self.missing_of_ended), |(count, sum), life| (count + 1, sum.plus(life)))
     }
 
-    /// Whose life the first is of which something is missing.
+    /// Whose life the first is of which something is missing: of those that have ended, else of
+    /// the others.
     pub(crate) fn first_missing(&self) -> Option<SenderSlot> {
         let mut lives = self.rows.iter().map(|(_, life)| life);
-        lives
-            .find(|life| life.missing.is_some_and(|missing| missing != NOTHING))
-            .map(|life| life.owner)
+        let living = lives.find(|life| life.missing.is_some_and(|missing| missing != NOTHING));
+        self.missing_whose.or(living.map(|life| life.owner))
+    }
+
+    /// Forgets whose a seat was.
+    pub(crate) fn displace(&mut self, owner: SenderSlot) {
+        self.missing_whose = self.missing_whose.filter(|whose| *whose != owner);
     }
 
     /// Lives there may be.

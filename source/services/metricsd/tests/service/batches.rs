@@ -2,7 +2,7 @@
 
 use crate::common::{Bench, life, recipe, roomy, secs, sender};
 use nexus_abi::ExitReason;
-use nexus_wire::metrics::{HistogramItem, Item, Recorded, SparseBuckets};
+use nexus_wire::metrics::{HistogramItem, Item, Recorded, Request, SparseBuckets};
 use nexus_wire::{Kind, LossReason, MetricStatus, NameBytes, Reason, SeriesId, SpanId, TraceId};
 use proptest::prelude::*;
 
@@ -112,6 +112,41 @@ fn an_update_that_got_lost_on_the_way_is_missing_and_its_client_named() {
     assert_eq!(bench.state("clients_missing_who"), id);
     bench.gone(who, ExitReason::Exited(0));
     assert_eq!(told(&mut bench), ["0", "10", "2", "30"], "the end of a life hides nothing");
+    assert_eq!(bench.state("clients_missing_who"), id);
+}
+
+#[test]
+fn whoever_lost_an_update_and_then_its_seat_is_not_named_any_more() {
+    let mut bench = Bench::new(&roomy(&[("senders", "16"), ("sessions", "16")]));
+    let who = sender("stranger");
+    let recorded = Item::Recorded(Recorded { counted: 1, observed: 0, sum: 0 });
+    bench.batch(who, 1, |batch| assert!(batch.item(&recorded)));
+    bench.gone(who, ExitReason::Exited(0));
+    for n in 0..40 {
+        bench.pause(secs(60));
+        bench.inc(sender(&format!("s{n}")), "n", "", 1);
+    }
+    assert_eq!(told(&mut bench), ["0", "1", "0", "0"]);
+    assert_eq!(bench.try_state("clients_missing_who"), None, "its seat is another's");
+}
+
+#[test]
+fn updates_that_come_one_by_one_are_counted_as_untold() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let who = sender("execd");
+    bench.inc(who, "n", "", 3);
+    bench.inc(who, "n", "", 3);
+    bench.observe(who, "sizes", "", 3);
+    bench.set(who, "depth", "", 3);
+    bench.inc(who, "n", "no label", 3);
+    let counter = bench.register(who, Kind::Counter, "n", "");
+    bench.values(who, 1, &[(counter, 9)]);
+    assert_eq!(bench.state("single_updates"), "3", "two of a counter, one observation");
+    assert_eq!(
+        bench.status_of(who, &Request::Update { series: counter, value: 1 }),
+        MetricStatus::Ok
+    );
+    assert_eq!(bench.state("single_updates"), "4");
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub(crate) struct Seen {
     pub(crate) replies: Vec<Vec<u8>>,
     pub(crate) acknowledged: usize,
     pub(crate) printed: Vec<String>,
+    /// What the port counts.
+    pub(crate) totals: Vec<(String, u64)>,
 }
 
 impl World for Seen {
@@ -89,6 +91,10 @@ impl World for Seen {
 
     fn print(&mut self, line: &str) {
         self.printed.push(line.to_owned());
+    }
+
+    fn port_status(&self, out: &mut dyn FnMut(&str, u64)) {
+        self.totals.iter().for_each(|(name, total)| out(name, *total));
     }
 }
 
@@ -156,7 +162,7 @@ impl Bench {
     }
 
     pub(crate) fn event(&mut self, event: Event<'_>) {
-        let mut seen = Seen::default();
+        let mut seen = Seen { totals: std::mem::take(&mut self.last.totals), ..Seen::default() };
         let now = Now { mono: self.now, wall: None };
         self.service.handle(now, event, &mut seen);
         self.service.check_invariants();
@@ -379,12 +385,16 @@ impl Bench {
 
     /// A field of STATUS.
     pub(crate) fn state(&mut self, key: &str) -> String {
+        self.try_state(key).unwrap_or_else(|| panic!("no {key}"))
+    }
+
+    pub(crate) fn try_state(&mut self, key: &str) -> Option<String> {
         let (_, reply) = self.ask(reader(), &Request::Status);
         let Some((_, Reply::Status(fields))) = decode_reply(Op::Status, 9, &reply) else {
             panic!("no STATUS reply");
         };
         let fields: Fields<'_> = fields;
-        fields.get(key).unwrap_or_else(|| panic!("no {key}")).to_owned()
+        fields.get(key).map(str::to_owned)
     }
 }
 

@@ -51,3 +51,28 @@ fn own_metrics_outlive_the_loss_of_their_seat() {
     let frames: i128 = bench.state("frames").parse().unwrap();
     assert!(total >= 50 && total <= 50 + frames, "{total}");
 }
+
+#[test]
+fn every_total_of_a_port_is_told_however_many() {
+    let mut bench = Bench::new(&recipe(&[]));
+    let totals = (0..48).rev().map(|number| (format!("port_total_{number:02}"), number));
+    bench.last.totals = totals.collect();
+    for number in 0..48 {
+        assert_eq!(bench.state(&format!("port_total_{number:02}")), number.to_string());
+    }
+}
+
+#[test]
+fn nobody_can_make_a_status_too_long_to_be_told() {
+    let mut bench = Bench::new(&roomy(&[("series_per_metric", "8")]));
+    let totals = (0..24).map(|number| (format!("port_busiest_accepted_{number:02}"), u64::MAX));
+    bench.last.totals = totals.collect();
+    for metric in 0..20 {
+        for value in 0..20 {
+            let name = format!("{metric:-<48}");
+            let labels = format!("{:_<32}={value}\n", "key");
+            bench.inc(sender("execd"), &name, &labels, u64::MAX >> 4);
+        }
+    }
+    assert_eq!(bench.state("quarantined"), "20");
+}

@@ -2,10 +2,12 @@
 //!
 //! Each part has its own identity: the daemons give every part a socket of its own. Everything
 //! lies in one temporary folder; at the end nothing is left of it, be it the end by a key, a signal
-//! or a closed terminal. Only SIGKILL leaves the folder; the parts end even then.
+//! or a closed terminal. Only SIGKILL leaves the folder, to be removed by the next demo; the parts
+//! end even then.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+mod folder;
+
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +25,7 @@ use crate::names::{BUILT_IN, Names};
 use crate::render::{Screen, visible_lines};
 use crate::top::Show;
 use crate::{audit, top};
+use folder::Folder;
 
 /// Parts that speak, each with its own socket.
 const SERVED: [&str; 3] = ["hostprobe", "metricsd", "obsctl"];
@@ -38,14 +41,14 @@ pub(crate) fn run(place: &Place, args: &DemoArgs) -> anyhow::Result<Verdict> {
     }
     let stop = top::stop_flag()?;
     let folder = Folder::new()?;
-    let mut tree = Tree { parts: Vec::new(), folder: folder.0.clone() };
+    let mut tree = Tree { parts: Vec::new(), folder: folder.path.clone() };
     let begin = Instant::now();
     tree.begin(place, &stop)?;
-    let own = folder.0.join("svc/obsctl");
+    let own = folder.path.join("svc/obsctl");
     let place = Place { run_dir: Some(own.clone()), config: place.config.clone() };
     let mut screen = Screen::new();
     screen.line("demo: logd, metricsd and hostprobe run in")?;
-    screen.line(&format!("demo:   {}", folder.0.display()))?;
+    screen.line(&format!("demo:   {}", folder.path.display()))?;
     screen.line("demo: look closer with:")?;
     screen.line(&format!("demo:   obsctl --run-dir {} logs -f", own.display()))?;
     let length =
@@ -80,26 +83,6 @@ fn summary(own: &Path, screen: &mut Screen) -> anyhow::Result<()> {
     ))?;
     anyhow::ensure!(metrics > 0 && spans > 0, "nothing came back from the journal");
     Ok(())
-}
-
-/// A temporary folder that goes with this value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("obsctl-demo.{}", std::process::id()));
-        // Not created with its parents and not if it is there: nobody can have prepared it.
-        DirBuilder::new().mode(0o755).create(&path).with_context(|| path.display().to_string())?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("obsctl: {} is left: {error}", self.0.display());
-        }
-    }
 }
 
 /// The process tree. Whatever runs when it goes is ended first.
