@@ -9,8 +9,11 @@ use crate::guests;
 use crate::role::{self, Case, End, slot};
 use crate::servers::STAMP;
 
-/// How long a process may run that does not end by itself.
-const PATIENCE_MILLIS: u64 = 30;
+/// How long a process runs that does not end by itself.
+const RUN_MILLIS: u64 = 30;
+
+/// How long an answer may take that is sure to come.
+pub(crate) const PATIENCE_MILLIS: u64 = 1000;
 
 /// Lives of one child, one after another; together they need more memory than there is.
 const LIVES: u32 = 300;
@@ -49,7 +52,7 @@ fn ends(case: &Case, child: Slot) -> bool {
         End::Exit => ExitReason::Exited(0),
         End::Fault(cause) => ExitReason::Killed(cause),
         End::Killed => {
-            guests::wait_millis(PATIENCE_MILLIS);
+            guests::wait_millis(RUN_MILLIS);
             if !echo_works() || calls::kill(child).is_err() {
                 return false;
             }

@@ -6,6 +6,7 @@ use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_rt::os::Clock;
 use nexus_rt::os::calls::{self, Failure};
 
+use crate::judge::PATIENCE_MILLIS;
 use crate::role::{self, Case, server};
 use crate::servers::STAMP;
 
@@ -21,9 +22,21 @@ pub(crate) const CASES: &[Case] = &[
     Case::is_killed("floods_a_server", floods_a_server),
 ];
 
+/// How long we wait for an answer that never comes.
+const SILENCE_MILLIS: u64 = 20;
+
 /// An answer to a short request, or why there is none.
 fn asked<'a>(name: &str, request: &[u8], answer: &'a mut [u8]) -> Result<&'a [u8], Failure> {
-    let length = calls::call(server(name), request, answer, Clock::new().in_millis(20))?;
+    asked_for(PATIENCE_MILLIS, name, request, answer)
+}
+
+fn asked_for<'a>(
+    millis: u64,
+    name: &str,
+    request: &[u8],
+    answer: &'a mut [u8],
+) -> Result<&'a [u8], Failure> {
+    let length = calls::call(server(name), request, answer, Clock::new().in_millis(millis))?;
     Ok(&answer[..length])
 }
 
@@ -46,7 +59,7 @@ fn forges_answers() -> i32 {
 
 fn calls_a_silent_server() -> i32 {
     let mut answer = [0; 64];
-    let first = asked("silent", b"first", &mut answer).map(drop);
+    let first = asked_for(SILENCE_MILLIS, "silent", b"first", &mut answer).map(drop);
     let late = asked("silent", b"second", &mut answer) == Ok(&[KernelError::Gone.raw() as u8]);
     role::all([first == Err(Failure::TimedOut), late])
 }
