@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{leash, shell};
 
 /// What programs are compiled for.
 pub(crate) const PROGRAMS: &str = "riscv64gc-unknown-none-elf";
@@ -147,8 +147,18 @@ impl Machine<'_> {
 
     fn command(&self) -> Result<Command> {
         let memory = format!("{}M", self.memory_mib);
-        let mut command = shell::command("qemu-system-riscv64", &["-machine", "virt"])?;
-        command.args(["-smp", "1", "-m", &memory, "-bios", "default", "-no-reboot"]);
+        let mut command = leash::command("qemu-system-riscv64")?;
+        command.args([
+            "-machine",
+            "virt",
+            "-smp",
+            "1",
+            "-m",
+            &memory,
+            "-bios",
+            "default",
+            "-no-reboot",
+        ]);
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
@@ -194,5 +204,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_on_our_leash() {
+        let nowhere = Path::new("");
+        let machine = Machine {
+            kernel: nowhere,
+            image: nowhere,
+            memory_mib: 1,
+            counts: false,
+            patience: Duration::ZERO,
+        };
+        let command = machine.command().unwrap();
+        let leash = leash::command("qemu-system-riscv64").unwrap();
+        assert_eq!(command.get_program(), leash.get_program());
+        let held = command.get_args().take(leash.get_args().len());
+        assert!(held.eq(leash.get_args()));
     }
 }

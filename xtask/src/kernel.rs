@@ -20,9 +20,6 @@ pub(crate) struct Args {
     bench: bool,
 }
 
-/// What all programs together must fit.
-const MEMORY_MIB: u32 = 32;
-
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The subcommand.
@@ -84,15 +81,15 @@ fn figure(lines: &[String], bytes: u64) -> Option<u64> {
     lines.iter().find_map(|line| line.strip_prefix(&name))?.parse().ok()
 }
 
-/// Builds the kernel, the trials and the image of a recipe, and boots them. Time is what instructions
-/// take, so that no deadline of a trial depends on how busy the host is.
+/// Builds the kernel, the trials and the image of a recipe, and boots them. Time is what
+/// instructions take, so that no deadline of a trial depends on how busy the host is.
 fn boot(recipe: &str) -> Result<Run> {
     let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
     let image = image_of(recipe)?;
     let machine = Machine {
         kernel: &kernel,
         image: &image,
-        memory_mib: MEMORY_MIB,
+        memory_mib: image::MEMORY_MIB,
         counts: true,
         patience: PATIENCE,
     };

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Built, MEMORY_MIB};
+use super::Built;
 use crate::guest::Machine;
+use crate::image;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -20,7 +21,7 @@ pub(crate) fn bench() -> Result<u32> {
     let machine = Machine {
         kernel: &built.kernel,
         image: &image,
-        memory_mib: MEMORY_MIB,
+        memory_mib: image::MEMORY_MIB,
         counts: true,
         patience: PATIENCE,
     };

@@ -51,8 +51,6 @@ enum Part {
     LogdHardening,
 }
 
-/// Memory of the machine: all services together fit it.
-const MEMORY_MIB: u32 = 32;
 /// How long a boot may take unless `RUN_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the guest may take to stop after its last line.
@@ -148,7 +146,7 @@ impl Boot {
         let machine = Machine {
             kernel: &built.kernel,
             image: &image,
-            memory_mib: MEMORY_MIB,
+            memory_mib: image::MEMORY_MIB,
             counts: false,
             patience,
         };

@@ -67,6 +67,11 @@ const TWINS: &[Twin] = &[
         swap: Swap { entry: "metricsd", program: "os-twin-mute-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
     },
+    Twin {
+        name: "only invalid traffic reaches metricsd",
+        swap: Swap { entry: "metricsd", program: "os-twin-misled-metricsd" },
+        ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
+    },
 ];
 
 /// A selftest gives up earlier by itself.
