@@ -92,11 +92,20 @@ pub(crate) struct Machine<'a> {
     pub(crate) kernel: &'a Path,
     pub(crate) image: &'a Path,
     pub(crate) memory_mib: u32,
-    /// Whether time is what instructions take, one a nanosecond, and idle time takes none: they can
-    /// be counted, and how busy the host is changes nothing of what the guest sees.
-    pub(crate) counts: bool,
+    pub(crate) time: Time,
     /// When to end it the hard way.
     pub(crate) patience: Duration,
+}
+
+/// What the guest's clocks follow.
+#[derive(Clone, Copy)]
+pub(crate) enum Time {
+    /// The host's.
+    Host,
+    /// Instructions, each of which takes 2 to the power of this many nanoseconds; to be idle takes
+    /// none of the host's time. They can be counted, and how busy the host is changes nothing of
+    /// what the guest sees.
+    Counted(u8),
 }
 
 /// How a machine stopped, and the lines on its console.
@@ -162,8 +171,9 @@ impl Machine<'_> {
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
-        if self.counts {
-            command.args(["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]);
+        if let Time::Counted(shift) = self.time {
+            let icount = format!("shift={shift},sleep=off");
+            command.args(["-icount", &icount, "-rtc", "clock=vm"]);
         }
         command.stdout(Stdio::piped());
         Ok(command)
@@ -218,7 +228,7 @@ mod tests {
             kernel: nowhere,
             image: nowhere,
             memory_mib: 1,
-            counts: false,
+            time: Time::Host,
             patience: Duration::ZERO,
         };
         let command = machine.command().unwrap();

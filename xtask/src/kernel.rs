@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::counts::Counts;
-use crate::guest::{self, Machine, Run};
+use crate::guest::{self, Machine, Run, Time};
 use crate::{image, setup, shell};
 
 /// Boot the kernel and try what it promises.
@@ -90,7 +90,7 @@ fn boot(recipe: &str) -> Result<Run> {
         kernel: &kernel,
         image: &image,
         memory_mib: image::MEMORY_MIB,
-        counts: true,
+        time: Time::Counted(0),
         patience: PATIENCE,
     };
     machine.run()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::Built;
-use crate::guest::Machine;
+use crate::guest::{Machine, Time};
 use crate::image;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub(crate) fn bench() -> Result<u32> {
         kernel: &built.kernel,
         image: &image,
         memory_mib: image::MEMORY_MIB,
-        counts: true,
+        time: Time::Counted(0),
         patience: PATIENCE,
     };
     let run = machine.run()?;

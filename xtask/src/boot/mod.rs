@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use selftest_client::{Case, LOGD, METRICSD, expected};
 
 use crate::counts::Counts;
-use crate::guest::{self, Go, Machine};
+use crate::guest::{self, Go, Machine, Time};
 use crate::image::{self, Swap};
 use crate::{setup, shell};
 
@@ -22,7 +22,7 @@ mod matcher;
 mod twins;
 
 pub(crate) use bench::bench;
-use matcher::{Matcher, Wrong};
+use matcher::{Lines, Matcher, Wrong};
 
 /// Build the system, boot it in QEMU and let it prove itself.
 #[derive(clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Print the lines that have to come, in order, and end.
     #[arg(long)]
     markers: bool,
+    /// Boot everything beside hostile processes: each is contained, and all is proven.
+    #[arg(long, conflicts_with = "only")]
+    hostile: bool,
     /// Boot the images that must fail, and see that each does at the right line.
     #[arg(long)]
     twins: bool,
@@ -55,14 +58,27 @@ enum Part {
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the guest may take to stop after its last line.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Instructions of 8 ns: a small device, and few of them while the selftest waits.
+const COUNTED: u8 = 3;
 /// Lines that are shown of a boot that went wrong.
 const LAST_LINES: usize = 20;
 
+impl Args {
+    fn variant(&self) -> Variant {
+        match self.only {
+            Some(Part::LogdHardening) => Variant::LogdAlone,
+            None if self.hostile => Variant::Hostile,
+            None => Variant::Everything,
+        }
+    }
+}
+
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let boot = Boot::of(args.only);
+    let variant = args.variant();
     if args.markers {
-        boot.expected().for_each(|line| println!("{line}"));
+        let Lines { in_order, any_time } = variant.lines()?;
+        in_order.iter().chain(&any_time).for_each(|line| println!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
     let timeout = match std::env::var("RUN_TIMEOUT") {
@@ -80,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(counts.failed == 0));
     }
     let console = Console { all: args.console, until_marker, silent: false };
-    let seen = boot.watch(&Built::new()?, None, timeout, &console)?;
+    let seen = variant.watch(&Built::new()?, None, timeout, &console)?;
     seen.report();
     Ok(verdict(seen.is_proof()))
 }
@@ -89,13 +105,13 @@ fn verdict(holds: bool) -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Boots everything, a part, and what must fail.
+/// Boots every variant, and what must fail.
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
-    for part in [None, Some(Part::LogdHardening)] {
+    for variant in Variant::ALL {
         let console = Console { all: false, until_marker: true, silent: false };
-        let seen = Boot::of(part).watch(&built, None, TIMEOUT, &console)?;
+        let seen = variant.watch(&built, None, TIMEOUT, &console)?;
         seen.report();
         counts += Counts::one(seen.is_proof());
     }
@@ -114,40 +130,59 @@ fn duration(text: &str) -> Result<Duration> {
     }
 }
 
-/// What is booted and what it has to prove.
-struct Boot {
-    recipe: &'static str,
-    cases: &'static [&'static [Case]],
+/// What is booted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Everything,
+    /// logd and the selftest alone.
+    LogdAlone,
+    /// Everything, beside hostile processes.
+    Hostile,
 }
 
-impl Boot {
-    fn of(part: Option<Part>) -> Self {
-        match part {
-            None => Self { recipe: "image", cases: &[LOGD, METRICSD] },
-            Some(Part::LogdHardening) => Self { recipe: "image-logd", cases: &[LOGD] },
+impl Variant {
+    const ALL: [Self; 3] = [Self::Everything, Self::LogdAlone, Self::Hostile];
+
+    fn recipe(self) -> &'static str {
+        match self {
+            Self::Everything => "image",
+            Self::LogdAlone => "image-logd",
+            Self::Hostile => "image-hostile",
         }
     }
 
-    fn expected(&self) -> impl Iterator<Item = &'static str> {
-        self.cases.iter().flat_map(|cases| expected(cases))
+    /// A busy host must not make hostile processes slower than the services' patience.
+    fn time(self) -> Time {
+        match self {
+            Self::Everything | Self::LogdAlone => Time::Host,
+            Self::Hostile => Time::Counted(COUNTED),
+        }
+    }
+
+    /// What has to stand on its console.
+    fn lines(self) -> Result<Lines> {
+        let cases: &[&[Case]] = if self == Self::LogdAlone { &[LOGD] } else { &[LOGD, METRICSD] };
+        let in_order = cases.iter().flat_map(|cases| expected(cases)).map(str::to_owned).collect();
+        let trials = if self == Self::Hostile { hostile_trials()? } else { Vec::new() };
+        Ok(Lines { in_order, any_time: trials })
     }
 
     /// Boots, and looks at every line when it comes.
     fn watch(
-        &self,
+        self,
         built: &Built,
         swap: Option<Swap<'_>>,
         patience: Duration,
         console: &Console,
     ) -> Result<Seen> {
-        let image = built.image(self.recipe, swap)?;
-        let mut matcher = Matcher::new(self.expected());
+        let image = built.image(self.recipe(), swap)?;
+        let mut matcher = Matcher::new(self.lines()?);
         let mut seen = Seen::new(image.metadata()?.len());
         let machine = Machine {
             kernel: &built.kernel,
             image: &image,
             memory_mib: image::MEMORY_MIB,
-            counts: false,
+            time: self.time(),
             patience,
         };
         let ended = machine.watch(|line| {
@@ -169,6 +204,20 @@ impl Boot {
     }
 }
 
+/// A verdict on every hostile process of the image.
+fn hostile_trials() -> Result<Vec<String>> {
+    let text = recipe(Variant::Hostile.recipe())?;
+    let names = image::bystanders(&text, "trials")?;
+    let others = ["servers_start", "a_round_while_the_system_works"].map(str::to_owned);
+    Ok(names.into_iter().chain(others).map(|name| format!("trial {name}: ok")).collect())
+}
+
+/// The text of an image's recipe.
+fn recipe(name: &str) -> Result<String> {
+    let path = shell::root()?.join("recipes/system").join(format!("{name}.toml"));
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
 /// What is shown of a console.
 struct Console {
     /// The firmware's lines too.
@@ -178,13 +227,22 @@ struct Console {
     silent: bool,
 }
 
+/// How lines begin that are not the firmware's.
+const OURS: [&str; 9] = [
+    "neuron:",
+    "SELFTEST:",
+    "init:",
+    "logd:",
+    "metricsd:",
+    "selftest-client:",
+    "panicked",
+    "trial ",
+    "judge:",
+];
+
 impl Console {
     fn show(&self, line: &str) {
-        let is_ours = |line: &str| {
-            ["neuron:", "SELFTEST:", "init:", "logd:", "metricsd:", "selftest-client:", "panicked"]
-                .iter()
-                .any(|start| line.starts_with(start))
-        };
+        let is_ours = |line: &str| OURS.iter().any(|start| line.starts_with(start));
         if !self.silent && (self.all || is_ours(line)) {
             println!("{line}");
         }
@@ -249,16 +307,15 @@ struct Built {
 impl Built {
     fn new() -> Result<Self> {
         let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
+        guest::build("trials", guest::PROGRAMS)?;
         Ok(Self { kernel, programs: guest::build("guest", guest::PROGRAMS)? })
     }
 
     /// The image of a recipe; `swap`: an entry that gets another program than the recipe says.
-    fn image(&self, recipe: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
-        let path = shell::root()?.join("recipes/system").join(format!("{recipe}.toml"));
-        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let bytes = image::build(&text, &self.programs, swap);
-        let bytes = bytes.with_context(|| path.display().to_string())?;
-        let name = swap.map_or(recipe, |swap| swap.program);
+    fn image(&self, name: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
+        let bytes = image::build(&recipe(name)?, &self.programs, swap);
+        let bytes = bytes.with_context(|| format!("{name}.toml"))?;
+        let name = swap.map_or(name, |swap| swap.program);
         let image = self.programs.join(format!("{name}.image"));
         std::fs::write(&image, bytes).with_context(|| image.display().to_string())?;
         Ok(image)
@@ -283,11 +340,21 @@ mod tests {
 
     #[test]
     fn no_line_is_expected_twice_and_the_part_is_the_beginning_of_the_whole() {
-        let all = Boot::of(None).expected().collect::<Vec<_>>();
-        let part = Boot::of(Some(Part::LogdHardening)).expected().collect::<Vec<_>>();
+        let [all, part] =
+            [Variant::Everything, Variant::LogdAlone].map(|v| v.lines().unwrap().in_order);
         assert!(all.starts_with(&part) && part.len() < all.len());
         let distinct = all.iter().collect::<std::collections::BTreeSet<_>>();
         assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn every_hostile_process_of_the_image_has_to_have_a_verdict() {
+        let Lines { in_order, any_time } = Variant::Hostile.lines().unwrap();
+        assert_eq!(in_order, Variant::Everything.lines().unwrap().in_order);
+        for name in ["reads_the_kernel", "asks_a_million_things", "floods_a_service"] {
+            assert!(any_time.contains(&format!("trial {name}: ok")), "{name}");
+        }
+        assert!(!any_time.iter().any(|line| line.contains("echo") || line.contains("judge")));
     }
 
     fn seen(wrong: Option<Wrong>, code: Option<i32>) -> bool {
@@ -299,6 +366,6 @@ mod tests {
         assert!(seen(None, Some(0)));
         assert!(!seen(None, Some(1)));
         assert!(!seen(None, None));
-        assert!(!seen(Some(Wrong::Missing("a")), Some(0)));
+        assert!(!seen(Some(Wrong::Missing("a".to_owned())), Some(0)));
     }
 }

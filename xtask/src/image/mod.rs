@@ -84,6 +84,15 @@ fn programs(system: &System, folder: &Path) -> Result<BTreeMap<String, Program>>
     Ok(programs)
 }
 
+/// Entries that play in `program`, serve nobody and start nobody.
+pub(crate) fn bystanders(text: &str, program: &str) -> Result<Vec<String>> {
+    let system = System::parse(text)?;
+    let is_called = |name: &String| system.entries.iter().any(|other| other.calls.contains(name));
+    let all = system.entries.iter().filter(|entry| entry.program == program);
+    let alone = all.filter(|entry| entry.starts.is_empty() && !is_called(&entry.name));
+    Ok(alone.map(|entry| entry.name.clone()).collect())
+}
+
 /// What a process may take, and what is known of what it takes.
 pub(crate) struct Size {
     pub(crate) name: String,
