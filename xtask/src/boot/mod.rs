@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use selftest_client::{Case, LOGD, METRICSD, expected};
+use nexus_abi::ServiceId;
+use selftest_client::{Case, LOGD, METRICSD, OUTAGES, expected};
 
 use crate::counts::Counts;
 use crate::guest::{self, Go, Machine, Time};
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Boot everything beside hostile processes: each is contained, and all is proven.
     #[arg(long, conflicts_with = "only")]
     hostile: bool,
+    /// Boot everything with services that die, and come back.
+    #[arg(long, conflicts_with_all = ["only", "hostile"])]
+    outage: bool,
     /// Boot the images that must fail, and see that each does at the right line.
     #[arg(long)]
     twins: bool,
@@ -68,6 +72,7 @@ impl Args {
         match self.only {
             Some(Part::LogdHardening) => Variant::LogdAlone,
             None if self.hostile => Variant::Hostile,
+            None if self.outage => Variant::Outage,
             None => Variant::Everything,
         }
     }
@@ -138,33 +143,48 @@ enum Variant {
     LogdAlone,
     /// Everything, beside hostile processes.
     Hostile,
+    /// Everything, and then services die.
+    Outage,
 }
 
 impl Variant {
-    const ALL: [Self; 3] = [Self::Everything, Self::LogdAlone, Self::Hostile];
+    const ALL: [Self; 4] = [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage];
 
     fn recipe(self) -> &'static str {
         match self {
             Self::Everything => "image",
             Self::LogdAlone => "image-logd",
             Self::Hostile => "image-hostile",
+            Self::Outage => "image-outage",
         }
     }
 
-    /// A busy host must not make hostile processes slower than the services' patience.
+    /// A busy host must not make hostile processes slower than the services' patience, nor pauses
+    /// shorter than it takes to see that somebody is away.
     fn time(self) -> Time {
         match self {
             Self::Everything | Self::LogdAlone => Time::Host,
-            Self::Hostile => Time::Counted(COUNTED),
+            Self::Hostile | Self::Outage => Time::Counted(COUNTED),
         }
     }
 
     /// What has to stand on its console.
     fn lines(self) -> Result<Lines> {
-        let cases: &[&[Case]] = if self == Self::LogdAlone { &[LOGD] } else { &[LOGD, METRICSD] };
-        let in_order = cases.iter().flat_map(|cases| expected(cases)).map(str::to_owned).collect();
-        let trials = if self == Self::Hostile { hostile_trials()? } else { Vec::new() };
-        Ok(Lines { in_order, any_time: trials })
+        let in_order = self.cases().iter().flat_map(|cases| expected(cases));
+        let any_time = match self {
+            Self::Everything | Self::LogdAlone => Vec::new(),
+            Self::Hostile => hostile_trials()?,
+            Self::Outage => deaths(),
+        };
+        Ok(Lines { in_order: in_order.map(str::to_owned).collect(), any_time })
+    }
+
+    fn cases(self) -> &'static [&'static [Case]] {
+        match self {
+            Self::LogdAlone => &[LOGD],
+            Self::Everything | Self::Hostile => &[LOGD, METRICSD],
+            Self::Outage => &[LOGD, METRICSD, OUTAGES],
+        }
     }
 
     /// Boots, and looks at every line when it comes.
@@ -210,6 +230,17 @@ fn hostile_trials() -> Result<Vec<String>> {
     let names = image::bystanders(&text, "trials")?;
     let others = ["servers_start", "a_round_while_the_system_works"].map(str::to_owned);
     Ok(names.into_iter().chain(others).map(|name| format!("trial {name}: ok")).collect())
+}
+
+/// What init says of the deaths that the cases bring about: pauses double, and a third death within
+/// a minute casts suspicion on what is stored.
+fn deaths() -> Vec<String> {
+    let [logd, metricsd] = ["logd", "metricsd"].map(ServiceId::from_name);
+    let ended =
+        |service, pause| format!("init: {service} ended, Ended(Exited(7)); again in {pause} ms");
+    let told = "logd: was told to set its stored state aside".to_owned();
+    let suspect = format!("init: {logd}: stored state is suspect and set aside, no. 1");
+    vec![ended(logd, 100), ended(metricsd, 100), ended(logd, 200), suspect, ended(logd, 400), told]
 }
 
 /// The text of an image's recipe.

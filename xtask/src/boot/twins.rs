@@ -95,6 +95,18 @@ const TWINS: &[Twin] = &[
         swap: Swap { entry: "logd", program: "os-twin-forgetful-logd" },
         ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
     },
+    Twin {
+        name: "logd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "logd", program: "os-logd" },
+        ends: End::Without(markers::LOGD_READY),
+    },
+    Twin {
+        name: "metricsd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "metricsd", program: "os-metricsd" },
+        ends: End::Without(markers::METRICSD_READY),
+    },
 ];
 
 /// A selftest gives up earlier by itself.
