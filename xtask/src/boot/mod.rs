@@ -4,26 +4,27 @@
 //! ([`selftest_client::expected`]) and from nothing else. The verdict is the guest's own, its exit
 //! status, and that of the lines, each judged when it comes.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use nexus_abi::ServiceId;
-use selftest_client::{Case, LOGD, METRICSD, OUTAGES, expected};
 
 use crate::counts::Counts;
-use crate::guest::{self, Go, Machine, Time};
+use crate::guest::{self, Go, Machine};
 use crate::image::{self, Swap};
 use crate::{setup, shell};
 
 mod bench;
 mod matcher;
+mod seen;
 mod twins;
+mod variant;
 
 pub(crate) use bench::bench;
 use matcher::{Lines, Matcher, Wrong};
+use seen::Seen;
+use variant::Variant;
 
 /// Build the system, boot it in QEMU and let it prove itself.
 #[derive(clap::Args)]
@@ -43,6 +44,9 @@ pub(crate) struct Args {
     /// Boot the images that must fail, and see that each does at the right line.
     #[arg(long)]
     twins: bool,
+    /// Boot so many times; all consoles have to be the same.
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
     /// Count what the services cost their clients instead.
     #[arg(long)]
     bench: bool,
@@ -62,10 +66,6 @@ enum Part {
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the guest may take to stop after its last line.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Instructions of 8 ns: a small device, and few of them while the selftest waits.
-const COUNTED: u8 = 3;
-/// Lines that are shown of a boot that went wrong.
-const LAST_LINES: usize = 20;
 
 impl Args {
     fn variant(&self) -> Variant {
@@ -101,24 +101,42 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(counts.failed == 0));
     }
     let console = Console { all: args.console, until_marker, silent: false };
-    let seen = variant.watch(&Built::new()?, None, timeout, &console)?;
-    seen.report();
-    Ok(verdict(seen.is_proof()))
+    let (built, mut all) = (Built::new()?, Vec::new());
+    for _ in 0..args.runs {
+        let seen = variant.watch(&built, None, timeout, &console)?;
+        seen.report();
+        all.push(seen);
+    }
+    Ok(verdict(are_proofs(&all)))
+}
+
+/// Whether all boots are proofs, and as good as one.
+fn are_proofs(all: &[Seen]) -> bool {
+    let different = seen::difference(all);
+    if let Some(different) = &different {
+        eprintln!("qemu-test: FAILED, {different}");
+    } else if all.len() > 1 {
+        println!("qemu-test: {} consoles are the same", all.len());
+    }
+    different.is_none() && all.iter().all(Seen::is_proof)
 }
 
 fn verdict(holds: bool) -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Boots every variant, and what must fail.
+/// Boots every variant, twice, and what must fail.
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
     for variant in Variant::ALL {
-        let console = Console { all: false, until_marker: true, silent: false };
-        let seen = variant.watch(&built, None, TIMEOUT, &console)?;
-        seen.report();
-        counts += Counts::one(seen.is_proof());
+        let mut all = Vec::new();
+        for silent in [false, true] {
+            let console = Console { all: false, until_marker: true, silent };
+            all.push(variant.watch(&built, None, TIMEOUT, &console)?);
+        }
+        all.iter().for_each(Seen::report);
+        counts += Counts::one(are_proofs(&all));
     }
     Ok(counts)
 }
@@ -135,58 +153,7 @@ fn duration(text: &str) -> Result<Duration> {
     }
 }
 
-/// What is booted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Variant {
-    Everything,
-    /// logd and the selftest alone.
-    LogdAlone,
-    /// Everything, beside hostile processes.
-    Hostile,
-    /// Everything, and then services die.
-    Outage,
-}
-
 impl Variant {
-    const ALL: [Self; 4] = [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage];
-
-    fn recipe(self) -> &'static str {
-        match self {
-            Self::Everything => "image",
-            Self::LogdAlone => "image-logd",
-            Self::Hostile => "image-hostile",
-            Self::Outage => "image-outage",
-        }
-    }
-
-    /// A busy host must not make hostile processes slower than the services' patience, nor pauses
-    /// shorter than it takes to see that somebody is away.
-    fn time(self) -> Time {
-        match self {
-            Self::Everything | Self::LogdAlone => Time::Host,
-            Self::Hostile | Self::Outage => Time::Counted(COUNTED),
-        }
-    }
-
-    /// What has to stand on its console.
-    fn lines(self) -> Result<Lines> {
-        let in_order = self.cases().iter().flat_map(|cases| expected(cases));
-        let any_time = match self {
-            Self::Everything | Self::LogdAlone => Vec::new(),
-            Self::Hostile => hostile_trials()?,
-            Self::Outage => deaths(),
-        };
-        Ok(Lines { in_order: in_order.map(str::to_owned).collect(), any_time })
-    }
-
-    fn cases(self) -> &'static [&'static [Case]] {
-        match self {
-            Self::LogdAlone => &[LOGD],
-            Self::Everything | Self::Hostile => &[LOGD, METRICSD],
-            Self::Outage => &[LOGD, METRICSD, OUTAGES],
-        }
-    }
-
     /// Boots, and looks at every line when it comes.
     fn watch(
         self,
@@ -224,25 +191,6 @@ impl Variant {
     }
 }
 
-/// A verdict on every hostile process of the image.
-fn hostile_trials() -> Result<Vec<String>> {
-    let text = recipe(Variant::Hostile.recipe())?;
-    let names = image::bystanders(&text, "trials")?;
-    let others = ["servers_start", "a_round_while_the_system_works"].map(str::to_owned);
-    Ok(names.into_iter().chain(others).map(|name| format!("trial {name}: ok")).collect())
-}
-
-/// What init says of the deaths that the cases bring about: pauses double, and a third death within
-/// a minute casts suspicion on what is stored.
-fn deaths() -> Vec<String> {
-    let [logd, metricsd] = ["logd", "metricsd"].map(ServiceId::from_name);
-    let ended =
-        |service, pause| format!("init: {service} ended, Ended(Exited(7)); again in {pause} ms");
-    let told = "logd: was told to set its stored state aside".to_owned();
-    let suspect = format!("init: {logd}: stored state is suspect and set aside, no. 1");
-    vec![ended(logd, 100), ended(metricsd, 100), ended(logd, 200), suspect, ended(logd, 400), told]
-}
-
 /// The text of an image's recipe.
 fn recipe(name: &str) -> Result<String> {
     let path = shell::root()?.join("recipes/system").join(format!("{name}.toml"));
@@ -277,54 +225,6 @@ impl Console {
         if !self.silent && (self.all || is_ours(line)) {
             println!("{line}");
         }
-    }
-}
-
-/// What a boot came to.
-struct Seen {
-    image_bytes: u64,
-    start: Instant,
-    /// How long it took to the last expected line.
-    complete: Option<Duration>,
-    wrong: Option<Wrong>,
-    /// The guest's exit status; `None` if it did not stop by itself.
-    code: Option<i32>,
-    last: VecDeque<String>,
-}
-
-impl Seen {
-    fn new(image_bytes: u64) -> Self {
-        let start = Instant::now();
-        Self { image_bytes, start, complete: None, wrong: None, code: None, last: VecDeque::new() }
-    }
-
-    fn remember(&mut self, line: &str) {
-        if self.last.len() == LAST_LINES {
-            self.last.pop_front();
-        }
-        self.last.push_back(line.to_owned());
-    }
-
-    fn is_proof(&self) -> bool {
-        self.wrong.is_none() && self.code == Some(0)
-    }
-
-    fn report(&self) {
-        if let (true, Some(took)) = (self.is_proof(), self.complete) {
-            let (took, kib) = (took.as_secs_f64(), self.image_bytes / 1024);
-            return println!("qemu-test: ok, {took:.2} s to the last line, image of {kib} KiB");
-        }
-        eprintln!("the last lines:");
-        self.last.iter().for_each(|line| eprintln!("  {line}"));
-        let stopped = match self.code {
-            Some(code) => format!("the guest stopped with {code}"),
-            None if matches!(self.wrong, None | Some(Wrong::Missing(_))) => {
-                "the guest hung and was ended".to_owned()
-            }
-            None => "the guest was ended".to_owned(),
-        };
-        let wrong = self.wrong.as_ref().map(Wrong::to_string).unwrap_or_default();
-        eprintln!("qemu-test: FAILED, {stopped}; {wrong}");
     }
 }
 
@@ -367,36 +267,5 @@ mod tests {
         for text in ["", "s", "-1s", "9h", "1.5s"] {
             assert_eq!(read(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn no_line_is_expected_twice_and_the_part_is_the_beginning_of_the_whole() {
-        let [all, part] =
-            [Variant::Everything, Variant::LogdAlone].map(|v| v.lines().unwrap().in_order);
-        assert!(all.starts_with(&part) && part.len() < all.len());
-        let distinct = all.iter().collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(distinct.len(), all.len());
-    }
-
-    #[test]
-    fn every_hostile_process_of_the_image_has_to_have_a_verdict() {
-        let Lines { in_order, any_time } = Variant::Hostile.lines().unwrap();
-        assert_eq!(in_order, Variant::Everything.lines().unwrap().in_order);
-        for name in ["reads_the_kernel", "asks_a_million_things", "floods_a_service"] {
-            assert!(any_time.contains(&format!("trial {name}: ok")), "{name}");
-        }
-        assert!(!any_time.iter().any(|line| line.contains("echo") || line.contains("judge")));
-    }
-
-    fn seen(wrong: Option<Wrong>, code: Option<i32>) -> bool {
-        Seen { wrong, code, ..Seen::new(0) }.is_proof()
-    }
-
-    #[test]
-    fn a_boot_proves_something_only_if_its_lines_and_the_guest_say_so() {
-        assert!(seen(None, Some(0)));
-        assert!(!seen(None, Some(1)));
-        assert!(!seen(None, None));
-        assert!(!seen(Some(Wrong::Missing("a".to_owned())), Some(0)));
     }
 }

@@ -1,6 +1,6 @@
 //! The selftest as a process of the kernel. It stops the machine with 0 if all cases hold, or ends
-//! with 0 where others stop the machine. The argument asks for the cases of logd alone (1), or for outages
-//! too (2).
+//! with 0 where others stop the machine. The argument asks for the cases of logd alone (1), or for
+//! outages too (2).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -59,7 +59,6 @@ struct Child {
     state: State,
     since: Mono,
     pause: Nanos,
-    deaths: u32,
     /// The latest deaths but the last one, oldest first.
     recent: [Option<Mono>; SUSPICIOUS_DEATHS - 1],
     is_suspect: bool,
@@ -71,7 +70,6 @@ const UNBORN: Child = Child {
     state: State::New,
     since: Mono(0),
     pause: PAUSE_MIN,
-    deaths: 0,
     recent: [None; SUSPICIOUS_DEATHS - 1],
     is_suspect: false,
     suspicions: 0,
@@ -147,12 +145,6 @@ impl Supervisor {
         Some(Again { after: again.since(now), set_aside })
     }
 
-    /// How often a child has died.
-    #[must_use]
-    pub fn deaths(&self, at: usize) -> u32 {
-        self.children.get(at).map_or(0, |child| child.deaths)
-    }
-
     fn all(&self) -> impl Iterator<Item = &Child> {
         self.children.iter().take(self.count)
     }
@@ -181,7 +173,6 @@ impl Child {
         if now.since(self.since) >= LONG_LIFE {
             self.pause = PAUSE_MIN;
         }
-        self.deaths = self.deaths.saturating_add(1);
         self.state = State::Dead { again: now.after(self.pause) };
         self.pause = Nanos(self.pause.0.saturating_mul(2)).min(PAUSE_MAX);
     }
@@ -264,7 +255,6 @@ mod tests {
         }
         assert_eq!(pauses[..3], [100, 200, 400].map(Nanos::from_millis));
         assert_eq!(pauses[7], PAUSE_MAX);
-        assert_eq!(supervisor.deaths(0), 8);
         let late = now.after(LONG_LIFE);
         supervisor.changed(0, DEATH, late);
         assert_eq!(supervisor.next(late), Step::Wait(Some(late.after(PAUSE_MIN))));
@@ -275,7 +265,6 @@ mod tests {
         let mut supervisor = started(1, 0);
         supervisor.failed(0, T);
         assert_eq!(supervisor.next(T), Step::Wait(Some(T.after(PAUSE_MIN))));
-        assert_eq!(supervisor.deaths(0), 1);
     }
 
     /// Dies at these times; what is to be done about it each time.

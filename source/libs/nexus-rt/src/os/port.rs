@@ -23,8 +23,8 @@ use super::{Clock, heap};
 const KIB: usize = 1024;
 const PAGE_KIB: usize = PAGE_BYTES / KIB;
 
-/// By this a parent asks, before a service runs, that what it has stored be set aside: it may be why
-/// earlier lives have ended.
+/// By this a parent asks, before a service runs, that what it has stored be set aside: it may be
+/// why earlier lives have ended.
 pub const SET_ASIDE: Signals = Signals(1 << 1);
 
 /// How long a service may take to stop.
