@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{leash, shell};
 
 /// What programs are compiled for.
 pub(crate) const PROGRAMS: &str = "riscv64gc-unknown-none-elf";
@@ -92,10 +92,20 @@ pub(crate) struct Machine<'a> {
     pub(crate) kernel: &'a Path,
     pub(crate) image: &'a Path,
     pub(crate) memory_mib: u32,
-    /// Whether time is what instructions take, one a nanosecond, so that they can be counted.
-    pub(crate) counts: bool,
+    pub(crate) time: Time,
     /// When to end it the hard way.
     pub(crate) patience: Duration,
+}
+
+/// What the guest's clocks follow.
+#[derive(Clone, Copy)]
+pub(crate) enum Time {
+    /// The host's.
+    Host,
+    /// Instructions, each of which takes 2 to the power of this many nanoseconds; to be idle takes
+    /// none of the host's time. They can be counted, and how busy the host is changes nothing of
+    /// what the guest sees.
+    Counted(u8),
 }
 
 /// How a machine stopped, and the lines on its console.
@@ -146,13 +156,24 @@ impl Machine<'_> {
 
     fn command(&self) -> Result<Command> {
         let memory = format!("{}M", self.memory_mib);
-        let mut command = shell::command("qemu-system-riscv64", &["-machine", "virt"])?;
-        command.args(["-smp", "1", "-m", &memory, "-bios", "default", "-no-reboot"]);
+        let mut command = leash::command("qemu-system-riscv64")?;
+        command.args([
+            "-machine",
+            "virt",
+            "-smp",
+            "1",
+            "-m",
+            &memory,
+            "-bios",
+            "default",
+            "-no-reboot",
+        ]);
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
-        if self.counts {
-            command.args(["-icount", "shift=0"]);
+        if let Time::Counted(shift) = self.time {
+            let icount = format!("shift={shift},sleep=off");
+            command.args(["-icount", &icount, "-rtc", "clock=vm"]);
         }
         command.stdout(Stdio::piped());
         Ok(command)
@@ -193,5 +214,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_on_our_leash() {
+        let nowhere = Path::new("");
+        let machine = Machine {
+            kernel: nowhere,
+            image: nowhere,
+            memory_mib: 1,
+            time: Time::Host,
+            patience: Duration::ZERO,
+        };
+        let command = machine.command().unwrap();
+        let leash = leash::command("qemu-system-riscv64").unwrap();
+        assert_eq!(command.get_program(), leash.get_program());
+        let held = command.get_args().take(leash.get_args().len());
+        assert!(held.eq(leash.get_args()));
     }
 }

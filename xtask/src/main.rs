@@ -14,6 +14,7 @@ mod demo;
 mod guest;
 mod image;
 mod kernel;
+mod leash;
 mod setup;
 mod shell;
 mod sizes;
@@ -44,6 +45,9 @@ enum Command {
     Kernel(kernel::Args),
     /// Print what the boot image and its processes take, against the bounds.
     Sizes(sizes::Args),
+    /// Become a program that ends with the process that started it.
+    #[command(hide = true)]
+    Leash(leash::Args),
     /// Check the laws of the tree.
     Tidy(tidy::Args),
     /// Do exactly what continuous integration does.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Boot(args) => boot::run(&args),
         Command::Kernel(args) => kernel::run(&args),
         Command::Sizes(args) => sizes::run(&args),
+        Command::Leash(args) => leash::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Ci => test::run(&test::Args::default()),
     };

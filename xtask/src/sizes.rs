@@ -1,5 +1,6 @@
 //! `sizes`: what the boot image takes, and what its processes may and do take, against the table.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -30,19 +31,66 @@ pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
 /// Prints the table; whether everything is within its bounds.
 pub(crate) fn hold() -> Result<bool> {
     let programs = guest::build("guest", guest::PROGRAMS)?;
+    let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
     let text = std::fs::read_to_string(shell::root()?.join("recipes/system/image.toml"))?;
-    let image = image::build(&text, &programs, None)?.len() as u64 / 1024;
-    let sizes = image::sizes(&text, &programs)?;
-    let daemons = daemons()?;
-
-    let budgets = sizes.iter().map(|size| size.budget_kib).sum::<u64>();
+    let image_bytes = image::build(&text, &programs, None)?.len();
+    let (entries, promised_pages) = image::sizes(&text, &programs)?;
+    let kept_kib = image::kept_kib(&kernel)?;
+    let sizes = Sizes { kept_kib, image_bytes, entries, promised_pages };
+    let rows = sizes.rows(&daemons()?);
     println!("what                needs KiB  may take KiB");
-    let mut exceeded = line("image", image, IMAGE_KIB_MAX);
-    for size in &sizes {
-        exceeded += line(&size.name, need(size, &daemons), size.budget_kib);
+    rows.iter().for_each(|row| println!("{row}"));
+    Ok(!rows.iter().any(Row::is_exceeded))
+}
+
+/// What was built.
+struct Sizes {
+    /// What firmware and kernel take.
+    kept_kib: u64,
+    image_bytes: usize,
+    entries: Vec<Size>,
+    /// What entries and resources may take.
+    promised_pages: u64,
+}
+
+impl Sizes {
+    fn rows(&self, daemons: &[MemoryBudget]) -> Vec<Row> {
+        let entry = |size: &Size| Row::new(&size.name, need(size, daemons), size.budget_kib);
+        let budgets = self.entries.iter().map(|size| size.budget_kib).sum();
+        let memory = image::memory_kib(self.image_bytes, self.promised_pages);
+        let mut rows = vec![
+            Row::new("firmware and kernel", self.kept_kib, image::KEPT_KIB),
+            Row::new("image", (self.image_bytes as u64).div_ceil(1024), IMAGE_KIB_MAX),
+        ];
+        rows.extend(self.entries.iter().map(entry));
+        rows.push(Row::new("all budgets", budgets, BUDGETS_KIB_MAX));
+        rows.push(Row::new("all of memory", memory, u64::from(image::MEMORY_MIB) * 1024));
+        rows
     }
-    exceeded += line("all budgets", budgets, BUDGETS_KIB_MAX);
-    Ok(exceeded == 0)
+}
+
+/// A line of the table.
+struct Row {
+    what: String,
+    needs: u64,
+    may: u64,
+}
+
+impl Row {
+    fn new(what: &str, needs: u64, may: u64) -> Self {
+        Self { what: what.to_owned(), needs, may }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.needs > self.may
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.is_exceeded() { "  EXCEEDED" } else { "" };
+        write!(f, "{:<19} {:>9}  {:>12}{verdict}", self.what, self.needs, self.may)
+    }
 }
 
 /// What the recipe of the guest makes the daemons take.
@@ -58,14 +106,6 @@ fn need(size: &Size, daemons: &[MemoryBudget]) -> u64 {
     let daemon = daemons.iter().find(|daemon| daemon.daemon == size.name);
     let heap = daemon.map_or(0, |daemon| daemon.bytes().div_ceil(1024) + PORT_KIB);
     heap + size.stack_kib + size.written_kib + TABLES_KIB
-}
-
-/// Prints a line of the table; 1 if the bound is exceeded.
-fn line(what: &str, needs: u64, may: u64) -> u32 {
-    let is_exceeded = needs > may;
-    let verdict = if is_exceeded { "  EXCEEDED" } else { "" };
-    println!("{what:<19} {needs:>9}  {may:>12}{verdict}");
-    u32::from(is_exceeded)
 }
 
 #[cfg(test)]
@@ -87,8 +127,52 @@ mod tests {
         assert_eq!(need(&size("logd"), &daemons), common + 3 + PORT_KIB);
     }
 
+    fn exceeded(sizes: &Sizes) -> Vec<String> {
+        let rows = sizes.rows(&[]).into_iter().filter(Row::is_exceeded);
+        rows.map(|row| row.what).collect()
+    }
+
+    /// As much as may be of everything.
+    fn full() -> Sizes {
+        let entry = |name: &str, budget_kib| Size { budget_kib, ..size(name) };
+        Sizes {
+            kept_kib: image::KEPT_KIB,
+            image_bytes: IMAGE_KIB_MAX as usize * 1024,
+            entries: vec![entry("a", 8 + 4 + TABLES_KIB), entry("b", BUDGETS_KIB_MAX - 44)],
+            promised_pages: (32 * 1024 - image::KEPT_KIB - IMAGE_KIB_MAX) / 4,
+        }
+    }
+
     #[test]
-    fn what_is_beyond_its_bound_is_counted() {
-        assert_eq!((line("a", 100, 100), line("a", 101, 100)), (0, 1));
+    fn what_fills_its_bound_is_within_it() {
+        assert_eq!(exceeded(&full()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_byte_more_of_anything_is_beyond_its_bound() {
+        let mut sizes = full();
+        sizes.kept_kib += 1;
+        assert_eq!(exceeded(&sizes), ["firmware and kernel"]);
+        let mut sizes = full();
+        sizes.image_bytes += 1;
+        assert_eq!(exceeded(&sizes), ["image", "all of memory"]);
+        let mut sizes = full();
+        sizes.entries[0].written_kib += 1;
+        assert_eq!(exceeded(&sizes), ["a"]);
+        let mut sizes = full();
+        sizes.entries[1].budget_kib += 1;
+        assert_eq!(exceeded(&sizes), ["all budgets"]);
+        let mut sizes = full();
+        sizes.promised_pages += 1;
+        assert_eq!(exceeded(&sizes), ["all of memory"]);
+    }
+
+    #[test]
+    fn what_is_beyond_its_bound_says_so() {
+        assert_eq!(
+            Row::new("a", 100, 100).to_string(),
+            format!("{:<19}       100           100", "a")
+        );
+        assert!(Row::new("a", 101, 100).to_string().ends_with("  EXCEEDED"));
     }
 }

@@ -10,9 +10,11 @@
 extern crate alloc;
 
 mod forgetful;
+mod mortal;
 mod twin;
 
 pub use forgetful::Forgetful;
+pub use mortal::Mortal;
 pub use twin::{Lie, Twin};
 
 use nexus_bounded::Nanos;

@@ -2,12 +2,15 @@
 //!
 //! They stand in the place of a service in images that must fail, and show that its proof is one.
 
-use nexus_abi::ServiceId;
+use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 
 /// How a twin lies.
 pub trait Lie {
+    /// What becomes of a request.
+    fn request(_frame: &mut [u8]) {}
+
     /// What becomes of an answer.
     fn reply(world: &mut impl World, token: Token, frame: &[u8]) {
         world.reply(token, frame);
@@ -56,7 +59,15 @@ impl<W: World, L: Lie> World for Lying<'_, W, L> {
 
 impl<S: Service, L: Lie> Service for Twin<S, L> {
     fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World) {
-        self.service.handle(now, event, &mut Lying { world, _lie: &self.lie });
+        let world = &mut Lying { world, _lie: &self.lie };
+        let Event::Request { from, token, frame } = event else {
+            return self.service.handle(now, event, world);
+        };
+        let mut heard = [0; FRAME_BYTES_MAX];
+        let heard = heard.get_mut(..frame.len()).unwrap_or_default();
+        heard.copy_from_slice(frame);
+        L::request(heard);
+        self.service.handle(now, Event::Request { from, token, frame: heard }, world);
     }
 
     fn deadline(&self) -> Option<Mono> {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Built, MEMORY_MIB};
-use crate::guest::Machine;
+use super::Built;
+use crate::guest::{Machine, Time};
+use crate::image;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -20,8 +21,8 @@ pub(crate) fn bench() -> Result<u32> {
     let machine = Machine {
         kernel: &built.kernel,
         image: &image,
-        memory_mib: MEMORY_MIB,
-        counts: true,
+        memory_mib: image::MEMORY_MIB,
+        time: Time::Counted(0),
         patience: PATIENCE,
     };
     let run = machine.run()?;

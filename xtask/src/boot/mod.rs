@@ -4,13 +4,11 @@
 //! ([`selftest_client::expected`]) and from nothing else. The verdict is the guest's own, its exit
 //! status, and that of the lines, each judged when it comes.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use selftest_client::{Case, LOGD, METRICSD, expected};
 
 use crate::counts::Counts;
 use crate::guest::{self, Go, Machine};
@@ -19,10 +17,14 @@ use crate::{setup, shell};
 
 mod bench;
 mod matcher;
+mod seen;
 mod twins;
+mod variant;
 
 pub(crate) use bench::bench;
-use matcher::{Matcher, Wrong};
+use matcher::{Lines, Matcher, Wrong};
+use seen::Seen;
+use variant::Variant;
 
 /// Build the system, boot it in QEMU and let it prove itself.
 #[derive(clap::Args)]
@@ -33,9 +35,18 @@ pub(crate) struct Args {
     /// Print the lines that have to come, in order, and end.
     #[arg(long)]
     markers: bool,
+    /// Boot everything beside hostile processes: each is contained, and all is proven.
+    #[arg(long, conflicts_with = "only")]
+    hostile: bool,
+    /// Boot everything with services that die, and come back.
+    #[arg(long, conflicts_with_all = ["only", "hostile"])]
+    outage: bool,
     /// Boot the images that must fail, and see that each does at the right line.
     #[arg(long)]
     twins: bool,
+    /// Boot so many times; all consoles have to be the same.
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
     /// Count what the services cost their clients instead.
     #[arg(long)]
     bench: bool,
@@ -51,20 +62,28 @@ enum Part {
     LogdHardening,
 }
 
-/// Memory of the machine: all services together fit it.
-const MEMORY_MIB: u32 = 32;
 /// How long a boot may take unless `RUN_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the guest may take to stop after its last line.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Lines that are shown of a boot that went wrong.
-const LAST_LINES: usize = 20;
+
+impl Args {
+    fn variant(&self) -> Variant {
+        match self.only {
+            Some(Part::LogdHardening) => Variant::LogdAlone,
+            None if self.hostile => Variant::Hostile,
+            None if self.outage => Variant::Outage,
+            None => Variant::Everything,
+        }
+    }
+}
 
 /// The subcommand.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let boot = Boot::of(args.only);
+    let variant = args.variant();
     if args.markers {
-        boot.expected().for_each(|line| println!("{line}"));
+        let Lines { in_order, any_time } = variant.lines()?;
+        in_order.iter().chain(&any_time).for_each(|line| println!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
     let timeout = match std::env::var("RUN_TIMEOUT") {
@@ -82,24 +101,42 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(counts.failed == 0));
     }
     let console = Console { all: args.console, until_marker, silent: false };
-    let seen = boot.watch(&Built::new()?, None, timeout, &console)?;
-    seen.report();
-    Ok(verdict(seen.is_proof()))
+    let (built, mut all) = (Built::new()?, Vec::new());
+    for _ in 0..args.runs {
+        let seen = variant.watch(&built, None, timeout, &console)?;
+        seen.report();
+        all.push(seen);
+    }
+    Ok(verdict(are_proofs(&all)))
+}
+
+/// Whether all boots are proofs, and as good as one.
+fn are_proofs(all: &[Seen]) -> bool {
+    let different = seen::difference(all);
+    if let Some(different) = &different {
+        eprintln!("qemu-test: FAILED, {different}");
+    } else if all.len() > 1 {
+        println!("qemu-test: {} consoles are the same", all.len());
+    }
+    different.is_none() && all.iter().all(Seen::is_proof)
 }
 
 fn verdict(holds: bool) -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Boots everything, a part, and what must fail.
+/// Boots every variant, twice, and what must fail.
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
-    for part in [None, Some(Part::LogdHardening)] {
-        let console = Console { all: false, until_marker: true, silent: false };
-        let seen = Boot::of(part).watch(&built, None, TIMEOUT, &console)?;
-        seen.report();
-        counts += Counts::one(seen.is_proof());
+    for variant in Variant::ALL {
+        let mut all = Vec::new();
+        for silent in [false, true] {
+            let console = Console { all: false, until_marker: true, silent };
+            all.push(variant.watch(&built, None, TIMEOUT, &console)?);
+        }
+        all.iter().for_each(Seen::report);
+        counts += Counts::one(are_proofs(&all));
     }
     Ok(counts)
 }
@@ -116,40 +153,23 @@ fn duration(text: &str) -> Result<Duration> {
     }
 }
 
-/// What is booted and what it has to prove.
-struct Boot {
-    recipe: &'static str,
-    cases: &'static [&'static [Case]],
-}
-
-impl Boot {
-    fn of(part: Option<Part>) -> Self {
-        match part {
-            None => Self { recipe: "image", cases: &[LOGD, METRICSD] },
-            Some(Part::LogdHardening) => Self { recipe: "image-logd", cases: &[LOGD] },
-        }
-    }
-
-    fn expected(&self) -> impl Iterator<Item = &'static str> {
-        self.cases.iter().flat_map(|cases| expected(cases))
-    }
-
+impl Variant {
     /// Boots, and looks at every line when it comes.
     fn watch(
-        &self,
+        self,
         built: &Built,
         swap: Option<Swap<'_>>,
         patience: Duration,
         console: &Console,
     ) -> Result<Seen> {
-        let image = built.image(self.recipe, swap)?;
-        let mut matcher = Matcher::new(self.expected());
+        let image = built.image(self.recipe(), swap)?;
+        let mut matcher = Matcher::new(self.lines()?);
         let mut seen = Seen::new(image.metadata()?.len());
         let machine = Machine {
             kernel: &built.kernel,
             image: &image,
-            memory_mib: MEMORY_MIB,
-            counts: false,
+            memory_mib: image::MEMORY_MIB,
+            time: self.time(),
             patience,
         };
         let ended = machine.watch(|line| {
@@ -171,6 +191,12 @@ impl Boot {
     }
 }
 
+/// The text of an image's recipe.
+fn recipe(name: &str) -> Result<String> {
+    let path = shell::root()?.join("recipes/system").join(format!("{name}.toml"));
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
 /// What is shown of a console.
 struct Console {
     /// The firmware's lines too.
@@ -180,64 +206,25 @@ struct Console {
     silent: bool,
 }
 
+/// How lines begin that are not the firmware's.
+const OURS: [&str; 9] = [
+    "neuron:",
+    "SELFTEST:",
+    "init:",
+    "logd:",
+    "metricsd:",
+    "selftest-client:",
+    "panicked",
+    "trial ",
+    "judge:",
+];
+
 impl Console {
     fn show(&self, line: &str) {
-        let is_ours = |line: &str| {
-            ["neuron:", "SELFTEST:", "init:", "logd:", "metricsd:", "selftest-client:", "panicked"]
-                .iter()
-                .any(|start| line.starts_with(start))
-        };
+        let is_ours = |line: &str| OURS.iter().any(|start| line.starts_with(start));
         if !self.silent && (self.all || is_ours(line)) {
             println!("{line}");
         }
-    }
-}
-
-/// What a boot came to.
-struct Seen {
-    image_bytes: u64,
-    start: Instant,
-    /// How long it took to the last expected line.
-    complete: Option<Duration>,
-    wrong: Option<Wrong>,
-    /// The guest's exit status; `None` if it did not stop by itself.
-    code: Option<i32>,
-    last: VecDeque<String>,
-}
-
-impl Seen {
-    fn new(image_bytes: u64) -> Self {
-        let start = Instant::now();
-        Self { image_bytes, start, complete: None, wrong: None, code: None, last: VecDeque::new() }
-    }
-
-    fn remember(&mut self, line: &str) {
-        if self.last.len() == LAST_LINES {
-            self.last.pop_front();
-        }
-        self.last.push_back(line.to_owned());
-    }
-
-    fn is_proof(&self) -> bool {
-        self.wrong.is_none() && self.code == Some(0)
-    }
-
-    fn report(&self) {
-        if let (true, Some(took)) = (self.is_proof(), self.complete) {
-            let (took, kib) = (took.as_secs_f64(), self.image_bytes / 1024);
-            return println!("qemu-test: ok, {took:.2} s to the last line, image of {kib} KiB");
-        }
-        eprintln!("the last lines:");
-        self.last.iter().for_each(|line| eprintln!("  {line}"));
-        let stopped = match self.code {
-            Some(code) => format!("the guest stopped with {code}"),
-            None if matches!(self.wrong, None | Some(Wrong::Missing(_))) => {
-                "the guest hung and was ended".to_owned()
-            }
-            None => "the guest was ended".to_owned(),
-        };
-        let wrong = self.wrong.as_ref().map(Wrong::to_string).unwrap_or_default();
-        eprintln!("qemu-test: FAILED, {stopped}; {wrong}");
     }
 }
 
@@ -251,16 +238,15 @@ struct Built {
 impl Built {
     fn new() -> Result<Self> {
         let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
+        guest::build("trials", guest::PROGRAMS)?;
         Ok(Self { kernel, programs: guest::build("guest", guest::PROGRAMS)? })
     }
 
     /// The image of a recipe; `swap`: an entry that gets another program than the recipe says.
-    fn image(&self, recipe: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
-        let path = shell::root()?.join("recipes/system").join(format!("{recipe}.toml"));
-        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let bytes = image::build(&text, &self.programs, swap);
-        let bytes = bytes.with_context(|| path.display().to_string())?;
-        let name = swap.map_or(recipe, |swap| swap.program);
+    fn image(&self, name: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
+        let bytes = image::build(&recipe(name)?, &self.programs, swap);
+        let bytes = bytes.with_context(|| format!("{name}.toml"))?;
+        let name = swap.map_or(name, |swap| swap.program);
         let image = self.programs.join(format!("{name}.image"));
         std::fs::write(&image, bytes).with_context(|| image.display().to_string())?;
         Ok(image)
@@ -281,26 +267,5 @@ mod tests {
         for text in ["", "s", "-1s", "9h", "1.5s"] {
             assert_eq!(read(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn no_line_is_expected_twice_and_the_part_is_the_beginning_of_the_whole() {
-        let all = Boot::of(None).expected().collect::<Vec<_>>();
-        let part = Boot::of(Some(Part::LogdHardening)).expected().collect::<Vec<_>>();
-        assert!(all.starts_with(&part) && part.len() < all.len());
-        let distinct = all.iter().collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(distinct.len(), all.len());
-    }
-
-    fn seen(wrong: Option<Wrong>, code: Option<i32>) -> bool {
-        Seen { wrong, code, ..Seen::new(0) }.is_proof()
-    }
-
-    #[test]
-    fn a_boot_proves_something_only_if_its_lines_and_the_guest_say_so() {
-        assert!(seen(None, Some(0)));
-        assert!(!seen(None, Some(1)));
-        assert!(!seen(None, None));
-        assert!(!seen(Some(Wrong::Missing("a")), Some(0)));
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 use nexus_wire::markers;
 
-use super::{Boot, Built, Console, Wrong};
+use super::{Built, Console, Variant, Wrong};
 use crate::counts::Counts;
 use crate::image::Swap;
 
 /// An image that must fail.
 struct Twin {
     name: &'static str,
+    of: Variant,
     swap: Swap<'static>,
     ends: End,
 }
@@ -22,6 +23,8 @@ struct Twin {
 enum End {
     /// Without this line, the first that is missing.
     Without(&'static str),
+    /// With this line, which nobody expects.
+    With(&'static str),
     /// With the death of a process.
     Dead,
 }
@@ -29,7 +32,8 @@ enum End {
 impl End {
     fn is(self, wrong: Option<&Wrong>) -> bool {
         match (self, wrong) {
-            (Self::Without(line), Some(Wrong::Missing(missing))) => line == *missing,
+            (Self::Without(line), Some(Wrong::Missing(missing))) => line == missing,
+            (Self::With(line), Some(Wrong::Unexpected(unexpected))) => line == unexpected,
             (Self::Dead, Some(Wrong::Died(_))) => true,
             _ => false,
         }
@@ -39,32 +43,68 @@ impl End {
 const TWINS: &[Twin] = &[
     Twin {
         name: "logd's guard is off",
+        of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-gullible-logd" },
         ends: End::Without(markers::LOGD_REJECT_OVER_LIMIT),
     },
     Twin {
         name: "logd drops silently",
+        of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-forgetful-logd" },
         ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
     },
     Twin {
         name: "logd takes memory while it serves",
+        of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-greedy-logd" },
         ends: End::Dead,
     },
     Twin {
         name: "logd never starts",
+        of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-sleeper" },
         ends: End::Without(markers::LOGD_READY),
     },
     Twin {
         name: "metricsd never starts",
+        of: Variant::Everything,
         swap: Swap { entry: "metricsd", program: "os-twin-sleeper" },
         ends: End::Without(markers::METRICSD_READY),
     },
     Twin {
         name: "metricsd's export is cut",
+        of: Variant::Everything,
         swap: Swap { entry: "metricsd", program: "os-twin-mute-metricsd" },
+        ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "only invalid traffic reaches metricsd",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-misled-metricsd" },
+        ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
+    },
+    Twin {
+        name: "a hostile process does not end as it must",
+        of: Variant::Hostile,
+        swap: Swap { entry: "reads_the_kernel", program: "os-twin-harmless" },
+        ends: End::With("trial reads_the_kernel: FAILED"),
+    },
+    Twin {
+        name: "logd drops silently, beside hostile processes",
+        of: Variant::Hostile,
+        swap: Swap { entry: "logd", program: "os-twin-forgetful-logd" },
+        ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
+    },
+    Twin {
+        name: "logd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "logd", program: "os-logd" },
+        ends: End::Without(markers::LOGD_READY),
+    },
+    Twin {
+        name: "metricsd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "metricsd", program: "os-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
     },
 ];
@@ -86,7 +126,7 @@ pub(super) fn twins(built: &Built) -> Result<Counts> {
 impl Twin {
     fn fails(&self, built: &Built) -> Result<bool> {
         let console = Console { all: false, until_marker: true, silent: true };
-        let seen = Boot::of(None).watch(built, Some(self.swap), PATIENCE, &console)?;
+        let seen = self.of.watch(built, Some(self.swap), PATIENCE, &console)?;
         let is_it = self.ends.is(seen.wrong.as_ref()) && seen.code != Some(0);
         if !is_it {
             seen.report();

@@ -17,6 +17,12 @@ mod rules;
 use program::Program;
 use recipe::System;
 
+/// Memory of the machine: whatever boots fits it.
+pub(crate) const MEMORY_MIB: u32 = 32;
+/// What firmware and kernel keep of it: the firmware all below the kernel.
+pub(crate) const KEPT_KIB: u64 = FIRMWARE_KIB + 1024;
+const FIRMWARE_KIB: u64 = 2048;
+
 /// An entry that gets another program than the recipe says: for images that must fail.
 #[derive(Clone, Copy)]
 pub(crate) struct Swap<'a> {
@@ -36,7 +42,32 @@ pub(crate) fn build(text: &str, folder: &Path, swap: Option<Swap<'_>>) -> Result
     let bytes = layout::bytes(&system, &programs)?;
     let read = Image::parse(&bytes);
     ensure!(read.is_ok(), "the kernel would refuse the image: {:?}", read.err());
+    fits(&system, bytes.len())?;
     Ok(bytes)
+}
+
+/// Memory never runs out while everybody keeps to their budget.
+fn fits(system: &System, image_bytes: usize) -> Result<()> {
+    let needs = memory_kib(image_bytes, system.promised_pages());
+    let has = u64::from(MEMORY_MIB) * 1024;
+    ensure!(
+        needs <= has,
+        "budgets, pools, image and kernel take {needs} KiB of {has} KiB; give an entry less"
+    );
+    Ok(())
+}
+
+/// What an image takes of the machine's memory, once everybody has taken what they may.
+pub(crate) fn memory_kib(image_bytes: usize, promised_pages: u64) -> u64 {
+    let pages = image_bytes.div_ceil(PAGE_BYTES) as u64 + promised_pages;
+    KEPT_KIB + kib(pages)
+}
+
+/// What firmware and this kernel keep of memory.
+pub(crate) fn kept_kib(kernel: &Path) -> Result<u64> {
+    let file = std::fs::read(kernel).with_context(|| kernel.display().to_string())?;
+    let program = Program::parse(&file).with_context(|| kernel.display().to_string())?;
+    Ok(FIRMWARE_KIB + kib(program.segments.iter().map(|part| u64::from(part.pages)).sum()))
 }
 
 /// The programs that a system names.
@@ -53,6 +84,15 @@ fn programs(system: &System, folder: &Path) -> Result<BTreeMap<String, Program>>
     Ok(programs)
 }
 
+/// Entries that play in `program`, serve nobody and start nobody.
+pub(crate) fn bystanders(text: &str, program: &str) -> Result<Vec<String>> {
+    let system = System::parse(text)?;
+    let is_called = |name: &String| system.entries.iter().any(|other| other.calls.contains(name));
+    let all = system.entries.iter().filter(|entry| entry.program == program);
+    let alone = all.filter(|entry| entry.starts.is_empty() && !is_called(&entry.name));
+    Ok(alone.map(|entry| entry.name.clone()).collect())
+}
+
 /// What a process may take, and what is known of what it takes.
 pub(crate) struct Size {
     pub(crate) name: String,
@@ -62,20 +102,45 @@ pub(crate) struct Size {
     pub(crate) written_kib: u64,
 }
 
-/// The sizes of the entries of a recipe.
-pub(crate) fn sizes(text: &str, folder: &Path) -> Result<Vec<Size>> {
+/// The sizes of the entries of a recipe, and the pages that it promises to anybody.
+pub(crate) fn sizes(text: &str, folder: &Path) -> Result<(Vec<Size>, u64)> {
     let system = System::parse(text)?;
     let programs = programs(&system, folder)?;
     let written = |name: &str| programs.get(name).map_or(0, Program::written_pages);
     let size = |entry: &recipe::Entry| Size {
         name: entry.name.clone(),
-        budget_kib: kib(entry.pages),
-        stack_kib: kib(entry.stack_pages),
-        written_kib: kib(written(&entry.program)),
+        budget_kib: kib(entry.pages.into()),
+        stack_kib: kib(entry.stack_pages.into()),
+        written_kib: kib(written(&entry.program).into()),
     };
-    Ok(system.entries.iter().map(size).collect())
+    Ok((system.entries.iter().map(size).collect(), system.promised_pages()))
 }
 
-fn kib(pages: u32) -> u64 {
-    u64::from(pages) * PAGE_BYTES as u64 / 1024
+fn kib(pages: u64) -> u64 {
+    pages * PAGE_BYTES as u64 / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(memory_kib: u32, pool_kib: u32) -> System {
+        let entries = "[[entry]]\nnames = ['a', 'b']\nprogram = 'p'\nlevel = 1\nstack_kib = 4";
+        let resource = "[[resource]]\nname = 'r'";
+        let text = format!(
+            "{entries}\nmemory_kib = {memory_kib}\n{resource}\ndma = {{ kib = {pool_kib} }}"
+        );
+        System::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn budgets_pools_and_image_fit_the_machine_or_the_image_is_refused() {
+        let left = u32::try_from(u64::from(MEMORY_MIB) * 1024 - KEPT_KIB).unwrap();
+        let half = left / 2 - 16;
+        assert!(fits(&system(half, 16), 16 * 1024).is_ok());
+        for (budget, pool, image) in [(half + 4, 16, 16), (half, 20, 16), (half, 16, 17)] {
+            let error = fits(&system(budget, pool), image * 1024).unwrap_err().to_string();
+            assert!(error.contains("of 32768 KiB; give an entry less"), "{error}");
+        }
+    }
 }

@@ -121,6 +121,16 @@ impl System {
         self.entries.iter().position(|entry| entry.name == name)
     }
 
+    /// Pages that entries and resources may take, all of them together.
+    pub(crate) fn promised_pages(&self) -> u64 {
+        let budgets = self.entries.iter().map(|entry| entry.pages);
+        let pools = self.resources.iter().filter_map(|resource| match resource.kind {
+            ResourceKind::Dma { kib } | ResourceKind::Shared { kib } => pages(kib).ok(),
+            ResourceKind::Device { .. } | ResourceKind::Interrupt { .. } => None,
+        });
+        budgets.chain(pools).map(u64::from).sum()
+    }
+
     /// The place of a resource in the table.
     pub(crate) fn resource(&self, name: &str) -> Option<usize> {
         self.resources.iter().position(|resource| resource.name == name)

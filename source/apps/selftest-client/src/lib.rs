@@ -14,6 +14,7 @@
 mod hardening;
 mod journal;
 mod metrics;
+mod outage;
 mod query;
 mod security;
 mod spans;
@@ -25,6 +26,7 @@ use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
+pub use outage::FATAL;
 use talk::Talk;
 
 /// What a case sees of its world.
@@ -42,11 +44,29 @@ pub trait Client {
     /// nobody serves there, or none came in time.
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize>;
 
+    /// Why the last call had no answer, where the world tells.
+    fn absence(&self) -> Absence {
+        Absence::Unknown
+    }
+
     /// Lets those begin who wait until logd is proven: metricsd and its export.
     fn logd_is_proven(&mut self);
 
     /// Prints one line.
     fn print(&mut self, line: &str);
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absence {
+    /// The world does not tell.
+    Unknown,
+    /// The callee died of it, or meanwhile.
+    Died,
+    /// Nobody serves there now.
+    NotReady,
+    /// None came in time.
+    Silent,
 }
 
 /// Why a case has not seen its evidence.
@@ -102,6 +122,25 @@ pub const METRICSD: &[Case] = &[
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
 ];
 
+/// What is proven of outages, once both are proven, where services die of [`FATAL`].
+pub const OUTAGES: &[Case] = &[
+    Case {
+        services_print: &[markers::LOGD_READY],
+        marker: markers::SELFTEST_LOGD_OUTAGE,
+        run: outage::of_logd,
+    },
+    Case {
+        services_print: &[markers::METRICSD_READY],
+        marker: markers::SELFTEST_METRICSD_OUTAGE,
+        run: outage::of_metricsd,
+    },
+    Case {
+        services_print: &[markers::LOGD_READY, markers::LOGD_READY],
+        marker: markers::SELFTEST_REPEATED_OUTAGES,
+        run: outage::again_and_again,
+    },
+];
+
 /// The lines that stand on the console when these cases hold, in order.
 pub fn expected(cases: &[Case]) -> impl Iterator<Item = &'static str> {
     cases.iter().flat_map(|case| case.services_print.iter().copied().chain([case.marker]))
@@ -118,6 +157,11 @@ pub fn run(client: &mut dyn Client, only_logd: bool) -> bool {
     }
     client.logd_is_proven();
     all_hold(client, METRICSD)
+}
+
+/// Proves everything, and then that it outlives its outages; whether all hold.
+pub fn run_through_outages(client: &mut dyn Client) -> bool {
+    run(client, false) && all_hold(client, OUTAGES)
 }
 
 fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {

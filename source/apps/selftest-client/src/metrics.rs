@@ -46,7 +46,7 @@ pub(crate) fn origin(service: ServiceId) -> Text<16> {
 }
 
 /// Waits until a series of ours is exported with these fields.
-fn exported(
+pub(crate) fn exported(
     talk: &mut Talk<'_>,
     since: Mono,
     name: &'static str,

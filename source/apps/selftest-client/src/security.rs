@@ -44,7 +44,7 @@ pub(crate) fn rejects(talk: &mut Talk<'_>) -> Result<(), Why> {
 }
 
 /// Whether metricsd serves, and has read its own first record back.
-fn is_ready(talk: &mut Talk<'_>) -> Result<Option<()>, Why> {
+pub(crate) fn is_ready(talk: &mut Talk<'_>) -> Result<Option<()>, Why> {
     let Ok((MetricStatus::Ok, Reply::Status(state))) = talk.ask_metricsd(&Request::Status) else {
         return Ok(None);
     };

@@ -64,7 +64,7 @@ impl<'c> Talk<'c> {
     }
 
     /// Hands over any bytes at all.
-    fn send(&mut self, to: ServiceId, frame: &[u8]) -> Result<&[u8], Why> {
+    pub(crate) fn send(&mut self, to: ServiceId, frame: &[u8]) -> Result<&[u8], Why> {
         let length = self.client.call(to, frame, &mut self.answer).ok_or("no answer")?;
         self.answer.get(..length).ok_or("an answer is longer than a frame")
     }

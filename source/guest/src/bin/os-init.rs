@@ -3,12 +3,16 @@
 
 #[cfg(target_os = "none")]
 mod os {
-    use init::{Step, Supervisor};
-    use nexus_abi::kernel::{CAPABILITIES_MAX, CapabilityKind, KernelError, NEVER, Received};
+    use init::{Again, Step, Supervisor};
+    use nexus_abi::kernel::{
+        CAPABILITIES_MAX, CapabilityKind, Change, KernelError, NEVER, Received,
+    };
     use nexus_abi::{Rights, ServiceId};
     use nexus_bounded::Mono;
-    use nexus_rt::os::Clock;
     use nexus_rt::os::calls::{self, Slot};
+    use nexus_rt::os::{Clock, SET_ASIDE};
+
+    const MILLISECOND: u64 = 1_000_000;
 
     /// The image gives us nothing but children and a console: children have the first slots.
     fn children() -> usize {
@@ -26,12 +30,17 @@ mod os {
             .is_some_and(|s| s.is_ok())
     }
 
-    fn start(supervisor: &mut Supervisor, at: usize, now: Mono) {
-        if spawn(Slot(at as u64)) {
-            supervisor.started(at, now);
-        } else {
-            supervisor.failed(at, now);
+    /// Nobody that we start comes before us: it knows what we ask before it does anything.
+    fn start(supervisor: &mut Supervisor, at: usize, set_aside: bool, now: Mono) {
+        let child = Slot(at as u64);
+        if !spawn(child) {
+            return supervisor.failed(at, now);
         }
+        if set_aside {
+            let asked = calls::signal(child, SET_ASIDE);
+            assert!(asked.is_ok(), "a child that has not run has not ended");
+        }
+        supervisor.started(at, now);
     }
 
     fn wait(supervisor: &mut Supervisor, until: Option<Mono>, clock: Clock) {
@@ -39,12 +48,22 @@ mod os {
         if let Ok(Received::Child { service, change }) = calls::wait(deadline)
             && let Ok(Slot(at)) = calls::find(CapabilityKind::Child, service)
         {
-            let before = supervisor.deaths(at as usize);
-            supervisor.changed(at as usize, change, clock.now());
-            if supervisor.deaths(at as usize) > before {
-                say(format_args!("init: {service} ended, {change:?}"));
+            let now = clock.now();
+            supervisor.changed(at as usize, change, now);
+            if let Some(again) = supervisor.again(at as usize, now) {
+                tell(service, change, again);
             }
         }
+    }
+
+    fn tell(service: ServiceId, change: Change, again: Again) {
+        let pause = again.after.0 / MILLISECOND;
+        if let Some(count) = again.set_aside {
+            say(format_args!(
+                "init: {service}: stored state is suspect and set aside, no. {count}"
+            ));
+        }
+        say(format_args!("init: {service} ended, {change:?}; again in {pause} ms"));
     }
 
     fn say(line: core::fmt::Arguments<'_>) {
@@ -58,7 +77,9 @@ mod os {
         let mut supervisor = Supervisor::new(children());
         loop {
             match supervisor.next(clock.now()) {
-                Step::Start(at) => start(&mut supervisor, at, clock.now()),
+                Step::Start { at, set_aside } => {
+                    start(&mut supervisor, at, set_aside, clock.now());
+                }
                 Step::Wait(until) => wait(&mut supervisor, until, clock),
             }
         }

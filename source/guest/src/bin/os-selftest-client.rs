@@ -1,5 +1,6 @@
-//! The selftest as a process of the kernel. It stops the machine with 0 if all cases hold; an
-//! argument other than 0 asks for the cases of logd alone.
+//! The selftest as a process of the kernel. It stops the machine with 0 if all cases hold, or ends
+//! with 0 where others stop the machine. The argument asks for the cases of logd alone (1), or for
+//! outages too (2).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -8,20 +9,26 @@ mod os {
 
     use alloc::boxed::Box;
 
-    use nexus_abi::kernel::CapabilityKind;
+    use nexus_abi::kernel::{CapabilityKind, KernelError};
     use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
     use nexus_bounded::{Mono, Nanos};
     use nexus_rt::os::Clock;
-    use nexus_rt::os::calls::{self, Buffer, Slot};
-    use selftest_client::Client;
+    use nexus_rt::os::calls::{self, Buffer, Failure, Slot};
+    use selftest_client::{Absence, Client};
 
     /// How long an answer may take.
     const PATIENCE: Nanos = Nanos::from_secs(5);
 
     const FAILED: u16 = 1;
 
+    /// Arguments.
+    const ONLY_LOGD: u64 = 1;
+    const OUTAGES_TOO: u64 = 2;
+
     struct Os {
         clock: Clock,
+        /// Why the last call had no answer.
+        absence: Absence,
         console: Slot,
         /// Where requests to us would lie; nobody sends any.
         buffer: Box<Buffer>,
@@ -46,7 +53,12 @@ mod os {
         fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
             let deadline = self.clock.deadline(self.clock.now().after(PATIENCE));
             let to = calls::find(CapabilityKind::Call, to).ok()?;
-            calls::call(to, frame, answer, deadline).ok()
+            let called = calls::call(to, frame, answer, deadline);
+            called.map_err(|failure| self.absence = absence(failure)).ok()
+        }
+
+        fn absence(&self) -> Absence {
+            self.absence
         }
 
         /// Receiving is what `init` waits for before it starts those behind us.
@@ -59,6 +71,15 @@ mod os {
         }
     }
 
+    fn absence(failure: Failure) -> Absence {
+        match failure {
+            Failure::Kernel(KernelError::PeerDied) => Absence::Died,
+            Failure::Kernel(KernelError::NotReady) => Absence::NotReady,
+            Failure::Kernel(_) => Absence::Unknown,
+            Failure::TimedOut => Absence::Silent,
+        }
+    }
+
     fn slot(kind: CapabilityKind) -> Option<Slot> {
         calls::find(kind, ServiceId::from_raw(0)).ok()
     }
@@ -66,10 +87,16 @@ mod os {
     pub(crate) fn run(argument: u64) -> i32 {
         let buffer = Box::new([0; FRAME_BYTES_MAX]);
         let Some(console) = slot(CapabilityKind::Console) else { return 1 };
-        let mut os = Os { clock: Clock::new(), console, buffer };
-        let all_hold = selftest_client::run(&mut os, argument != 0);
+        let mut os = Os { clock: Clock::new(), absence: Absence::Unknown, console, buffer };
+        let all_hold = match argument {
+            OUTAGES_TOO => selftest_client::run_through_outages(&mut os),
+            _ => selftest_client::run(&mut os, argument == ONLY_LOGD),
+        };
         let code = if all_hold { 0 } else { FAILED };
-        slot(CapabilityKind::Halt).map_or(1, |power| i32::from(calls::halt(power, code).is_err()))
+        slot(CapabilityKind::Halt).map_or(i32::from(code), |power| {
+            let _never = calls::halt(power, code);
+            1
+        })
     }
 }
 

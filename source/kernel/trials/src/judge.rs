@@ -1,5 +1,7 @@
 //! The first process: starts the others and says how they ended.
 
+use core::fmt;
+
 use nexus_abi::kernel::{CapabilityKind, Change, NEVER, Received};
 use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_rt::os::Clock;
@@ -9,30 +11,43 @@ use crate::guests;
 use crate::role::{self, Case, End, slot};
 use crate::servers::STAMP;
 
-/// How long a process may run that does not end by itself.
-const PATIENCE_MILLIS: u64 = 30;
+/// How long a process runs that does not end by itself.
+const RUN_MILLIS: u64 = 30;
+
+/// How long an answer may take that is sure to come.
+pub(crate) const PATIENCE_MILLIS: u64 = 1000;
 
 /// Lives of one child, one after another; together they need more memory than there is.
 const LIVES: u32 = 300;
 
 pub(crate) fn run() -> i32 {
-    let console = slot(CapabilityKind::Console, "");
-    let say = |name: &str, is_ok: bool| {
-        let verdict = if is_ok { "ok" } else { "FAILED" };
-        let _shown = calls::print(console, format_args!("trial {name}: {verdict}"));
-        u16::from(!is_ok)
-    };
     let mut failed = say("servers_start", guests::start(&["echo", "silent", "twice"]));
     for case in role::cases() {
         failed += say(case.name, holds(case));
     }
     failed += say("memory_comes_back", memory_comes_back());
+    stop(failed)
+}
+
+/// Prints a verdict; 1 if it is a bad one.
+pub(crate) fn say(name: &str, is_ok: bool) -> u16 {
+    let verdict = if is_ok { "ok" } else { "FAILED" };
+    print(format_args!("trial {name}: {verdict}"));
+    u16::from(!is_ok)
+}
+
+pub(crate) fn print(line: fmt::Arguments<'_>) {
+    let _shown = calls::print(slot(CapabilityKind::Console, ""), line);
+}
+
+/// Stops the machine with a verdict.
+pub(crate) fn stop(failed: u16) -> i32 {
     let _never = calls::halt(slot(CapabilityKind::Halt, ""), failed.min(99));
     1
 }
 
 /// Whether the case ends as it must, and everybody else works on.
-fn holds(case: &Case) -> bool {
+pub(crate) fn holds(case: &Case) -> bool {
     let child = slot(CapabilityKind::Child, case.name);
     let ended =
         guests::restart(case.needs) && calls::spawn(child, rights()).is_ok() && ends(case, child);
@@ -49,7 +64,7 @@ fn ends(case: &Case, child: Slot) -> bool {
         End::Exit => ExitReason::Exited(0),
         End::Fault(cause) => ExitReason::Killed(cause),
         End::Killed => {
-            guests::wait_millis(PATIENCE_MILLIS);
+            guests::wait_millis(RUN_MILLIS);
             if !echo_works() || calls::kill(child).is_err() {
                 return false;
             }
@@ -58,8 +73,7 @@ fn ends(case: &Case, child: Slot) -> bool {
     };
     let ended = guests::end_of(ServiceId::from_name(case.name));
     if ended != expected {
-        let console = slot(CapabilityKind::Console, "");
-        let _shown = calls::print(console, format_args!("{}: {ended:?}", case.name));
+        print(format_args!("{}: {ended:?}", case.name));
     }
     ended == expected
 }

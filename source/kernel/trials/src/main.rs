@@ -3,7 +3,8 @@
 //! One program in many roles: an entry of the image plays the role that its name says. `judge` is
 //! the first process. It starts one hostile process after another, looks how each ended, and makes
 //! sure each time that everybody else still works. Then it stops the machine, with 0 if all went
-//! as promised. `cargo xtask kernel` reads its lines.
+//! as promised. `cargo xtask kernel` reads its lines. `judge-beside` does so beside a system at
+//! work, for `cargo xtask boot --hostile`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -11,6 +12,8 @@ extern crate alloc;
 
 #[cfg(target_os = "none")]
 mod bench;
+#[cfg(target_os = "none")]
+mod beside;
 #[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]

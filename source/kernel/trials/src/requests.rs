@@ -4,8 +4,9 @@
 use nexus_abi::kernel::{KernelError, NEVER, Received};
 use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_rt::os::Clock;
-use nexus_rt::os::calls::{self, Failure};
+use nexus_rt::os::calls::{self, Failure, Slot};
 
+use crate::judge::PATIENCE_MILLIS;
 use crate::role::{self, Case, server};
 use crate::servers::STAMP;
 
@@ -18,12 +19,25 @@ pub(crate) const CASES: &[Case] = &[
     Case::exits("leaves_no_room_for_answers", leaves_no_room_for_answers),
     Case::exits("submits_more_than_it_may", submits_more_than_it_may),
     Case::exits("dies_with_calls_open", dies_with_calls_open),
+    Case::exits("takes_no_requests_for_a_while", takes_no_requests_for_a_while),
     Case::is_killed("floods_a_server", floods_a_server),
 ];
 
+/// How long we wait for an answer that never comes.
+const SILENCE_MILLIS: u64 = 20;
+
 /// An answer to a short request, or why there is none.
 fn asked<'a>(name: &str, request: &[u8], answer: &'a mut [u8]) -> Result<&'a [u8], Failure> {
-    let length = calls::call(server(name), request, answer, Clock::new().in_millis(20))?;
+    asked_for(PATIENCE_MILLIS, name, request, answer)
+}
+
+fn asked_for<'a>(
+    millis: u64,
+    name: &str,
+    request: &[u8],
+    answer: &'a mut [u8],
+) -> Result<&'a [u8], Failure> {
+    let length = calls::call(server(name), request, answer, Clock::new().in_millis(millis))?;
     Ok(&answer[..length])
 }
 
@@ -46,7 +60,7 @@ fn forges_answers() -> i32 {
 
 fn calls_a_silent_server() -> i32 {
     let mut answer = [0; 64];
-    let first = asked("silent", b"first", &mut answer).map(drop);
+    let first = asked_for(SILENCE_MILLIS, "silent", b"first", &mut answer).map(drop);
     let late = asked("silent", b"second", &mut answer) == Ok(&[KernelError::Gone.raw() as u8]);
     role::all([first == Err(Failure::TimedOut), late])
 }
@@ -80,10 +94,14 @@ static REQUEST: [u8; 16] = [7; 16];
 
 /// Hands a request to a server and does not wait.
 fn leave(name: &str, tag: u64) -> Result<(), KernelError> {
+    leave_at(server(name), tag)
+}
+
+fn leave_at(server: Slot, tag: u64) -> Result<(), KernelError> {
     static mut ANSWERS: [u8; FRAME_BYTES_MAX] = [0; FRAME_BYTES_MAX];
     let answer = core::ptr::slice_from_raw_parts_mut(&raw mut ANSWERS as *mut u8, FRAME_BYTES_MAX);
     // SAFETY: the request is constant, and nothing ever reads the place for the answers.
-    unsafe { calls::submit(server(name), &REQUEST, answer, tag) }
+    unsafe { calls::submit(server, &REQUEST, answer, tag) }
 }
 
 fn submits_more_than_it_may() -> i32 {
@@ -102,10 +120,27 @@ fn dies_with_calls_open() -> i32 {
     role::all((0..4).map(|tag| leave("silent", tag).is_ok()))
 }
 
+/// A place for requests is given, or is not, each time anew.
+fn takes_no_requests_for_a_while() -> i32 {
+    let mut buffer = [0; FRAME_BYTES_MAX];
+    let nothing = Ok(Received::Deadline);
+    let mut takes = || calls::receive(&mut buffer, 0) == nothing;
+    role::all([takes(), calls::wait(0) == nothing, takes(), calls::wait(0) == nothing])
+}
+
 /// Never stops asking. The judge's own calls come through nevertheless.
 fn floods_a_server() -> i32 {
+    flood(server("echo"))
+}
+
+/// The same to a service of the system: the only one that the image lets it call.
+pub(crate) fn floods_a_service() -> i32 {
+    flood(Slot(0))
+}
+
+fn flood(server: Slot) -> i32 {
     loop {
-        while leave("echo", 0).is_ok() {}
+        while leave_at(server, 0).is_ok() {}
         let _completion = calls::wait(NEVER);
     }
 }

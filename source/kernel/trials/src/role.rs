@@ -4,7 +4,7 @@ use nexus_abi::ServiceId;
 use nexus_abi::kernel::CapabilityKind;
 use nexus_rt::os::calls::{self, Slot};
 
-use crate::{bench, faults, hostile, judge, requests, resources, servers};
+use crate::{bench, beside, faults, hostile, judge, requests, resources, servers};
 
 /// How a hostile process has to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,16 +43,23 @@ impl Case {
     }
 }
 
-/// All of them, in the order they are tried.
-pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
+/// Those who do their worst, in the order they are tried; each may be tried again and again.
+pub(crate) fn hostile_cases() -> impl Iterator<Item = &'static Case> {
     let askers = hostile::CASES.iter().chain(requests::CASES);
-    faults::CASES.iter().chain(askers).chain(resources::CASES)
+    faults::CASES.iter().chain(askers)
+}
+
+/// All of them.
+pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
+    hostile_cases().chain(resources::CASES)
 }
 
 type Role = (&'static str, fn() -> i32);
 
 const OTHERS: &[Role] = &[
     ("judge", judge::run),
+    ("judge-beside", beside::run),
+    (beside::FLOOD, requests::floods_a_service),
     ("bench", bench::run),
     ("echo", servers::echo),
     ("silent", servers::silent),

@@ -30,3 +30,9 @@ pub const SELFTEST_METRICS_GAUGES: &str = "SELFTEST: metrics gauges ok";
 pub const SELFTEST_METRICS_HISTOGRAMS: &str = "SELFTEST: metrics histograms ok";
 /// Spans came back from logd with their exact ids, times and attributes.
 pub const SELFTEST_TRACING_SPANS: &str = "SELFTEST: tracing spans ok";
+/// logd died and came back: metricsd counted on, records went on, the loss was told.
+pub const SELFTEST_LOGD_OUTAGE: &str = "SELFTEST: logd outage ok";
+/// metricsd died and came back: records went on, and it counted anew.
+pub const SELFTEST_METRICSD_OUTAGE: &str = "SELFTEST: metricsd outage ok";
+/// logd died again and again, and came back each time.
+pub const SELFTEST_REPEATED_OUTAGES: &str = "SELFTEST: repeated outages ok";

@@ -1,5 +1,6 @@
 //! When a child is started: one after another, each when its predecessor has served or has done
-//! its work, and again after a death, later each time.
+//! its work, and again after a death, later each time. Who dies again and again is started without
+//! what it has stored, which may be why.
 //!
 //! Plain data that is told the time and what happened, and says what to do next. Invariant: a child
 //! that serves, or has ended well, is never started.
@@ -19,11 +20,21 @@ pub const PAUSE_MAX: Nanos = Nanos::from_secs(5);
 /// Who has lived for longer has a clean record.
 pub const LONG_LIFE: Nanos = Nanos::from_secs(60);
 
+/// So many deaths within [`SUSPICION`] cast it on what a child has stored.
+pub const SUSPICIOUS_DEATHS: usize = 3;
+/// See [`SUSPICIOUS_DEATHS`].
+pub const SUSPICION: Nanos = Nanos::from_secs(60);
+
 /// What to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Start this child, then ask again.
-    Start(usize),
+    Start {
+        /// Which.
+        at: usize,
+        /// Whether it has to set aside what it has stored.
+        set_aside: bool,
+    },
     /// Wait until something happens, or until this time.
     Wait(Option<Mono>),
 }
@@ -48,10 +59,31 @@ struct Child {
     state: State,
     since: Mono,
     pause: Nanos,
-    deaths: u32,
+    /// The latest deaths but the last one, oldest first.
+    recent: [Option<Mono>; SUSPICIOUS_DEATHS - 1],
+    is_suspect: bool,
+    /// How often that was so.
+    suspicions: u32,
 }
 
-const UNBORN: Child = Child { state: State::New, since: Mono(0), pause: PAUSE_MIN, deaths: 0 };
+const UNBORN: Child = Child {
+    state: State::New,
+    since: Mono(0),
+    pause: PAUSE_MIN,
+    recent: [None; SUSPICIOUS_DEATHS - 1],
+    is_suspect: false,
+    suspicions: 0,
+};
+
+/// How a dead child will be started again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Again {
+    /// How long it takes until then.
+    pub after: Nanos,
+    /// Whether it will have to set aside what it has stored, and how often it had to, this time
+    /// included.
+    pub set_aside: Option<u32>,
+}
 
 /// Knows how every child is.
 #[derive(Clone, Debug)]
@@ -71,17 +103,19 @@ impl Supervisor {
     /// What to do now.
     #[must_use]
     pub fn next(&self, now: Mono) -> Step {
-        self.due(now).map_or_else(|| Step::Wait(self.next_again()), Step::Start)
+        let is_suspect = |at: usize| self.children.get(at).is_some_and(|child| child.is_suspect);
+        let start = |at| Step::Start { at, set_aside: is_suspect(at) };
+        self.due(now).map_or_else(|| Step::Wait(self.next_again()), start)
     }
 
     /// A child was started.
     pub fn started(&mut self, at: usize, now: Mono) {
         if let Some(child) = self.children.get_mut(at) {
-            (child.state, child.since) = (State::Begun, now);
+            (child.state, child.since, child.is_suspect) = (State::Begun, now, false);
         }
     }
 
-    /// A child could not be started: that is a death too.
+    /// A child could not be started: that is a death too, but nothing it has stored is the reason.
     pub fn failed(&mut self, at: usize, now: Mono) {
         if let Some(child) = self.children.get_mut(at) {
             child.since = now;
@@ -95,14 +129,20 @@ impl Supervisor {
         match change {
             Change::Serves => child.state = State::Serves,
             Change::Ended(ExitReason::Exited(0)) => child.state = State::Done,
-            Change::Ended(_) => child.die(now),
+            Change::Ended(_) => {
+                child.die(now);
+                child.suspect(now);
+            }
         }
     }
 
-    /// How often a child has died.
+    /// How a child will be started again, if it is dead.
     #[must_use]
-    pub fn deaths(&self, at: usize) -> u32 {
-        self.children.get(at).map_or(0, |child| child.deaths)
+    pub fn again(&self, at: usize, now: Mono) -> Option<Again> {
+        let child = self.children.get(at)?;
+        let State::Dead { again } = child.state else { return None };
+        let set_aside = child.is_suspect.then_some(child.suspicions);
+        Some(Again { after: again.since(now), set_aside })
     }
 
     fn all(&self) -> impl Iterator<Item = &Child> {
@@ -133,23 +173,42 @@ impl Child {
         if now.since(self.since) >= LONG_LIFE {
             self.pause = PAUSE_MIN;
         }
-        self.deaths = self.deaths.saturating_add(1);
         self.state = State::Dead { again: now.after(self.pause) };
         self.pause = Nanos(self.pause.0.saturating_mul(2)).min(PAUSE_MAX);
+    }
+
+    /// Remembers a death. What is stored anew after a suspicion is judged by later deaths only.
+    fn suspect(&mut self, now: Mono) {
+        let [oldest, last] = self.recent;
+        if oldest.is_none_or(|at| now.since(at) > SUSPICION) {
+            self.recent = [last, Some(now)];
+            return;
+        }
+        self.recent = [None; SUSPICIOUS_DEATHS - 1];
+        self.is_suspect = true;
+        self.suspicions = self.suspicions.saturating_add(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
     use super::*;
 
     const DEATH: Change = Change::Ended(ExitReason::Killed(5));
     const T: Mono = Mono(1_000_000);
 
+    fn start(at: usize) -> Step {
+        Step::Start { at, set_aside: false }
+    }
+
     fn started(children: usize, first: usize) -> Supervisor {
         let mut supervisor = Supervisor::new(children);
         for at in 0..first {
-            assert_eq!(supervisor.next(T), Step::Start(at));
+            assert_eq!(supervisor.next(T), start(at));
             supervisor.started(at, T);
             supervisor.changed(at, Change::Serves, T);
         }
@@ -162,7 +221,7 @@ mod tests {
         supervisor.started(0, T);
         assert_eq!(supervisor.next(T), Step::Wait(None));
         supervisor.changed(0, Change::Serves, T);
-        assert_eq!(supervisor.next(T), Step::Start(1));
+        assert_eq!(supervisor.next(T), start(1));
     }
 
     #[test]
@@ -170,7 +229,7 @@ mod tests {
         let mut supervisor = started(2, 0);
         supervisor.started(0, T);
         supervisor.changed(0, Change::Ended(ExitReason::Exited(0)), T);
-        assert_eq!(supervisor.next(T), Step::Start(1));
+        assert_eq!(supervisor.next(T), start(1));
         supervisor.started(1, T);
         assert_eq!(supervisor.next(T.after(LONG_LIFE)), Step::Wait(None));
     }
@@ -180,7 +239,7 @@ mod tests {
         let mut supervisor = started(3, 2);
         supervisor.changed(0, DEATH, T);
         assert_eq!(supervisor.next(T), Step::Wait(Some(T.after(PAUSE_MIN))));
-        assert_eq!(supervisor.next(T.after(PAUSE_MIN)), Step::Start(0));
+        assert_eq!(supervisor.next(T.after(PAUSE_MIN)), start(0));
     }
 
     #[test]
@@ -196,7 +255,6 @@ mod tests {
         }
         assert_eq!(pauses[..3], [100, 200, 400].map(Nanos::from_millis));
         assert_eq!(pauses[7], PAUSE_MAX);
-        assert_eq!(supervisor.deaths(0), 8);
         let late = now.after(LONG_LIFE);
         supervisor.changed(0, DEATH, late);
         assert_eq!(supervisor.next(late), Step::Wait(Some(late.after(PAUSE_MIN))));
@@ -207,6 +265,57 @@ mod tests {
         let mut supervisor = started(1, 0);
         supervisor.failed(0, T);
         assert_eq!(supervisor.next(T), Step::Wait(Some(T.after(PAUSE_MIN))));
-        assert_eq!(supervisor.deaths(0), 1);
+    }
+
+    /// Dies at these times; what is to be done about it each time.
+    fn deaths(supervisor: &mut Supervisor, seconds: &[u64]) -> Vec<Option<u32>> {
+        let die = |&second: &u64| {
+            let now = T.after(Nanos::from_secs(second));
+            supervisor.changed(0, DEATH, now);
+            let again = supervisor.again(0, now).unwrap();
+            let due = now.after(again.after);
+            let set_aside = again.set_aside.is_some();
+            assert_eq!(supervisor.next(due), Step::Start { at: 0, set_aside });
+            supervisor.started(0, due);
+            again.set_aside
+        };
+        seconds.iter().map(die).collect()
+    }
+
+    #[test]
+    fn a_third_death_within_a_minute_sets_aside_what_is_stored() {
+        let supervisor = &mut started(1, 1);
+        assert_eq!(deaths(supervisor, &[0, 30, 60]), [None, None, Some(1)]);
+    }
+
+    #[test]
+    fn deaths_that_are_further_apart_do_not() {
+        let supervisor = &mut started(1, 1);
+        assert_eq!(deaths(supervisor, &[0, 30, 61, 91, 122]), [None; 5]);
+        assert_eq!(deaths(supervisor, &[123]), [Some(1)], "91, 122 and 123");
+    }
+
+    #[test]
+    fn what_was_stored_since_is_suspect_after_three_more_deaths_only() {
+        let supervisor = &mut started(1, 1);
+        let all = [None, None, Some(1), None, None, Some(2), None];
+        assert_eq!(deaths(supervisor, &[0, 5, 10, 15, 20, 25, 30]), all);
+    }
+
+    #[test]
+    fn who_cannot_be_started_has_no_stored_state_to_blame_and_forgets_no_suspicion() {
+        let mut supervisor = started(1, 1);
+        (0..3).for_each(|_| supervisor.failed(0, T));
+        assert_eq!(supervisor.again(0, T).unwrap().set_aside, None);
+        (0..3).for_each(|_| supervisor.changed(0, DEATH, T));
+        supervisor.failed(0, T);
+        assert_eq!(supervisor.again(0, T).unwrap().set_aside, Some(1));
+    }
+
+    #[test]
+    fn of_who_lives_nothing_is_to_be_said() {
+        let supervisor = started(1, 1);
+        assert_eq!(supervisor.again(0, T), None);
+        assert_eq!(supervisor.again(7, T), None);
     }
 }

@@ -15,5 +15,5 @@ mod start;
 mod time;
 
 pub use heap::{seal, taken};
-pub use port::run;
+pub use port::{SET_ASIDE, run};
 pub use time::{Clock, instructions};

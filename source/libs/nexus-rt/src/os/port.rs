@@ -23,6 +23,10 @@ use super::{Clock, heap};
 const KIB: usize = 1024;
 const PAGE_KIB: usize = PAGE_BYTES / KIB;
 
+/// By this a parent asks, before a service runs, that what it has stored be set aside: it may be
+/// why earlier lives have ended.
+pub const SET_ASIDE: Signals = Signals(1 << 1);
+
 /// How long a service may take to stop.
 const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
 
@@ -38,6 +42,7 @@ struct Port {
 /// Serves until the parent asks for an orderly end. `make` makes the service `name`, all memory of
 /// which is taken then; it is told which life this is, from 1.
 pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
+    let raised = raised_at_start();
     let mut turn = Turn {
         service: make(calls::info().incarnation.raw()),
         port: Port::new(),
@@ -47,10 +52,22 @@ pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
     };
     heap::seal();
     turn.port.tell_memory(name);
+    if raised.has(SET_ASIDE) {
+        turn.port.say(format_args!("{name}: was told to set its stored state aside"));
+    }
+    turn.signalled(raised);
     while !turn.is_over() {
         turn.next();
     }
     0
+}
+
+/// Signals of before our first instruction.
+fn raised_at_start() -> Signals {
+    match calls::wait(0) {
+        Ok(Received::Signals(signals)) => signals,
+        _ => Signals::NONE,
+    }
 }
 
 struct Turn<S> {
