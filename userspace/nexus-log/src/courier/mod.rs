@@ -144,6 +144,17 @@ impl Courier {
         self.deadline(now, sent == Err(SendError::Full))
     }
 
+    /// Whether logd is away, as far as is known: what is logged now waits, for who knows how long.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self.link, Link::Down { .. })
+    }
+
+    /// Whether logd is there and has said so.
+    pub(crate) fn is_up(&self) -> bool {
+        self.link == Link::Up
+    }
+
     /// Whether logd has answered everything. False while it is away.
     #[must_use]
     pub fn is_settled(&self) -> bool {
