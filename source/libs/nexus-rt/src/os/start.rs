@@ -3,9 +3,6 @@
 
 use core::arch::global_asm;
 
-use nexus_abi::ServiceId;
-use nexus_abi::kernel::CapabilityKind;
-
 use super::calls;
 
 // SAFETY: the kernel starts a process here with a stack, and with its argument in a0, which is
@@ -35,9 +32,16 @@ macro_rules! program {
     };
 }
 
-/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says.
+/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says. One
+/// that records says by what that is brought, as [`run_with`](crate::os::run_with) says.
 #[macro_export]
 macro_rules! service {
+    ($name:literal, $make:expr, $aside:expr) => {
+        fn serve(_argument: u64) -> i32 {
+            $crate::os::run_with($name, $aside, $make)
+        }
+        $crate::program!(serve);
+    };
     ($name:literal, $make:expr) => {
         fn serve(_argument: u64) -> i32 {
             $crate::os::run($name, $make)
@@ -51,9 +55,6 @@ const PANICKED: i32 = 101;
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0));
-    if let Ok(console) = console {
-        let _said = calls::print(console, format_args!("{info}"));
-    }
+    super::say(format_args!("{info}"));
     calls::exit(PANICKED)
 }
