@@ -83,11 +83,15 @@ impl Hardware {
     /// The extent of a user's place for requests; at address 0 there is none.
     #[inline(always)]
     pub(crate) fn buffer(&mut self, id: ProcessId, address: u64) -> Result<Extent, KernelError> {
-        if self.buffers[id.index()].0 != address {
-            let extent = self.extent(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
-            self.buffers[id.index()] = (address, extent);
+        if self.buffers[id.index()].0 == address {
+            return Ok(self.buffers[id.index()].1);
         }
-        Ok(self.buffers[id.index()].1)
+        if address == 0 {
+            return Ok(Extent::EMPTY);
+        }
+        let extent = self.extent(id, [address, FRAME_BYTES_MAX as u64], Access::Write)?;
+        self.buffers[id.index()] = (address, extent);
+        Ok(extent)
     }
 
     /// Who runs, or ran last.
