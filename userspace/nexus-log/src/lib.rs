@@ -28,8 +28,8 @@
 //! The feature `std` brings threads and the panic hook, `memory` a sink for unit tests. Without it
 //! a process has one thread.
 //!
-//! Deliberately absent: output to a terminal while logd is there, filters by scope, and any way to say who one is;
-//! that is stamped by whoever carries the frames.
+//! Deliberately absent: output to a terminal while logd is there, filters by scope, and any way to
+//! say who one is; that is stamped by whoever carries the frames.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -35,7 +35,8 @@ impl<T: Transport> SharedCourier<T> {
         Self::build(transport, clock, None)
     }
 
-    /// As [`Self::new`]; while logd is away lines stand on a console, as far as `console` lets them.
+    /// As [`Self::new`]; while logd is away lines stand on a console, as far as `console` lets
+    /// them.
     pub fn with_console(transport: T, clock: fn() -> Mono, console: Fallback) -> Self {
         Self::build(transport, clock, Some(console))
     }
