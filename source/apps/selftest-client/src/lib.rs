@@ -15,6 +15,7 @@ mod hardening;
 mod journal;
 mod metrics;
 mod query;
+mod recorded;
 mod security;
 mod spans;
 mod talk;
@@ -41,6 +42,10 @@ pub trait Client {
     /// Hands over a frame and waits for its answer, at the front of `answer`: its length. `None` if
     /// nobody serves there, or none came in time.
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize>;
+
+    /// Brings what this process has recorded by nexus-log and nexus-metrics to whichever service
+    /// is there, and waits for that for a moment at most. What it does not do then pauses do.
+    fn flush(&mut self);
 
     /// Lets those begin who wait until logd is proven: metricsd and its export.
     fn logd_is_proven(&mut self);

@@ -11,8 +11,8 @@ mod os {
     use nexus_abi::kernel::CapabilityKind;
     use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
     use nexus_bounded::{Mono, Nanos};
-    use nexus_rt::os::Clock;
     use nexus_rt::os::calls::{self, Buffer, Slot};
+    use nexus_rt::os::{Aside, Clock, Telemetry};
     use selftest_client::Client;
 
     /// How long an answer may take.
@@ -23,6 +23,7 @@ mod os {
     struct Os {
         clock: Clock,
         console: Slot,
+        telemetry: Telemetry,
         /// Where requests to us would lie; nobody sends any.
         buffer: Box<Buffer>,
     }
@@ -39,7 +40,8 @@ mod os {
         fn pause(&mut self, length: Nanos) {
             let until = self.clock.now().after(length);
             while self.clock.now() < until {
-                let _nothing = calls::wait(self.clock.deadline(until));
+                let deadline = self.clock.deadline(until);
+                let _nothing = self.telemetry.receive(self.clock, deadline, calls::wait);
             }
         }
 
@@ -49,9 +51,14 @@ mod os {
             calls::call(to, frame, answer, deadline).ok()
         }
 
+        fn flush(&mut self) {
+            self.telemetry.flush(PATIENCE);
+        }
+
         /// Receiving is what `init` waits for before it starts those behind us.
         fn logd_is_proven(&mut self) {
-            let _nothing = calls::receive(&mut self.buffer, 0);
+            let receive = |until| calls::receive(&mut self.buffer, until);
+            let _nothing = self.telemetry.receive(self.clock, 0, receive);
         }
 
         fn print(&mut self, line: &str) {
@@ -66,7 +73,8 @@ mod os {
     pub(crate) fn run(argument: u64) -> i32 {
         let buffer = Box::new([0; FRAME_BYTES_MAX]);
         let Some(console) = slot(CapabilityKind::Console) else { return 1 };
-        let mut os = Os { clock: Clock::new(), console, buffer };
+        let telemetry = Telemetry::install();
+        let mut os = Os { clock: Clock::new(), console, telemetry, buffer };
         let all_hold = selftest_client::run(&mut os, argument != 0);
         let code = if all_hold { 0 } else { FAILED };
         slot(CapabilityKind::Halt).map_or(1, |power| i32::from(calls::halt(power, code).is_err()))

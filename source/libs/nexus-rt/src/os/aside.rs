@@ -111,8 +111,8 @@ pub struct Logs(&'static SharedCourier<Link>);
 
 impl Logs {
     /// Begins to bring what this process logs to logd, which need not be there yet: until it is,
-    /// some of it stands on the console, if we hold that. Call it once. What it takes is never given
-    /// back.
+    /// some of it stands on the console, if we hold that. Call it once. What it takes is never
+    /// given back.
     #[must_use]
     pub fn install() -> Self {
         let (way, console) = (link("logd", LOGD_TAG), Fallback::new(console::print));
