@@ -10,9 +10,11 @@
 extern crate alloc;
 
 mod forgetful;
+mod reporter;
 mod twin;
 
 pub use forgetful::Forgetful;
+pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
 pub use twin::{Lie, Twin};
 
 use nexus_bounded::Nanos;

@@ -18,6 +18,7 @@ use crate::image::{self, Swap};
 use crate::{setup, shell};
 
 mod bench;
+mod fallback;
 mod matcher;
 mod twins;
 
@@ -33,7 +34,8 @@ pub(crate) struct Args {
     /// Print the lines that have to come, in order, and end.
     #[arg(long)]
     markers: bool,
-    /// Boot the images that must fail, and see that each does at the right line.
+    /// Boot the images that must fail, and see that each does at the right line; and those that
+    /// show a console without logd.
     #[arg(long)]
     twins: bool,
     /// Count what the services cost their clients instead.
@@ -77,7 +79,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(bench()? == 0));
     }
     if args.twins {
-        let counts = twins::twins(&Built::new()?)?;
+        let built = Built::new()?;
+        let mut counts = twins::twins(&built)?;
+        counts += fallback::proofs(&built)?;
         println!("twins: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
@@ -95,6 +99,7 @@ fn verdict(holds: bool) -> ExitCode {
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
+    counts += fallback::proofs(&built)?;
     for part in [None, Some(Part::LogdHardening)] {
         let console = Console { all: false, until_marker: true, silent: false };
         let seen = Boot::of(part).watch(&built, None, TIMEOUT, &console)?;
