@@ -179,6 +179,22 @@ fn lines_stand_there_only_while_logd_is_away_and_logd_gets_all_records() {
 }
 
 #[test]
+fn a_record_finds_logd_that_came_in_a_pause_and_no_line_stands_there() {
+    let clock = || Mono(NOW.get());
+    let courier = SharedCourier::with_console(Logd::default(), clock, Fallback::new(print));
+    for seconds in 0..20 {
+        NOW.set(seconds * 1_000_000_000);
+        courier.poll();
+    }
+    IS_THERE.set(true);
+    NOW.set(20_000_000_000);
+    courier.log(&record("execd", "no disk"));
+    assert!(printed().is_empty());
+    courier.poll();
+    assert_eq!(courier.with_transport(|logd| logd.stored), Some(1));
+}
+
+#[test]
 fn without_a_console_nothing_is_printed() {
     let courier = SharedCourier::new(Logd::default(), || Mono(0));
     (0..20).for_each(|_| courier.log(&record("execd", "no disk")));

@@ -1,5 +1,5 @@
 //! What a console shows of a service's records before logd is there, line by line, and that logd
-//! gets all of them; and an image without a logd, in which it does not.
+//! gets all of them, and a panic too; and an image without a logd, in which it does not.
 //!
 //! Time is what instructions take here, so the lines are the same in every run.
 
@@ -50,7 +50,8 @@ fn shown() -> Vec<String> {
 fn told() -> Vec<String> {
     let hidden = RECORDS - CONSOLE_LINES_BURST;
     let back = format!("log: logd is there, {hidden} records were not shown here");
-    vec![back, format!("witness: {RECORDS} records, 0 out of order, {WAKES} wakes")]
+    let seen = format!("witness: {RECORDS} records, 0 out of order, {WAKES} wakes");
+    vec![back, seen, "witness: a panic true".to_owned()]
 }
 
 fn lines(run: &Run) -> Vec<&str> {

@@ -11,6 +11,8 @@ mod os {
     use nexus_wire::logs::{self, Head, Record, Reply, Request, Version};
     use nexus_wire::{LogStatus, QUERY_RECORDS_MAX};
 
+    const MORTAL: &str = "mortal";
+
     /// How long it may take until all of it is there.
     const PATIENCE_MILLIS: u64 = 10_000;
     /// Between two looks.
@@ -27,6 +29,13 @@ mod os {
         records: u64,
         out_of_order: u64,
         wakes: u64,
+        /// Whether the mortal's panic is there.
+        panicked: bool,
+    }
+
+    fn is_panic(record: &Record<'_>) -> bool {
+        let is_mortals = record.service == ServiceId::from_name(MORTAL) && record.scope == "panic";
+        is_mortals && record.message == "mortal as ever" && record.fields.get("line").is_some()
     }
 
     impl Seen {
@@ -40,10 +49,12 @@ mod os {
             } else if record.message == "reporter_wakes_total" {
                 self.wakes = number("value").unwrap_or(0);
             }
+            self.panicked |= is_panic(record);
         }
 
         fn is_all(&self) -> bool {
-            (self.records, self.out_of_order, self.wakes) == (RECORDS, 0, WAKES)
+            let recorded = (self.records, self.out_of_order, self.wakes) == (RECORDS, 0, WAKES);
+            recorded && self.panicked
         }
 
         /// Looks at the next page of the journal; whether there was anything new.
@@ -85,9 +96,12 @@ mod os {
     }
 
     pub(crate) fn run(_argument: u64) -> i32 {
+        // Whoever is behind us begins now.
+        let _nothing = calls::receive(&mut [0; FRAME_BYTES_MAX], 0);
         let seen = witness();
-        let Seen { records, out_of_order, wakes, .. } = seen;
+        let Seen { records, out_of_order, wakes, panicked, .. } = seen;
         say(format_args!("witness: {records} records, {out_of_order} out of order, {wakes} wakes"));
+        say(format_args!("witness: a panic {panicked}"));
         let power = calls::find(CapabilityKind::Halt, ServiceId::from_raw(0));
         power.map_or(1, |power| i32::from(calls::halt(power, u16::from(!seen.is_all())).is_err()))
     }

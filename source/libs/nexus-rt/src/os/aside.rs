@@ -4,25 +4,33 @@
 //! client libraries have tags of their own, behind those of a service's calls; each library has one
 //! call under way at a time, so that a service always has the others.
 //!
+//! A panic is logged, and brought before the program ends.
+//!
 //! Deliberately absent: threads, and waiting for a daemon that is away.
-
-use nexus_abi::Incarnation;
-use nexus_abi::kernel::{CALLS_MAX, KernelError, NEVER, Received};
-use nexus_bounded::{Mono, Nanos};
-use nexus_log::{Fallback, SharedCourier};
-use nexus_metrics::{Flusher, Pace};
-use nexus_port::CallError;
 
 extern crate alloc;
 
 use alloc::boxed::Box;
+use core::panic::PanicInfo;
+
+use nexus_abi::Incarnation;
+use nexus_abi::kernel::{CALLS_MAX, KernelError, NEVER, Received};
+use nexus_bounded::{Mono, Nanos};
+use nexus_log::{Fallback, SharedCourier, error};
+use nexus_metrics::{Flusher, Pace};
+use nexus_port::CallError;
+use spin::Once;
 
 use super::link::{Link, link};
+use super::start::install_panic_hook;
 use super::{Clock, calls, console, monotonic};
 use crate::clients::{Clients, current_span, is_over};
 
 const LOGD_TAG: u64 = CALLS_MAX as u64;
 const METRICSD_TAG: u64 = LOGD_TAG + 1;
+
+/// How long a program that ends may wait for a daemon that is there but slow.
+pub(super) const LAST_PATIENCE: Nanos = Nanos::from_secs(1);
 
 /// The end of a call: the bytes of its answer and whose they are, or why there are none.
 type Ended = Result<(usize, Incarnation), CallError>;
@@ -119,7 +127,23 @@ impl Logs {
         let courier = SharedCourier::with_console(way, monotonic, console);
         let courier: &'static _ = Box::leak(Box::new(courier));
         nexus_log::install(courier);
+        COURIER.call_once(|| courier);
+        install_panic_hook(log_panic);
         Self(courier)
+    }
+}
+
+/// What a panic flushes.
+static COURIER: Once<&SharedCourier<Link>> = Once::new();
+
+fn log_panic(info: &PanicInfo<'_>) {
+    let message = info.message();
+    match info.location() {
+        Some(at) => error!("panic", "{message}"; file = at.file(), line = at.line()),
+        None => error!("panic", "{message}"),
+    }
+    if let Some(courier) = COURIER.get() {
+        Logs(courier).flush(LAST_PATIENCE);
     }
 }
 

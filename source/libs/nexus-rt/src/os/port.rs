@@ -16,6 +16,7 @@ use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
+use super::aside::LAST_PATIENCE;
 use super::calls::{self, Slot};
 use super::frames::{Calls, Frame, refused};
 use super::{Aside, Clock, heap};
@@ -25,9 +26,6 @@ const PAGE_KIB: usize = PAGE_BYTES / KIB;
 
 /// How long a service may take to stop.
 const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
-
-/// How long a service that ends may wait for a daemon that is there but slow.
-const LAST_PATIENCE: Nanos = Nanos::from_secs(1);
 
 struct Port {
     console: Option<Slot>,
