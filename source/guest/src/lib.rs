@@ -11,10 +11,12 @@ extern crate alloc;
 
 mod forgetful;
 mod mortal;
+mod reporter;
 mod twin;
 
 pub use forgetful::Forgetful;
 pub use mortal::Mortal;
+pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
 pub use twin::{Lie, Twin};
 
 use nexus_bounded::Nanos;

@@ -21,13 +21,15 @@
 //!
 //! Records go to the process's [`Sink`], which a port installs once at start. Its work is done by
 //! a [`Courier`]: it sends at once, never blocks, keeps a bounded queue while logd is away, and
-//! tells in a gap record (`event=gap.v1`) what did not get through. [`install_panic_hook`] logs
-//! panics and flushes.
+//! tells in a gap record (`event=gap.v1`) what did not get through. Where the port has a console a
+//! [`Fallback`] shows there, bounded and counted, what is logged meanwhile. `install_panic_hook`
+//! logs panics and flushes.
 //!
-//! The feature `std` brings the shared courier and the panic hook, `memory` a sink for unit tests.
+//! The feature `std` brings threads and the panic hook, `memory` a sink for unit tests. Without it
+//! a process has one thread.
 //!
-//! Deliberately absent: output to a terminal, filters by scope, and any way to say who one is;
-//! that is stamped by whoever carries the frames.
+//! Deliberately absent: output to a terminal while logd is there, filters by scope, and any way to
+//! say who one is; that is stamped by whoever carries the frames.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -41,6 +43,7 @@ extern crate std;
 
 mod courier;
 mod cut;
+mod fallback;
 pub mod limits;
 mod macros;
 #[cfg(feature = "memory")]
@@ -49,11 +52,11 @@ mod names;
 #[cfg(feature = "std")]
 mod panics;
 mod record;
-#[cfg(feature = "std")]
 mod shared;
 mod threads;
 
 pub use courier::Courier;
+pub use fallback::Fallback;
 #[doc(hidden)]
 pub use names::check_keys;
 pub use names::{StaticKey, StaticScope};
@@ -65,6 +68,5 @@ pub use panics::install_panic_hook;
 #[doc(hidden)]
 pub use record::log as __log;
 pub use record::{Record, SpanLife, SpanRef, log_as};
-#[cfg(feature = "std")]
 pub use shared::SharedCourier;
 pub use threads::{Sink, enabled, flush, install, install_span_source, set_level};

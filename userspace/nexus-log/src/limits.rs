@@ -8,5 +8,11 @@ pub const FIELDS_MAX: usize = 16;
 pub const FIELDS_BYTES_MAX: usize = 368;
 /// Bytes of records that wait for logd.
 pub const QUEUE_BYTES: usize = 64 * 1024;
+/// Lines a second on the console while logd is away.
+pub const CONSOLE_LINES_PER_S: u64 = 2;
+/// The same at once, after a time of few.
+pub const CONSOLE_LINES_BURST: u64 = 8;
+/// Bytes of such a line; the console of the guest takes 256.
+pub const CONSOLE_LINE_BYTES_MAX: usize = 160;
 /// Records that may wait for logd's answers.
 pub const WINDOW: usize = 64;

@@ -60,11 +60,13 @@ pub(crate) fn current_span() -> Option<SpanRef> {
 }
 
 #[cfg(feature = "std")]
-pub(crate) use with_std::{Inside, nap, with_thread_name};
+pub(crate) use imp::with_thread_name;
+pub(crate) use imp::{Turns, nap};
 
 #[cfg(feature = "std")]
-mod with_std {
+mod imp {
     use core::cell::Cell;
+    use std::sync::{Mutex, PoisonError};
     use std::thread;
     use std::time::Duration;
 
@@ -72,12 +74,26 @@ mod with_std {
         static INSIDE: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Says that this thread is inside of the sink, until it is dropped.
-    pub(crate) struct Inside;
+    /// Something that threads use in turns.
+    pub(crate) struct Turns<T>(Mutex<T>);
+
+    impl<T> Turns<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        /// `None` if this thread is inside already: a panic in there must not wait for itself.
+        pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+            let _inside = Inside::enter()?;
+            Some(body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+    }
+
+    /// Says that this thread is inside, until it is dropped.
+    struct Inside;
 
     impl Inside {
-        /// `None` if the thread is inside already.
-        pub(crate) fn enter() -> Option<Self> {
+        fn enter() -> Option<Self> {
             (!INSIDE.replace(true)).then_some(Self)
         }
     }
@@ -88,12 +104,38 @@ mod with_std {
         }
     }
 
-    /// Lets others work for a millisecond.
-    pub(crate) fn nap() {
+    /// Lets others work for a millisecond; `false` if there are none.
+    pub(crate) fn nap() -> bool {
         thread::sleep(Duration::from_millis(1));
+        true
     }
 
     pub(crate) fn with_thread_name(body: impl FnOnce(&str)) {
         body(thread::current().name().unwrap_or("unnamed"));
+    }
+}
+
+/// A process has one thread.
+#[cfg(not(feature = "std"))]
+mod imp {
+    use spin::Mutex;
+
+    /// Something that is used in turns.
+    pub(crate) struct Turns<T>(Mutex<T>);
+
+    impl<T> Turns<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        /// `None` if we are inside already.
+        pub(crate) fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+            self.0.try_lock().map(|mut value| body(&mut value))
+        }
+    }
+
+    /// What there is to wait for only the port can wait for.
+    pub(crate) const fn nap() -> bool {
+        false
     }
 }

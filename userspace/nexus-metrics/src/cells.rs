@@ -14,6 +14,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use spin::Once;
+
 use crate::limits::{CELLS, CELLS_PER_PAGE, COLUMNS, PAGES_MAX};
 use crate::threads::Lock;
 
@@ -81,7 +83,8 @@ impl CellId {
 
 /// All pages of a process.
 pub(crate) struct Pages {
-    shared: [Page; COLUMNS],
+    /// Taken when somebody has no page of their own; most processes never need them.
+    shared: [Once<Box<Page>>; COLUMNS],
     owned: Lock<Owned>,
     /// Set when there is no page left to lease, so that nobody asks in vain for every update.
     exhausted: AtomicBool,
@@ -121,7 +124,7 @@ struct Column {
 impl Pages {
     pub(crate) const fn new() -> Self {
         Self {
-            shared: [const { Page::new() }; COLUMNS],
+            shared: [const { Once::new() }; COLUMNS],
             owned: Lock::new(Owned {
                 made: 0,
                 columns: [const { Column { all: Vec::new(), free: Vec::new() } }; COLUMNS],
@@ -146,12 +149,12 @@ impl Pages {
 
     /// Adds to a cell from anywhere.
     pub(crate) fn add_shared(&self, cell: CellId, count: u64) {
-        self.shared(cell).add_shared(cell, count);
+        self.shared(cell).call_once(|| Box::new(Page::new())).add_shared(cell, count);
     }
 
     /// The page of a cell that everybody writes.
     #[expect(clippy::indexing_slicing, reason = "own index: a remainder by the columns")]
-    fn shared(&self, cell: CellId) -> &Page {
+    fn shared(&self, cell: CellId) -> &Once<Box<Page>> {
         &self.shared[cell.column()]
     }
 
@@ -160,7 +163,7 @@ impl Pages {
         let column = CellId::new(cells.start).column();
         for (cell, sum) in cells.clone().zip(&mut *out) {
             let cell = CellId::new(cell);
-            *sum = self.shared(cell).read(cell);
+            *sum = self.shared(cell).get().map_or(0, |page| page.read(cell));
         }
         self.owned.with(|owned| {
             for page in &owned.column(column).all {

@@ -1,8 +1,10 @@
+use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nexus_abi::Incarnation;
 use nexus_bounded::Mono;
 use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
+use spin::Once;
 
 use crate::attrs::AttrValue;
 use crate::bounds::Bounds;
@@ -32,8 +34,8 @@ pub struct Client {
     ids: AtomicU64,
     span_names: SpanNames,
     lanes: Lanes,
-    /// The lane of those who have no thread of their own, one at a time.
-    own_lane: Lane,
+    /// The lane of those who have no thread of their own, one at a time, once there are any.
+    own_lane: Once<Box<Lane>>,
     own_lane_turn: Lock<()>,
     /// As whom metricsd counts its spans: its boot and our incarnation; 0: not known.
     life: AtomicU64,
@@ -70,7 +72,7 @@ impl Client {
             ids: AtomicU64::new(0),
             span_names: SpanNames::new(),
             lanes: Lanes::new(),
-            own_lane: Lane::new(),
+            own_lane: Once::new(),
             own_lane_turn: Lock::new(()),
             life: AtomicU64::new(0),
             clock,
@@ -185,7 +187,8 @@ impl Client {
     }
 
     fn on_own_lane<R>(&self, body: impl FnOnce(&Lane) -> R) -> R {
-        self.own_lane_turn.with(|()| body(&self.own_lane))
+        let lane = self.own_lane.call_once(|| Box::new(Lane::new()));
+        self.own_lane_turn.with(|()| body(lane))
     }
 
     /// Notes that something was lost outside of this crate, so that metricsd hears of it.
@@ -232,9 +235,23 @@ impl Client {
         self.lanes.lease(&self.losses)
     }
 
-    /// Lane number `at`; the first is the one of those who have no thread of their own.
+    /// How many lanes there may be.
+    pub(crate) fn lane_count(&self) -> usize {
+        1 + self.lanes.count()
+    }
+
+    /// All lanes that are there.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        (0..self.lane_count()).filter_map(|at| self.lane(at))
+    }
+
+    /// Lane number `at`, if it is there; the first is the one of those who have no thread of their
+    /// own.
     pub(crate) fn lane(&self, at: usize) -> Option<&Lane> {
-        if at == 0 { Some(&self.own_lane) } else { self.lanes.get(at - 1) }
+        match at.checked_sub(1) {
+            None => self.own_lane.get().map(|lane| &**lane),
+            Some(at) => self.lanes.get(at),
+        }
     }
 
     /// A number for a span, never 0 in its low half: numbers of a second lap follow the first.

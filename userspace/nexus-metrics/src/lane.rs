@@ -251,6 +251,11 @@ impl Lanes {
         Some(LaneLease { lanes: self, losses, lane })
     }
 
+    /// How many were made.
+    pub(crate) fn count(&self) -> usize {
+        self.0.with(|pool| pool.all.len())
+    }
+
     /// Lane number `at`, counted in the order in which they were made.
     pub(crate) fn get(&self, at: usize) -> Option<&'static Lane> {
         self.0.with(|pool| pool.all.get(at).copied())

@@ -166,7 +166,7 @@ fn value(series: &Series) -> Vec<u64> {
 }
 
 fn drain(mut take: impl FnMut(&Record)) {
-    for lane in (0..).map_while(|at| global().lane(at)) {
+    for lane in global().lanes() {
         while let Some(record) = lane.ring.peek() {
             take(&record);
             lane.ring.pop(&record);

@@ -11,8 +11,12 @@ use crate::image;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is counted, how it is called, and what it may cost.
-const COSTS: [(&str, &str, Option<u64>); 2] =
-    [("update_by_name", "update by name, call to reply", Some(2500)), ("append", "APPEND", None)];
+const COSTS: [(&str, &str, Option<u64>); 4] = [
+    ("counter_by_handle", "a counter by handle", Some(30)),
+    ("counter_by_site", "a counter by call site", None),
+    ("update_by_name", "update by name, call to reply", Some(2500)),
+    ("append", "APPEND", None),
+];
 
 /// Prints the figures; how many targets are missed.
 pub(crate) fn bench() -> Result<u32> {

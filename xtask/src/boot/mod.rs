@@ -16,6 +16,7 @@ use crate::image::{self, Swap};
 use crate::{setup, shell};
 
 mod bench;
+mod fallback;
 mod matcher;
 mod seen;
 mod twins;
@@ -41,7 +42,8 @@ pub(crate) struct Args {
     /// Boot everything with services that die, and come back.
     #[arg(long, conflicts_with_all = ["only", "hostile"])]
     outage: bool,
-    /// Boot the images that must fail, and see that each does at the right line.
+    /// Boot the images that must fail, and see that each does at the right line; and those that
+    /// show a console without logd.
     #[arg(long)]
     twins: bool,
     /// Boot so many times; all consoles have to be the same.
@@ -96,7 +98,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(bench()? == 0));
     }
     if args.twins {
-        let counts = twins::twins(&Built::new()?)?;
+        let built = Built::new()?;
+        let mut counts = twins::twins(&built)?;
+        counts += fallback::proofs(&built)?;
         println!("twins: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
@@ -129,6 +133,7 @@ fn verdict(holds: bool) -> ExitCode {
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
+    counts += fallback::proofs(&built)?;
     for variant in Variant::ALL {
         let mut all = Vec::new();
         for silent in [false, true] {

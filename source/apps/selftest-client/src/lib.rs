@@ -16,6 +16,7 @@ mod journal;
 mod metrics;
 mod outage;
 mod query;
+mod recorded;
 mod security;
 mod spans;
 mod talk;
@@ -48,6 +49,10 @@ pub trait Client {
     fn absence(&self) -> Absence {
         Absence::Unknown
     }
+
+    /// Brings what this process has recorded by nexus-log and nexus-metrics to whichever service
+    /// is there, and waits for that for a moment at most. What it does not do then pauses do.
+    fn flush(&mut self);
 
     /// Lets those begin who wait until logd is proven: metricsd and its export.
     fn logd_is_proven(&mut self);

@@ -10,6 +10,7 @@ use nexus_wire::{AttrBytes, LabelBytes, NameBytes};
 
 use crate::Why;
 use crate::journal::has;
+use crate::recorded;
 use crate::talk::{METRICSD, Talk};
 
 const NO_FRAME: Why = "a text of ours does not fit its frame";
@@ -70,7 +71,7 @@ pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
         let fields = [("kind", "counter"), ("label.part", part), ("value", total)];
         exported(talk, since, NAME, &fields, "a counter's total is not in the journal")?;
     }
-    Ok(())
+    recorded::counters(talk)
 }
 
 pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
@@ -83,7 +84,7 @@ pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
         let fields = [("kind", "gauge"), ("label.part", part), ("value", value)];
         exported(talk, since, NAME, &fields, "a gauge's value is not in the journal")?;
     }
-    Ok(())
+    recorded::gauges(talk)
 }
 
 /// The bounds are the recipe's: powers of two from 1024 on.
@@ -103,5 +104,6 @@ pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
         ("le.4096", "4"),
         ("le.inf", "5"),
     ];
-    exported(talk, since, NAME, &fields, "a histogram's buckets are not in the journal")
+    exported(talk, since, NAME, &fields, "a histogram's buckets are not in the journal")?;
+    recorded::histograms(talk)
 }

@@ -5,6 +5,7 @@ use nexus_wire::logs::{NewRecord, Record, Reply, Request};
 use nexus_wire::{Level, LogStatus};
 
 use crate::Why;
+use crate::recorded;
 use crate::talk::Talk;
 
 const fn record(level: Level, message: &'static str, fields: &'static [u8]) -> NewRecord<'static> {
@@ -36,7 +37,8 @@ pub(crate) fn reads_back(talk: &mut Talk<'_>) -> Result<(), Why> {
     if ours.next().is_some() {
         return Err("a record is missing");
     }
-    within_limits(talk, since.0)
+    within_limits(talk, since.0)?;
+    recorded::logs(talk)
 }
 
 fn is(found: &Record<'_>, from: ServiceId, id: u64, record: &NewRecord<'_>) -> bool {

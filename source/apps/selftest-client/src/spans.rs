@@ -9,23 +9,26 @@ use nexus_wire::{MetricStatus, SpanId, SpanStatus, TraceId, WideTraceId};
 use crate::Why;
 use crate::journal::has;
 use crate::metrics::{attrs, name, origin};
+use crate::recorded;
 use crate::talk::{METRICSD, Talk};
 
 const OUTER: &str = "selftest.outer";
 const INNER: &str = "selftest.inner";
 
 /// A number as exports write it.
-fn shown(number: impl Display) -> Text<32> {
+pub(crate) fn shown(number: impl Display) -> Text<32> {
     let mut text = Text::EMPTY;
     let written = write!(text, "{number}");
     assert!(written.is_ok(), "no id has more than 32 digits");
     text
 }
 
+/// The numbers are not those that the client library counts from 1.
 pub(crate) fn come_back(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
     let me = talk.me();
-    let (outer, inner, trace) = (SpanId::new(me, 2), SpanId::new(me, 3), TraceId::new(me, 1));
+    let (outer, inner, trace) =
+        (SpanId::new(me, 1002), SpanId::new(me, 1003), TraceId::new(me, 1001));
     start(talk, SpanId::NONE, outer, trace, (OUTER, 1_000))?;
     start(talk, outer, inner, trace, (INNER, 2_000))?;
     end(talk, inner, 2_345, SpanStatus::Error)?;
@@ -53,7 +56,8 @@ pub(crate) fn come_back(talk: &mut Talk<'_>) -> Result<(), Why> {
         ("dur_ns", "8000"),
         ("status", "ok"),
     ];
-    is_exported(talk, since, OUTER, &outer)
+    is_exported(talk, since, OUTER, &outer)?;
+    recorded::spans(talk)
 }
 
 fn start(
@@ -83,7 +87,7 @@ fn wide(talk: &mut Talk<'_>, trace: TraceId) -> Result<Text<32>, Why> {
     }
 }
 
-fn is_exported(
+pub(crate) fn is_exported(
     talk: &mut Talk<'_>,
     since: Mono,
     name: &'static str,

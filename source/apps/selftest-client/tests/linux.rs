@@ -13,6 +13,7 @@ use nexus_recipe::Recipe;
 use nexus_rt::linux::client::Connection;
 use nexus_rt::linux::daemon::{Config, Daemon};
 use nexus_rt::linux::monotonic;
+use nexus_rt::linux::telemetry::{self, Telemetry};
 use selftest_client::{Client, LOGD, METRICSD, run};
 
 const ME: &str = "selftest-client";
@@ -23,6 +24,7 @@ struct Sockets {
     dir: PathBuf,
     recipe: Recipe,
     open: Vec<(ServiceId, Connection)>,
+    telemetry: Telemetry,
     printed: Vec<String>,
 }
 
@@ -77,6 +79,10 @@ impl Client for Sockets {
         self.to(name?).call(frame, answer).ok()
     }
 
+    fn flush(&mut self) {
+        self.telemetry.flush(Duration::from_secs(5));
+    }
+
     fn logd_is_proven(&mut self) {
         start(("metricsd", &["logd"]), &self.dir, &self.recipe, Metricsd::new);
     }
@@ -91,8 +97,9 @@ fn all_cases_hold_over_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let recipe = Recipe::parse(GUEST).unwrap();
     start(("logd", &[]), dir.path(), &recipe, Logd::new);
+    let telemetry = telemetry::install(dir.path().join("svc").join(ME)).unwrap();
     let (open, printed) = (Vec::new(), Vec::new());
-    let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, printed };
+    let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, telemetry, printed };
     let all_hold = run(&mut client, false);
     let markers = LOGD.iter().chain(METRICSD).map(|case| case.marker);
     assert_eq!(client.printed, markers.collect::<Vec<_>>());

@@ -5,10 +5,13 @@ use logd::Logd;
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
+use nexus_log::memory::{Captured, Logged};
+use nexus_log::{Courier, Record};
+use nexus_metrics::{Flusher, Pace};
 use nexus_recipe::Recipe;
 use nexus_wire::markers;
 use selftest_client::{Client, LOGD, METRICSD, expected, run};
-use simkit::World;
+use simkit::{Link, World};
 
 const ME: &str = "selftest-client";
 
@@ -20,6 +23,7 @@ const MACHINE: &str = include_str!("../../../../recipes/observability/metrics.to
 struct Simulated {
     world: World,
     me: simkit::Client,
+    recorded: Recorded,
     recipe: Recipe,
     console: Vec<String>,
     /// Lines of the services that are on the console already.
@@ -30,15 +34,69 @@ struct Simulated {
     spoils: bool,
 }
 
+/// What this process records, and its ways to the services.
+struct Recorded {
+    /// One world at a time: what a process records is recorded once.
+    logged: Captured,
+    /// Records that were handed to the courier.
+    brought: usize,
+    courier: Courier,
+    logd: Link,
+    metrics: Flusher<&'static nexus_metrics::Client>,
+    metricsd: Link,
+}
+
+impl Recorded {
+    fn new(world: &mut World, rights: Rights) -> Self {
+        Self {
+            logged: nexus_log::memory::capture(),
+            brought: 0,
+            courier: Courier::new(),
+            logd: world.link(ME, rights, "logd"),
+            // Another world of this process may have recorded before.
+            metrics: Flusher::for_forked_child(nexus_metrics::global(), Pace::DEFAULT),
+            metricsd: world.link(ME, rights, "metricsd"),
+        }
+    }
+
+    fn poll(&mut self, now: Mono) {
+        let all = self.logged.records();
+        for logged in &all[self.brought..] {
+            let Logged { level, scope, message, fields, cut, fields_cut, span } = logged;
+            let (level, cut, fields_cut, span) = (*level, *cut, *fields_cut, *span);
+            let record = Record { level, scope, message, fields, cut, fields_cut, span };
+            self.courier.submit(&record, now, &mut self.logd);
+        }
+        self.brought = all.len();
+        self.courier.poll(now, &mut self.logd);
+        self.metrics.poll(now, &mut self.metricsd);
+    }
+
+    fn is_settled(&self, now: Mono) -> bool {
+        self.courier.is_settled() && self.metrics.is_settled(now)
+    }
+}
+
+/// What is recorded is brought so often while time passes.
+const TICK: Nanos = Nanos::from_millis(1);
+/// Ticks that a flush may take.
+const FLUSH_TICKS: u32 = 100;
+
 impl Simulated {
+    fn tick(&mut self) {
+        self.recorded.poll(self.world.now().mono);
+        self.world.run_for(TICK);
+    }
+
     fn new(recipe: &str, rights: Rights) -> Self {
         let recipe = Recipe::parse(recipe).unwrap();
         let mut world = World::new(1);
         let of_logd = recipe.clone();
         world.spawn("logd", move |start| Logd::new(&of_logd, start.boot));
         let me = world.client(ME, rights);
+        let recorded = Recorded::new(&mut world, rights);
         let console = Vec::new();
-        Self { world, me, recipe, console, shown: 0, has_metricsd: true, spoils: false }
+        Self { world, me, recorded, recipe, console, shown: 0, has_metricsd: true, spoils: false }
     }
 
     fn console(recipe: &str) -> (bool, Vec<String>) {
@@ -64,7 +122,11 @@ impl Client for Simulated {
     }
 
     fn pause(&mut self, length: Nanos) {
-        self.world.run_for(length);
+        let until = self.world.now().mono.after(length);
+        while self.world.now().mono.after(TICK) <= until {
+            self.tick();
+        }
+        self.world.run_for(until.since(self.world.now().mono));
     }
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
@@ -76,6 +138,16 @@ impl Client for Simulated {
         let got = self.world.call(self.me, name?, &frame).ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);
         Some(got.len())
+    }
+
+    fn flush(&mut self) {
+        self.recorded.metrics.request_flush(self.world.now().mono);
+        for _ in 0..FLUSH_TICKS {
+            self.tick();
+            if self.recorded.is_settled(self.world.now().mono) {
+                return;
+            }
+        }
     }
 
     fn logd_is_proven(&mut self) {

@@ -3,8 +3,11 @@
 
 #[cfg(target_os = "none")]
 mod os {
+    use core::hint::black_box;
+
     use nexus_abi::kernel::{CapabilityKind, NEVER};
     use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
+    use nexus_metrics::counter;
     use nexus_rt::os::calls::{self, Slot};
     use nexus_rt::os::instructions;
     use nexus_wire::logs::{self, Head, NewRecord, Version};
@@ -13,6 +16,8 @@ mod os {
 
     /// Fewer than the budgets have.
     const ROUNDS: u64 = 100;
+
+    const RECORDINGS: u64 = 1000;
 
     /// Where the status stands in an answer.
     const STATUS: usize = 4;
@@ -36,6 +41,24 @@ mod os {
         Some((instructions() - start) / ROUNDS)
     }
 
+    /// Instructions of recording once, and of going round a loop.
+    fn cost_of_recording(mut record: impl FnMut()) -> u64 {
+        // The first time takes the series and its page.
+        record();
+        let start = instructions();
+        (0..RECORDINGS).for_each(|_| record());
+        (instructions() - start) / RECORDINGS
+    }
+
+    fn by_handle() -> u64 {
+        let counter = counter!("bench_handle_total");
+        cost_of_recording(|| black_box(counter).inc())
+    }
+
+    fn by_site() -> u64 {
+        cost_of_recording(|| counter!("bench_site_total").inc())
+    }
+
     fn update(out: &mut [u8]) -> Option<&[u8]> {
         let name = NameBytes::new(b"bench_events_total")?;
         let update = Update { name, labels: LabelBytes::new(b"part=a\n")?, value: 1 };
@@ -51,10 +74,13 @@ mod os {
         logs::encode(&logs::Request::Append(record), head, out).ok()
     }
 
-    fn costs() -> Option<[(&'static str, u64); 2]> {
+    fn costs() -> Option<[(&'static str, u64); 4]> {
         let mut out = [0; FRAME_BYTES_MAX];
         let update = cost("metricsd", update(&mut out)?)?;
-        Some([("update_by_name", update), ("append", cost("logd", append(&mut out)?)?)])
+        let append = cost("logd", append(&mut out)?)?;
+        let recording = [("counter_by_handle", by_handle()), ("counter_by_site", by_site())];
+        let [handle, site] = recording;
+        Some([handle, site, ("update_by_name", update), ("append", append)])
     }
 
     pub(crate) fn run(_argument: u64) -> i32 {

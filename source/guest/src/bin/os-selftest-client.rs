@@ -12,8 +12,8 @@ mod os {
     use nexus_abi::kernel::{CapabilityKind, KernelError};
     use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
     use nexus_bounded::{Mono, Nanos};
-    use nexus_rt::os::Clock;
     use nexus_rt::os::calls::{self, Buffer, Failure, Slot};
+    use nexus_rt::os::{Aside, Clock, Telemetry};
     use selftest_client::{Absence, Client};
 
     /// How long an answer may take.
@@ -30,6 +30,7 @@ mod os {
         /// Why the last call had no answer.
         absence: Absence,
         console: Slot,
+        telemetry: Telemetry,
         /// Where requests to us would lie; nobody sends any.
         buffer: Box<Buffer>,
     }
@@ -46,7 +47,8 @@ mod os {
         fn pause(&mut self, length: Nanos) {
             let until = self.clock.now().after(length);
             while self.clock.now() < until {
-                let _nothing = calls::wait(self.clock.deadline(until));
+                let deadline = self.clock.deadline(until);
+                let _nothing = self.telemetry.receive(self.clock, deadline, calls::wait);
             }
         }
 
@@ -61,9 +63,14 @@ mod os {
             self.absence
         }
 
+        fn flush(&mut self) {
+            self.telemetry.flush(PATIENCE);
+        }
+
         /// Receiving is what `init` waits for before it starts those behind us.
         fn logd_is_proven(&mut self) {
-            let _nothing = calls::receive(&mut self.buffer, 0);
+            let receive = |until| calls::receive(&mut self.buffer, until);
+            let _nothing = self.telemetry.receive(self.clock, 0, receive);
         }
 
         fn print(&mut self, line: &str) {
@@ -87,7 +94,9 @@ mod os {
     pub(crate) fn run(argument: u64) -> i32 {
         let buffer = Box::new([0; FRAME_BYTES_MAX]);
         let Some(console) = slot(CapabilityKind::Console) else { return 1 };
-        let mut os = Os { clock: Clock::new(), absence: Absence::Unknown, console, buffer };
+        let telemetry = Telemetry::install();
+        let (clock, absence) = (Clock::new(), Absence::Unknown);
+        let mut os = Os { clock, absence, console, telemetry, buffer };
         let all_hold = match argument {
             OUTAGES_TOO => selftest_client::run_through_outages(&mut os),
             _ => selftest_client::run(&mut os, argument == ONLY_LOGD),

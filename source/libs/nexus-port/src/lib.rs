@@ -10,16 +10,19 @@
 //! [`Event::Completion`], never from inside `submit`.
 //! Bytes lent with an event do not change while it is handled, whatever is submitted meanwhile.
 //!
-//! A [`Transport`] is the other direction: what a client library sees of its way to one service.
+//! A [`Transport`] is the other direction: what a client library sees of its way to one service. A
+//! [`CallLink`] makes one of calls, where the world has nothing but those.
 //!
 //! Deliberately absent: blocking calls, and any way for a service to learn which world it is in.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod call_link;
 mod event;
 mod transport;
 mod world;
 
+pub use call_link::{CallLink, Caller};
 pub use event::{CallError, Event, Now};
 pub use transport::{Closed, SendError, Transport};
 pub use world::{CallId, Service, SubmitError, Token, World};

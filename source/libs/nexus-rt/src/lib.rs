@@ -5,9 +5,11 @@
 //! gives programs their way to them. `os`, which exists where there is no other system, is what a
 //! process of the kernel `neuron` stands on.
 //!
-//! Deliberately absent: anything about journals, metrics or spans. A port sees bytes and senders.
+//! Around services a port sees bytes and senders and nothing of what they say. For programs it also
+//! drives the client libraries (`clients`), each in its own way.
 #![cfg_attr(target_os = "none", no_std)]
 
+mod clients;
 #[cfg(not(target_os = "none"))]
 pub mod linux;
 #[cfg(target_os = "none")]
@@ -28,7 +30,7 @@ macro_rules! program {
 #[cfg(not(target_os = "none"))]
 #[macro_export]
 macro_rules! service {
-    ($name:literal, $make:expr) => {
+    ($name:literal, $make:expr $(, $aside:expr)?) => {
         $crate::program!($make);
     };
 }

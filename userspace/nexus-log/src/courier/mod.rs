@@ -56,6 +56,8 @@ pub struct Courier {
     gaps: u64,
     next_gap_at: Mono,
     retry: Nanos,
+    /// When logd was last found to be away.
+    missed_at: Mono,
     nonce: u64,
     dropped: u64,
     frame: Box<[u8]>,
@@ -112,6 +114,7 @@ impl Courier {
             gaps: 0,
             next_gap_at: Mono(0),
             retry: RETRY_MIN,
+            missed_at: Mono(0),
             nonce: 0,
             dropped: 0,
             frame: vec![0; FRAME_BYTES_MAX].into_boxed_slice(),
@@ -128,7 +131,15 @@ impl Courier {
         if !self.queue.push(record, now) {
             self.lose(now);
         }
+        self.hasten();
         self.poll(now, transport)
+    }
+
+    /// A new record is a reason to look for logd before the pause is over, but not all the time.
+    fn hasten(&mut self) {
+        if let Link::Down { retry_at } = &mut self.link {
+            *retry_at = (*retry_at).min(self.missed_at.after(RETRY_MIN));
+        }
     }
 
     /// Does what can be done at `now` without waiting. Returns when to call again at the latest;
@@ -142,6 +153,17 @@ impl Courier {
             self.disconnect(now, transport);
         }
         self.deadline(now, sent == Err(SendError::Full))
+    }
+
+    /// Whether logd is away, as far as is known: what is logged now waits, for who knows how long.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self.link, Link::Down { .. })
+    }
+
+    /// Whether logd is there and has said so.
+    pub(crate) fn is_up(&self) -> bool {
+        self.link == Link::Up
     }
 
     /// Whether logd has answered everything. False while it is away.
@@ -202,6 +224,7 @@ impl Courier {
                 What::Gap => self.gap_is_open(),
             }
         }
+        self.missed_at = now;
         self.link = Link::Down { retry_at: now.after(self.retry) };
         self.retry = Nanos(self.retry.0.saturating_mul(2)).min(RETRY_MAX);
     }

@@ -41,17 +41,15 @@ impl Spans {
 
     /// Forgets what is in the rings: it belongs to the process that this one was forked from.
     pub(super) fn discard(client: &Client) {
-        let mut at = 0;
-        while let Some(lane) = client.lane(at) {
+        for lane in client.lanes() {
             while let Some(record) = lane.ring.peek() {
                 lane.ring.pop(&record);
             }
-            at += 1;
         }
     }
 
     /// Puts the finished spans of a lane into the draft, then the open ones that are to be
-    /// announced. `None`: there is no such lane; `Some(false)`: the draft is full.
+    /// announced. `None`: there is no lane from here on; `Some(false)`: the draft is full.
     pub(super) fn tell(
         &mut self,
         at: usize,
@@ -59,7 +57,10 @@ impl Spans {
         frame: Frame,
         draft: &mut Draft<'_>,
     ) -> Option<bool> {
-        let lane = client.lane(at)?;
+        if at >= client.lane_count() {
+            return None;
+        }
+        let Some(lane) = client.lane(at) else { return Some(true) };
         if self.announced.len() <= at {
             self.announced.resize(at + 1, [0; OPEN_SPANS_MAX]);
         }

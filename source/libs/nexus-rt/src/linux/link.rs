@@ -12,6 +12,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::client::Connection;
 use super::socket::timespec;
+use crate::clients::Way;
 
 /// A connection that can be made again, as the client libraries want it.
 #[derive(Debug)]
@@ -33,12 +34,6 @@ impl Link {
         Self { watch: Some(watch), ..Self::new(run_dir, daemon) }
     }
 
-    /// Whether there is a connection, as far as is known.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.connection.is_some()
-    }
-
     fn open(&mut self) -> io::Result<()> {
         self.close();
         let connection = Connection::open(&self.run_dir, self.daemon)?;
@@ -47,6 +42,12 @@ impl Link {
         }
         self.connection = Some(connection);
         Ok(())
+    }
+}
+
+impl Way for Link {
+    fn is_connected(&self) -> bool {
+        self.connection.is_some()
     }
 }
 

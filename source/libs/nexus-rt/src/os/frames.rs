@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use core::ptr::NonNull;
 
 use nexus_abi::kernel::{CALLS_MAX, KernelError};
-use nexus_port::CallId;
+use nexus_port::{CallId, SubmitError};
 
 use super::calls::{self, Buffer, Slot};
 
@@ -22,9 +22,9 @@ impl Frame {
 }
 
 /// A buffer for the life of the process. A pointer, not a reference: the kernel may be at it.
-type Place = NonNull<Buffer>;
+pub(super) type Place = NonNull<Buffer>;
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     NonNull::from(&mut Box::leak(Frame::new()).0)
 }
 
@@ -40,6 +40,17 @@ struct Call {
 pub(super) struct Calls {
     calls: [Call; CALLS_MAX],
     spare: Place,
+}
+
+/// Why the kernel has not taken a frame of ours.
+pub(super) fn refused(error: KernelError) -> SubmitError {
+    match error {
+        KernelError::Busy => SubmitError::Busy,
+        error => {
+            assert!(error == KernelError::NotReady, "calls are made with frames");
+            SubmitError::NotReady
+        }
+    }
 }
 
 /// The end of a call.

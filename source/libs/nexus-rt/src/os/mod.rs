@@ -1,19 +1,25 @@
 //! A process of the kernel `neuron`: where it begins, what it may ask, its memory and its time.
 //!
 //! [`service!`](crate::service) makes a program of a service: [`run`] is the loop around it. For
-//! others [`program!`](crate::program) names the function that a program begins with. What the
+//! others [`program!`](crate::program) names the function that a program begins with. Either may
+//! record by nexus-log and nexus-metrics: an [`Aside`] brings that to the daemons. What the
 //! kernel can be asked is in [`calls`], safe wherever that can be: a frame that is lent for a call
 //! stays borrowed until the kernel has forgotten it.
 //!
 //! Deliberately absent: threads, and memory that is given back. A process that is done ends.
 
+mod aside;
 pub mod calls;
+mod console;
 mod frames;
 mod heap;
+mod link;
 mod port;
 mod start;
 mod time;
 
+pub use aside::{Aside, Logs, Telemetry};
+pub use console::say;
 pub use heap::{seal, taken};
-pub use port::{SET_ASIDE, run};
-pub use time::{Clock, instructions};
+pub use port::{SET_ASIDE, run, run_with};
+pub use time::{Clock, instructions, monotonic};

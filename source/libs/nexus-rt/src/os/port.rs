@@ -16,9 +16,10 @@ use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
+use super::aside::LAST_PATIENCE;
 use super::calls::{self, Slot};
-use super::frames::{Calls, Frame};
-use super::{Clock, heap};
+use super::frames::{Calls, Frame, refused};
+use super::{Aside, Clock, heap};
 
 const KIB: usize = 1024;
 const PAGE_KIB: usize = PAGE_BYTES / KIB;
@@ -42,24 +43,16 @@ struct Port {
 /// Serves until the parent asks for an orderly end. `make` makes the service `name`, all memory of
 /// which is taken then; it is told which life this is, from 1.
 pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
-    let raised = raised_at_start();
-    let mut turn = Turn {
-        service: make(calls::info().incarnation.raw()),
-        port: Port::new(),
-        clock: Clock::new(),
-        frame: Frame::new(),
-        stop: None,
-    };
+    let turn = Turn::new((), make);
     heap::seal();
-    turn.port.tell_memory(name);
-    if raised.has(SET_ASIDE) {
-        turn.port.say(format_args!("{name}: was told to set its stored state aside"));
-    }
-    turn.signalled(raised);
-    while !turn.is_over() {
-        turn.next();
-    }
-    0
+    turn.serve(name)
+}
+
+/// As [`run`], for a service that records: `aside` brings that to the daemons before each `receive`
+/// and at the end. Its heap is not sealed, because places in the source take their series when they
+/// are first reached; the limits of nexus-metrics bound what that comes to.
+pub fn run_with<S: Service>(name: &str, aside: impl Aside, make: impl FnOnce(u32) -> S) -> i32 {
+    Turn::new(aside, make).serve(name)
 }
 
 /// Signals of before our first instruction.
@@ -70,16 +63,38 @@ fn raised_at_start() -> Signals {
     }
 }
 
-struct Turn<S> {
+struct Turn<S, A> {
     service: S,
+    aside: A,
     port: Port,
     clock: Clock,
     frame: Box<Frame>,
     /// Until when the service may take to stop, once it was told to.
     stop: Option<Mono>,
+    raised_at_start: Signals,
 }
 
-impl<S: Service> Turn<S> {
+impl<S: Service, A: Aside> Turn<S, A> {
+    fn new(aside: A, make: impl FnOnce(u32) -> S) -> Self {
+        let raised_at_start = raised_at_start();
+        let service = make(calls::info().incarnation.raw());
+        let (port, clock, frame) = (Port::new(), Clock::new(), Frame::new());
+        Self { service, aside, port, clock, frame, stop: None, raised_at_start }
+    }
+
+    fn serve(mut self, name: &str) -> i32 {
+        self.port.tell_memory(name);
+        if self.raised_at_start.has(SET_ASIDE) {
+            self.port.say(format_args!("{name}: was told to set its stored state aside"));
+        }
+        self.signalled(self.raised_at_start);
+        while !self.is_over() {
+            self.next();
+        }
+        self.aside.flush(LAST_PATIENCE);
+        0
+    }
+
     fn is_over(&self) -> bool {
         self.stop.is_some_and(|until| self.service.stopped() || self.clock.now() >= until)
     }
@@ -89,7 +104,8 @@ impl<S: Service> Turn<S> {
             self.deliver(Event::Wake);
         }
         let deadline = self.deadline();
-        let received = calls::receive(&mut self.frame.0, deadline);
+        let wait = |until| calls::receive(&mut self.frame.0, until);
+        let received = self.aside.receive(self.clock, deadline, wait);
         assert!(received.is_ok(), "the kernel takes our buffer");
         match received.unwrap_or(Received::Deadline) {
             Received::Request { token, bytes, from } => {
@@ -169,14 +185,7 @@ impl World for Port {
 
     fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError> {
         let to = calls::find(CapabilityKind::Call, to).map_err(|_| SubmitError::NotReady)?;
-        match self.calls.submit(to, call, frame) {
-            Ok(()) => Ok(()),
-            Err(KernelError::Busy) => Err(SubmitError::Busy),
-            Err(error) => {
-                assert!(error == KernelError::NotReady, "a service calls with frames");
-                Err(SubmitError::NotReady)
-            }
-        }
+        self.calls.submit(to, call, frame).map_err(refused)
     }
 
     fn print(&mut self, line: &str) {

@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "the first instructions of a program")]
 
 use core::arch::global_asm;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use nexus_abi::ServiceId;
-use nexus_abi::kernel::CapabilityKind;
+use spin::Once;
 
 use super::calls;
 
@@ -35,9 +36,16 @@ macro_rules! program {
     };
 }
 
-/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says.
+/// Makes a program of the service `$name`: `$make` makes it, as [`run`](crate::os::run) says. One
+/// that records says by what that is brought, as [`run_with`](crate::os::run_with) says.
 #[macro_export]
 macro_rules! service {
+    ($name:literal, $make:expr, $aside:expr) => {
+        fn serve(_argument: u64) -> i32 {
+            $crate::os::run_with($name, $aside, $make)
+        }
+        $crate::program!(serve);
+    };
     ($name:literal, $make:expr) => {
         fn serve(_argument: u64) -> i32 {
             $crate::os::run($name, $make)
@@ -49,11 +57,22 @@ macro_rules! service {
 /// The exit code of a program that has panicked.
 const PANICKED: i32 = 101;
 
+/// What is done about a panic besides. A program that has nothing of the kind carries nothing of it.
+static HOOK: Once<fn(&PanicInfo<'_>)> = Once::new();
+static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Lets `hook` see the panic that ends this program. The first one stays.
+pub(super) fn install_panic_hook(hook: fn(&PanicInfo<'_>)) {
+    HOOK.call_once(|| hook);
+}
+
 #[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0));
-    if let Ok(console) = console {
-        let _said = calls::print(console, format_args!("{info}"));
+fn panic(info: &PanicInfo<'_>) -> ! {
+    super::say(format_args!("{info}"));
+    // A second panic is one of the hook's.
+    let is_first = !HAS_PANICKED.swap(true, Relaxed);
+    if let Some(hook) = HOOK.get().filter(|_| is_first) {
+        hook(info);
     }
     calls::exit(PANICKED)
 }

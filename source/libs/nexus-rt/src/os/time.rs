@@ -3,6 +3,7 @@
 
 use core::arch::asm;
 use core::num::NonZeroU64;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use nexus_bounded::Mono;
 
@@ -20,7 +21,10 @@ impl Clock {
     /// The clock of this machine.
     #[must_use]
     pub fn new() -> Self {
-        let ticks_per_second = super::calls::info().ticks_per_second.max(1);
+        Self::of(super::calls::info().ticks_per_second.max(1))
+    }
+
+    fn of(ticks_per_second: u64) -> Self {
         let tick = NonZeroU64::new(NANOS_PER_SECOND / ticks_per_second);
         let is_whole = NANOS_PER_SECOND.is_multiple_of(ticks_per_second);
         Self { ticks_per_second, tick: tick.filter(|_| is_whole) }
@@ -61,6 +65,16 @@ impl Clock {
     pub fn in_millis(self, millis: u64) -> u64 {
         self.ticks() + millis * self.ticks_per_second.div_ceil(1000)
     }
+}
+
+/// Now, for those who keep no [`Clock`].
+#[must_use]
+pub fn monotonic() -> Mono {
+    static TICKS_PER_SECOND: AtomicU64 = AtomicU64::new(0);
+    if TICKS_PER_SECOND.load(Relaxed) == 0 {
+        TICKS_PER_SECOND.store(super::calls::info().ticks_per_second.max(1), Relaxed);
+    }
+    Clock::of(TICKS_PER_SECOND.load(Relaxed)).now()
 }
 
 /// Instructions that the machine has run since it was switched on; by time where they are not

@@ -6,9 +6,9 @@ use std::process;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use nexus_log::{Record, SharedCourier, Sink, SpanLife, SpanRef};
-use nexus_metrics::SpanContext;
+use nexus_log::{Record, SharedCourier, Sink};
 
+use crate::clients::current_span;
 use crate::linux::clock::monotonic;
 use crate::linux::link::Link;
 
@@ -37,13 +37,6 @@ pub(super) fn install(link: Link) -> &'static SharedCourier<Link> {
         nexus_log::install_span_source(current_span);
     });
     SINK.current().map_or(&logs.courier, |logs| &logs.courier)
-}
-
-fn current_span() -> Option<SpanRef> {
-    let span = SpanContext::current()?;
-    let life = nexus_metrics::global().life();
-    let life = life.map(|(boot, life)| SpanLife { boot, life: life.raw() });
-    Some(SpanRef { span: span.span(), trace: span.trace(), life })
 }
 
 impl ProcessSink {

@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use nexus_metrics::{Flusher, Pace};
 
 use super::link::{Link, Watch};
+use crate::clients::Clients;
 use worker::Worker;
 
 /// How long a process that ends may wait for a daemon that is there but slow.
@@ -82,9 +83,11 @@ fn begin(run_dir: PathBuf, forked: bool) -> io::Result<Telemetry> {
     });
     let make = if forked { Flusher::for_forked_child } else { Flusher::new };
     let worker = Worker {
-        metrics: make(nexus_metrics::global(), Pace::DEFAULT),
-        metricsd: Link::watched(run_dir.clone(), "metricsd", Arc::clone(&watch)),
-        logs: logs::install(Link::watched(run_dir, "logd", Arc::clone(&watch))),
+        clients: Clients {
+            metrics: make(nexus_metrics::global(), Pace::DEFAULT),
+            metricsd: Link::watched(run_dir.clone(), "metricsd", Arc::clone(&watch)),
+            logs: logs::install(Link::watched(run_dir, "logd", Arc::clone(&watch))),
+        },
         shared: Arc::clone(&shared),
         asked,
         watch,

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nexus_bounded::{Mono, Nanos};
-use nexus_log::SharedCourier;
-use nexus_metrics::{Client, Flusher, LossReason};
 
 use super::Shared;
+use crate::clients::Clients;
 use crate::linux::clock::monotonic;
 use crate::linux::link::{Link, Watch};
 
@@ -17,9 +16,7 @@ use crate::linux::link::{Link, Watch};
 const SLEEP_MAX: Nanos = Nanos::from_secs(1);
 
 pub(super) struct Worker {
-    pub(super) metrics: Flusher<&'static Client>,
-    pub(super) metricsd: Link,
-    pub(super) logs: &'static SharedCourier<Link>,
+    pub(super) clients: Clients<Link>,
     pub(super) shared: Arc<Shared>,
     pub(super) asked: UnixStream,
     pub(super) watch: Arc<Watch>,
@@ -36,12 +33,10 @@ impl Worker {
             if asked > under_way || (end.is_some() && !ending) {
                 under_way = asked;
                 ending = end.is_some();
-                self.metrics.request_flush(now);
+                self.clients.metrics.request_flush(now);
             }
-            let logs_next = self.logs.poll();
-            nexus_metrics::global().lost(LossReason::LogQueueFull, self.logs.take_dropped());
-            let next = self.metrics.poll(now, &mut self.metricsd).min(logs_next);
-            let (over, well) = self.state(now);
+            let next = self.clients.poll(now);
+            let (over, well) = self.clients.state(now);
             if over {
                 self.shared.report(under_way, well);
             }
@@ -50,16 +45,6 @@ impl Worker {
             }
             self.sleep(next, end);
         }
-    }
-
-    /// Whether there is nothing to wait for any more, and whether the daemons have everything. One
-    /// that is not there now is not waited for.
-    fn state(&self, now: Mono) -> (bool, bool) {
-        let metrics = self.metrics.is_settled(now);
-        let logs = self.logs.is_settled();
-        let logd_is_there = self.logs.with_transport(|link| link.is_connected()).unwrap_or(false);
-        let over = (metrics || !self.metricsd.is_connected()) && (logs || !logd_is_there);
-        (over, metrics && logs)
     }
 
     /// Sleeps until `next`, a reply, a wish, or the `end`.
