@@ -57,7 +57,8 @@ macro_rules! service {
 /// The exit code of a program that has panicked.
 const PANICKED: i32 = 101;
 
-/// What is done about a panic besides. A program that has nothing of the kind carries nothing of it.
+/// What is done about a panic besides. A program that has nothing of the kind carries nothing of
+/// it.
 static HOOK: Once<fn(&PanicInfo<'_>)> = Once::new();
 static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
 
