@@ -11,15 +11,19 @@
 //! Bytes lent with an event do not change while it is handled, whatever is submitted meanwhile.
 //!
 //! A [`Transport`] is the other direction: what a client library sees of its way to one service.
+//! [`BlockRequest`] and [`BlockOutcome`] are what is said to and heard from a disk.
 //!
-//! Deliberately absent: blocking calls, and any way for a service to learn which world it is in.
+//! Deliberately absent: blocking calls for services, and any way for one to learn which world it is
+//! in.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod block;
 mod event;
 mod transport;
 mod world;
 
+pub use block::{BlockDevice, BlockError, BlockOutcome, BlockRequest, SECTOR_BYTES};
 pub use event::{CallError, Event, Now};
 pub use transport::{Closed, SendError, Transport};
 pub use world::{CallId, Service, SubmitError, Token, World};
