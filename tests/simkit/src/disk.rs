@@ -67,13 +67,14 @@ impl Disk {
         self.durable.as_flattened()
     }
 
-    /// The sectors that were written since the last flush, in order, one may be there twice.
-    pub fn volatile(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.volatile.iter().map(|(sector, _)| *sector)
+    /// How many sectors were written since the last flush; one may count twice.
+    #[must_use]
+    pub fn volatile(&self) -> usize {
+        self.volatile.len()
     }
 
-    /// The disk after a cut of power that does to each of [`Self::volatile`] what `fates` says;
-    /// what `fates` does not reach is lost.
+    /// The disk after a cut of power that does to each volatile sector, in the order of the
+    /// writes, what `fates` says; what `fates` does not reach is lost.
     #[must_use]
     pub fn cut(&self, fates: &[Fate]) -> Self {
         let mut after = Self::from_image(self.image());

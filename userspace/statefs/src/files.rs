@@ -103,15 +103,24 @@ impl Files {
         self.has_changed
     }
 
-    /// Every slot with its number; their changes count as told.
+    /// Every slot with its number; their changes count as told. Logs come last: who reads this one
+    /// by one must not meet a tail's next owner before its last one has given it up.
     pub(crate) fn tell(&mut self, mut tell: impl FnMut(u16, &Slot, Change, &[u8])) {
-        for (slot, number) in self.slots.iter_mut().zip(0..) {
-            let tail = slot.tail.and_then(|at| self.tails.get(usize::from(at)));
-            let bytes = tail.and_then(|(_, tail)| tail.get(..slot.len as usize % PAYLOAD_BYTES));
-            tell(number, slot, slot.change, bytes.unwrap_or_default());
-            slot.change = Change::None;
+        let is_log = |slot: &Slot| slot.state == State::Named(Kind::Log);
+        for logs in [false, true] {
+            let slots = self.slots.iter().zip(0..);
+            for (slot, number) in slots.filter(|(slot, _)| is_log(slot) == logs) {
+                tell(number, slot, slot.change, self.tail_of(slot));
+            }
         }
+        self.slots.iter_mut().for_each(|slot| slot.change = Change::None);
         self.has_changed = false;
+    }
+
+    fn tail_of(&self, slot: &Slot) -> &[u8] {
+        let tail = slot.tail.and_then(|at| self.tails.get(usize::from(at)));
+        let bytes = tail.and_then(|(_, tail)| tail.get(..slot.len as usize % PAYLOAD_BYTES));
+        bytes.unwrap_or_default()
     }
 
     pub(crate) fn get(&self, file: File) -> Option<&Slot> {

@@ -52,15 +52,14 @@ pub(crate) fn page_at(generation: u32, position: u32, sector: &[u8]) -> Option<(
     let stored = reader.u32()?;
     let mut body = reader;
     let body = body.bytes(SECTOR_BYTES - 4)?;
-    if stored != crc(generation, body) {
+    let (epoch, at, sync) = (reader.u32()?, reader.u32()?, reader.u64()?);
+    if epoch == 0 || at != position || stored != crc(generation, body) {
         return None;
     }
-    let (epoch, at, sync) = (reader.u32()?, reader.u32()?, reader.u64()?);
     let used = reader.u16()?;
     let (is_snapshot, is_last) = (reader.u8()? == 1, reader.u8()? == 1);
-    let head = PageHead { epoch, position: at, sync, is_snapshot, is_last };
-    let payload = reader.bytes(usize::from(used))?;
-    (at == position).then_some((head, payload))
+    let head = PageHead { epoch, position, sync, is_snapshot, is_last };
+    Some((head, reader.bytes(usize::from(used))?))
 }
 
 #[cfg(test)]

@@ -210,3 +210,28 @@ fn a_store_refuses_work_before_it_is_mounted() {
     assert!(store.next_io().is_some());
     assert_eq!(store.next_io(), None, "one request at a time");
 }
+
+#[test]
+fn the_place_of_one_log_among_the_growing_is_taken_over_by_another_within_one_sync() {
+    let (mut disk, mut store) = new_disk();
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names.iter().take(usize::from(LIMITS.open)) {
+        store.create(name, 1).unwrap();
+    }
+    let first = store.replace("first", b"").err();
+    assert_eq!(first, Some(Refusal::TooManyOpen));
+    store.finish(store.find("a").unwrap()).unwrap();
+    store.delete(store.find("a").unwrap()).unwrap();
+    sync(&mut store, &mut disk).unwrap();
+    store.create("a", 1).unwrap();
+    sync(&mut store, &mut disk).unwrap();
+    store.finish(store.find("a").unwrap()).unwrap();
+    store.delete(store.find("a").unwrap()).unwrap();
+    let last = store.find("d").unwrap();
+    store.delete(last).unwrap();
+    store.create("e", 1).unwrap();
+    store.create("f", 1).unwrap();
+    sync(&mut store, &mut disk).unwrap();
+    let store = blocking::mount(&mut disk, &[]).unwrap();
+    assert_eq!(store.list("").count(), 4);
+}

@@ -51,6 +51,8 @@ pub(crate) struct Bed {
     /// The disk before each flush, and the last sync durable by then.
     pub(crate) flushes: Vec<(Disk, u64)>,
     pub(crate) keeps_flushes: bool,
+    /// A sync that begins when the one under way is durable, with all that was done by then.
+    pub(crate) queued: Option<u64>,
 }
 
 impl Bed {
@@ -62,10 +64,13 @@ impl Bed {
     pub(crate) fn of(disk: Disk, store: Store) -> Self {
         let synced = BTreeMap::from([(store.synced().0, Model::new())]);
         let (now, flushes) = (Model::new(), Vec::new());
-        Self { disk, store, now, synced, flushes, keeps_flushes: false }
+        Self { disk, store, now, synced, flushes, keeps_flushes: false, queued: None }
     }
 
     pub(crate) fn drive(&mut self) -> Result<(), Error> {
+        if let Some(queued) = self.queued.take() {
+            self.synced.insert(queued, self.now.clone());
+        }
         loop {
             let synced = self.store.synced().0;
             let Some(request) = self.store.next_io() else { break };
@@ -112,7 +117,11 @@ impl Bed {
 
     pub(crate) fn begin_sync(&mut self) -> Result<u64, Error> {
         let sync = self.store.sync()?.0;
-        self.synced.insert(sync, self.now.clone());
+        if sync == self.store.synced().0 + 2 {
+            self.queued = Some(sync);
+        } else {
+            self.synced.entry(sync).or_insert_with(|| self.now.clone());
+        }
         Ok(sync)
     }
 
