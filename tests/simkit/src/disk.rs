@@ -23,13 +23,14 @@ pub enum Fate {
 /// What may go wrong besides: any write or flush ([`Disk::fail`]), for a reason of the test's
 /// choice. A write that fails leaves the first half of its sectors written. A flush that fails
 /// loses every other sector that was to become durable, without a word at the next one. Sectors can
-/// be unreadable ([`Disk::spoil`]) or changed ([`Disk::flip`]).
+/// be unreadable ([`Disk::spoil`]), unwritable ([`Disk::wear_out`]) or changed ([`Disk::flip`]).
 #[derive(Clone)]
 pub struct Disk {
     durable: Vec<Sector>,
     /// Written since the last flush, in order.
     volatile: Vec<(u32, Sector)>,
     spoilt: Vec<u32>,
+    worn: Vec<u32>,
     requests: u64,
     failing: core::ops::Range<u64>,
     error: BlockError,
@@ -52,6 +53,7 @@ impl Disk {
             durable: image.as_chunks().0.to_vec(),
             volatile: Vec::new(),
             spoilt: Vec::new(),
+            worn: Vec::new(),
             requests: 0,
             failing: 0..0,
             error: BlockError::Io,
@@ -117,6 +119,11 @@ impl Disk {
         self.spoilt.push(sector);
     }
 
+    /// A sector cannot be written from now on: requests that try to fail.
+    pub fn wear_out(&mut self, sector: u32) {
+        self.worn.push(sector);
+    }
+
     /// Changes bits of a byte of the image.
     pub fn flip(&mut self, byte: usize, bits: u8) {
         self.durable.as_flattened_mut()[byte] ^= bits;
@@ -139,7 +146,8 @@ impl Disk {
     fn write(&mut self, sector: u32, bytes: &[u8]) -> Result<(), BlockError> {
         let (sectors, rest) = bytes.as_chunks::<SECTOR_BYTES>();
         assert!(rest.is_empty() && !sectors.is_empty(), "whole sectors are written");
-        let fails = self.fails();
+        let target = sector..sector + sectors.len() as u32;
+        let fails = self.fails() || self.worn.iter().any(|worn| target.contains(worn));
         let written = if fails { &sectors[..sectors.len() / 2] } else { sectors };
         self.volatile.extend((sector..).zip(written.iter().copied()));
         self.sectors_written += written.len() as u64;

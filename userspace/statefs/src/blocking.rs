@@ -156,5 +156,8 @@ pub fn read(
 }
 
 fn copy(out: &mut [u8], bytes: &[u8]) -> usize {
-    out.iter_mut().zip(bytes).map(|(place, byte)| *place = *byte).count()
+    let count = out.len().min(bytes.len());
+    let (place, bytes) = (out.split_at_mut(count).0, bytes.split_at(count).0);
+    place.copy_from_slice(bytes);
+    count
 }

@@ -88,12 +88,14 @@ pub(crate) struct Space {
     data: Extent,
     taken: Box<[u64]>,
     free: u32,
+    /// Behind what was allocated last.
+    cursor: u32,
 }
 
 impl Space {
     pub(crate) fn new(data: Extent) -> Self {
         let words = data.sectors.div_ceil(u64::BITS) as usize;
-        Self { data, taken: vec![0; words].into_boxed_slice(), free: data.sectors }
+        Self { data, taken: vec![0; words].into_boxed_slice(), free: data.sectors, cursor: 0 }
     }
 
     pub(crate) const fn bytes(data: Extent) -> usize {
@@ -110,8 +112,21 @@ impl Space {
         self.free
     }
 
-    /// Takes `sectors` sectors: the first place where all fit, or else the largest places, as few
-    /// as do. `None`, and nothing taken, if more than [`EXTENTS_MAX`] would be needed.
+    /// Goes on behind what an earlier run allocated last, if this one has allocated nothing.
+    pub(crate) fn go_on_behind(&mut self, extent: Extent) {
+        if self.cursor == 0 {
+            self.move_behind(extent);
+        }
+    }
+
+    fn move_behind(&mut self, extent: Extent) {
+        self.cursor = extent.start - self.data.start + extent.sectors;
+    }
+
+    /// Takes `sectors` sectors: the next place where all fit, or else the largest places, as few
+    /// as do. `None`, and nothing taken, if more than [`EXTENTS_MAX`] would be needed. The next
+    /// place, not the first one, so that all sectors wear alike and one that cannot be written is
+    /// not tried again and again.
     pub(crate) fn allocate(&mut self, sectors: u32) -> Option<Extents> {
         let mut extents = Extents::default();
         let mut missing = sectors;
@@ -123,15 +138,21 @@ impl Space {
                 return None;
             }
             self.mark(piece, true);
+            self.move_behind(piece);
             missing -= piece.sectors;
         }
         Some(extents)
     }
 
-    /// The first free run of at least `wanted` sectors, or else the first of the longest.
+    /// The next free run of at least `wanted` sectors, or else the first of the longest.
     fn find(&self, wanted: u32) -> Extent {
+        let next = self.find_from(self.cursor, wanted);
+        if next.sectors >= wanted { next } else { self.find_from(0, wanted) }
+    }
+
+    fn find_from(&self, from: u32, wanted: u32) -> Extent {
         let mut best = Extent::default();
-        let mut at = 0;
+        let mut at = from;
         while at < self.data.sectors {
             at += self.count(at, true);
             let run = Extent { start: self.data.start + at, sectors: self.count(at, false) };
@@ -217,9 +238,10 @@ mod tests {
         assert_eq!(space.allocate(64), Some(extents(&[(100, 64)])));
         assert_eq!(space.allocate(70), Some(extents(&[(164, 70)])));
         space.release(Extent { start: 100, sectors: 64 });
-        assert_eq!(space.allocate(65), Some(extents(&[(234, 65)])));
+        assert_eq!(space.allocate(2), Some(extents(&[(234, 2)])));
+        assert_eq!(space.allocate(64), Some(extents(&[(236, 64)])));
         assert_eq!(space.allocate(64), Some(extents(&[(100, 64)])));
-        assert_eq!(space.free(), 1);
+        assert_eq!((space.free(), space.allocate(1)), (0, None));
     }
 
     #[test]

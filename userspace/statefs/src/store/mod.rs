@@ -125,6 +125,9 @@ pub struct Store {
     recovery: Recovery,
     /// The mount found something that a new snapshot mends.
     has_flaws: bool,
+    /// The record's first copy could not be written.
+    has_front_failed: bool,
+    tolerated: u64,
     /// What a mount has read of front copies, until it has read the back copies; and a superblock
     /// while it is written.
     chunk: Box<[Sector]>,
@@ -154,6 +157,8 @@ impl Store {
             next_id: 0,
             recovery: Recovery::default(),
             has_flaws: false,
+            has_front_failed: false,
+            tolerated: 0,
             chunk: vec![[0; SECTOR_BYTES]; CHUNK_SECTORS as usize].into_boxed_slice(),
         }
     }
@@ -221,6 +226,9 @@ impl Store {
         self.is_waiting = false;
         match (&self.phase, outcome) {
             (Phase::Mounting(mounting), outcome) => self.mounting(*mounting, outcome),
+            (Phase::Syncing(Step::Pages { of, twin, .. }), BlockOutcome::Failed(error)) => {
+                self.pages_failed(*of, *twin, error);
+            }
             (_, BlockOutcome::Failed(error)) => self.fail(Fault::Device(error)),
             (Phase::Ready, _) => self.staged_written(),
             (Phase::Syncing(step), _) => self.step_done(*step),

@@ -113,8 +113,7 @@ impl Store {
     fn pages_read(&mut self, pass: Pass, pages: Pages, bytes: &[u8]) {
         if pages.twin == Twin::Front {
             for (kept, read) in self.chunk.iter_mut().zip(bytes.chunks(SECTOR_BYTES)) {
-                kept.fill(0);
-                kept.iter_mut().zip(read).for_each(|(kept, read)| *kept = *read);
+                *kept = read.first_chunk().copied().unwrap_or(NOTHING);
             }
             return self.read_on(pass, Pages { twin: Twin::Back, ..pages });
         }
@@ -221,6 +220,10 @@ impl Store {
                 return false;
             }
             self.quotas.charge(self.quotas.of(file.name.as_str()), sectors);
+        }
+        let last = self.files.all().max_by_key(|file| file.id);
+        if let Some(extent) = last.and_then(|file| file.extents.as_slice().last().copied()) {
+            self.space.go_on_behind(extent);
         }
         self.files.sort()
     }

@@ -1,8 +1,8 @@
 //! Making changes durable: files' sectors first, then the record that tells of them.
 
-use nexus_port::{BlockRequest, SECTOR_BYTES};
+use nexus_port::{BlockError, BlockRequest, SECTOR_BYTES};
 
-use super::{Phase, State, Store, SyncId};
+use super::{Fault, Phase, State, Store, SyncId};
 use crate::files::{Change, Slot, State as SlotState};
 use crate::format::Twin;
 use crate::journal::{Item, Kind, PageHead};
@@ -101,6 +101,7 @@ impl Store {
         self.freed.cover();
         self.begin_record();
         self.has_flaws = false;
+        self.has_front_failed = false;
         self.phase = Phase::Syncing(Step::Sectors { left: self.stage.len() });
         self.skip_needless_steps();
     }
@@ -220,6 +221,24 @@ impl Store {
             Twin::Front => Step::Pages { of, twin: Twin::Back, from: 0 },
             Twin::Back => Step::FlushPages(of),
         }
+    }
+
+    /// A copy of the record could not be written: the other one serves, unless it failed too.
+    pub(super) fn pages_failed(&mut self, of: Goal, twin: Twin, error: BlockError) {
+        let step = match (of, twin) {
+            (Goal::Sync, Twin::Front) => Step::Pages { of, twin: Twin::Back, from: 0 },
+            (Goal::Sync, Twin::Back) if !self.has_front_failed => Step::FlushPages(of),
+            _ => return self.fail(Fault::Device(error)),
+        };
+        self.has_front_failed = twin == Twin::Front;
+        self.tolerated += 1;
+        self.phase = Phase::Syncing(step);
+    }
+
+    /// How often, since [`Self::new`], a copy of a record could not be written and the other could.
+    #[must_use]
+    pub const fn tolerated(&self) -> u64 {
+        self.tolerated
     }
 
     fn synced_now(&mut self) {

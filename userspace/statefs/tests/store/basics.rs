@@ -92,7 +92,14 @@ fn a_deleted_file_is_never_taken_for_a_later_one() {
     let Ok(Found::Disk(span)) = store.locate(old, 0, 600) else { panic!("on the disk") };
     store.delete(old).unwrap();
     sync(&mut store, &mut disk).unwrap();
-    store.replace("a", &bytes(600, 2)).unwrap();
+    for round in 0.. {
+        if store.replace(&format!("fill/{round}"), &bytes(30_000, 2)).is_err() {
+            break;
+        }
+        sync(&mut store, &mut disk).unwrap();
+    }
+    store.replace("a", &bytes(store.free_sectors() as usize * PAYLOAD_BYTES, 2)).unwrap();
+    assert_eq!(store.free_sectors(), 0);
     sync(&mut store, &mut disk).unwrap();
     assert_eq!(store.locate(old, 0, 1), Err(Refusal::NotFound));
     let outcome = nexus_port::BlockDevice::carry_out(&mut disk, span.request());

@@ -39,8 +39,7 @@ fn contained(disk: &mut Disk, model: &Model, synced: u64) -> bool {
             Ok(bytes) => assert_eq!(bytes, *expected),
             Err(Error::Damaged(_) | Error::Device(_)) => {
                 lost += 1;
-                let is_of_file = |finding: &Finding| matches!(finding, Finding::Damaged { name: named, .. } if named.as_str() == name);
-                assert!(findings.iter().any(is_of_file), "{findings:?}");
+                assert!(findings.iter().any(|finding| is_of(finding, name)), "{findings:?}");
             }
             Err(other) => panic!("{other}"),
         }
@@ -48,6 +47,10 @@ fn contained(disk: &mut Disk, model: &Model, synced: u64) -> bool {
     assert_eq!(lost, report.losses);
     assert!(lost <= 1 && report.lost_bytes <= 508);
     !report.is_clean()
+}
+
+fn is_of(finding: &Finding, file: &str) -> bool {
+    matches!(finding, Finding::Damaged { name, .. } if name.as_str() == file)
 }
 
 /// Flips a bit in the bytes of `offsets` of each sector; the sectors where that was found.

@@ -14,7 +14,10 @@ fn fails_at(first: u64, count: u64, error: BlockError, rounds: usize) -> u64 {
     bed.disk.fail(before + first, count, error);
     let result = bed.workload(rounds);
     let requests = bed.disk.requests() - before;
-    if first < requests {
+    if bed.store.tolerated() > 0 && result.is_ok() {
+        assert_eq!(bed.store.tolerated(), 1, "one copy of a record of many");
+        survives_a_cut(&bed);
+    } else if first < requests {
         assert_eq!(result, Err(Error::Fault(Fault::Device(error))), "told at {first}");
         assert_eq!(bed.store.state(), State::Failed(Fault::Device(error)));
         assert_eq!(bed.store.replace("x", b"1"), Err(Refusal::Failed));
@@ -87,6 +90,28 @@ fn an_error_at_any_write_or_flush_is_told_and_heals() {
 #[ignore = "long: seconds, optimised"]
 fn an_error_at_any_write_or_flush_of_a_long_run_is_told_and_heals() {
     println!("{} requests failed, each in three ways", everywhere(100));
+}
+
+#[test]
+fn a_sector_that_can_never_be_written_costs_a_sync_now_and_then_and_nothing_that_was_durable() {
+    let format = *Bed::new().store.disk_format();
+    for sector in (1..format.limits().sectors - 1).step_by(3) {
+        let mut bed = Bed::new();
+        bed.disk.wear_out(sector);
+        for round in 0..70 {
+            let name = format!("value/{}", round % 5);
+            let done = bed.replace(&name, &bytes(2000, round)).and_then(|()| bed.sync());
+            if done.is_err() {
+                bed.store.mount();
+                bed.drive().unwrap();
+                bed.now = bed.synced.get(&bed.store.synced().0).unwrap().clone();
+            }
+            if round % 10 == 9 || done.is_err() {
+                assert_eq!(contents(&bed.store, &mut bed.disk), bed.now, "{sector}");
+            }
+        }
+        assert!(bed.store.synced().0 > 60, "{sector}: {:?}", bed.store.synced());
+    }
 }
 
 #[test]
