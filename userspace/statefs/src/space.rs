@@ -175,7 +175,7 @@ impl Space {
             let word = if taken { word } else { !word } >> (end % u64::BITS);
             let same = word.trailing_ones().min(u64::BITS - end % u64::BITS);
             end += same;
-            if same == 0 || end % u64::BITS != 0 {
+            if same == 0 || !end.is_multiple_of(u64::BITS) {
                 break;
             }
         }

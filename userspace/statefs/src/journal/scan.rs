@@ -17,7 +17,7 @@ pub(crate) struct Scanned {
     pub(crate) is_cut: bool,
     /// The highest epoch of any page.
     pub(crate) newest: u32,
-    /// Pages of that epoch belong to several syncs: its snapshot had been synced.
+    /// A page of that epoch tells that its snapshot had been synced.
     pub(crate) is_newest_synced: bool,
 }
 
@@ -30,8 +30,6 @@ pub(crate) struct Scan {
     found: Scanned,
     /// Single pages of the record that is being read.
     single: u32,
-    /// The sync of the first page of the newest epoch.
-    newest_sync: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +54,7 @@ impl Scan {
             newest: 0,
             is_newest_synced: false,
         };
-        Self { generation, position: 0, state: State::Between, found, single: 0, newest_sync: 0 }
+        Self { generation, position: 0, state: State::Between, found, single: 0 }
     }
 
     /// Takes both copies of the next page.
@@ -82,14 +80,14 @@ impl Scan {
         self.found
     }
 
+    /// Changes are written behind a snapshot that is durable.
     fn note_newest(&mut self, head: PageHead) {
         if head.epoch > self.found.newest {
             self.found.newest = head.epoch;
             self.found.is_newest_synced = false;
-            self.newest_sync = head.sync;
         }
         if head.epoch == self.found.newest {
-            self.found.is_newest_synced |= head.sync != self.newest_sync;
+            self.found.is_newest_synced |= !head.is_snapshot;
         }
     }
 

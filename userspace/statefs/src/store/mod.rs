@@ -5,6 +5,8 @@ mod mount;
 mod read;
 mod refusal;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::vec;

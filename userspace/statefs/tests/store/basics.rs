@@ -1,3 +1,4 @@
+use nexus_port::{BlockDevice, BlockOutcome};
 use statefs::blocking::{self, sync};
 use statefs::{APPEND_BYTES_MAX, Found, Kind, PAYLOAD_BYTES, Quota, Refusal, Store, SyncId};
 
@@ -102,8 +103,8 @@ fn a_deleted_file_is_never_taken_for_a_later_one() {
     assert_eq!(store.free_sectors(), 0);
     sync(&mut store, &mut disk).unwrap();
     assert_eq!(store.locate(old, 0, 1), Err(Refusal::NotFound));
-    let outcome = nexus_port::BlockDevice::carry_out(&mut disk, span.request());
-    let nexus_port::BlockOutcome::Read(read) = outcome else { panic!("{outcome:?}") };
+    let outcome = BlockDevice::carry_out(&mut disk, span.request());
+    let BlockOutcome::Read(read) = outcome else { panic!("{outcome:?}") };
     assert!(span.pieces(read).all(|piece| piece.is_err()));
 }
 
@@ -241,4 +242,21 @@ fn the_place_of_one_log_among_the_growing_is_taken_over_by_another_within_one_sy
     sync(&mut store, &mut disk).unwrap();
     let store = blocking::mount(&mut disk, &[]).unwrap();
     assert_eq!(store.list("").count(), 4);
+}
+
+#[test]
+fn what_is_appended_while_a_write_is_under_way_is_written_after_it() {
+    let (mut disk, mut store) = new_disk();
+    let log = store.create("log", 9000).unwrap();
+    let all = bytes(5 * PAYLOAD_BYTES, 1);
+    let (first, rest) = all.split_at(PAYLOAD_BYTES + 1);
+    store.append(log, first).unwrap();
+    let request = store.next_io().unwrap();
+    assert_eq!(BlockDevice::carry_out(&mut disk, request), BlockOutcome::Done);
+    store.append(log, rest).unwrap();
+    assert_eq!(read_all(&store, &mut disk, "log").unwrap(), all);
+    store.complete(BlockOutcome::Done);
+    sync(&mut store, &mut disk).unwrap();
+    let store = blocking::mount(&mut disk, &[]).unwrap();
+    assert_eq!(read_all(&store, &mut disk, "log").unwrap(), all);
 }

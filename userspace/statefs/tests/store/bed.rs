@@ -7,8 +7,8 @@ use simkit::Disk;
 use statefs::blocking::{self, Error};
 use statefs::{Kind, Limits, Refusal, Report, State, Store, fsck};
 
-/// As few sectors as the journal lets be: 32 pages an area, 4 areas, 2 superblocks, 230 for files.
-pub(crate) const LIMITS: Limits = Limits { sectors: 360, files: 16, open: 4 };
+/// As few sectors as the journal lets be: 32 pages an area, 4 areas, 2 superblocks, 170 for files.
+pub(crate) const LIMITS: Limits = Limits { sectors: 300, files: 16, open: 4 };
 
 /// Names and bytes.
 pub(crate) type Model = BTreeMap<String, Vec<u8>>;

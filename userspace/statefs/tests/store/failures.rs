@@ -75,7 +75,7 @@ fn everywhere(rounds: usize) -> u64 {
     let requests = fails_at(u64::MAX / 2, 0, BlockError::Io, rounds);
     for first in 0..requests {
         fails_at(first, 1, BlockError::NoSpace, rounds);
-        fails_at(first, 1, BlockError::Io, rounds);
+        fails_at(first, 2, BlockError::Io, rounds);
         fails_at(first, 3, BlockError::Io, rounds);
     }
     requests
