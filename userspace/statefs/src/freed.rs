@@ -35,6 +35,11 @@ impl Freed {
         self.list.len() - self.count >= files * EXTENTS_MAX
     }
 
+    /// Whether some wait for a sync that has not begun.
+    pub(crate) const fn has_news(&self) -> bool {
+        self.count > self.covered
+    }
+
     pub(crate) fn push(&mut self, extents: &Extents, quotas: Mask) {
         for extent in extents.as_slice() {
             let place = self.list.get_mut(self.count);

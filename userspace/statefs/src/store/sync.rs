@@ -64,7 +64,7 @@ impl Store {
     /// [`Refusal::NotReady`], [`Refusal::Failed`].
     pub fn sync(&mut self) -> Result<SyncId, Refusal> {
         self.ready()?;
-        let has_news = self.files.has_changed() || self.has_flaws;
+        let has_news = self.files.has_changed() || self.freed.has_news() || self.has_flaws;
         let is_syncing = matches!(self.phase, Phase::Syncing(_));
         match (is_syncing, has_news) {
             (false, false) => {}

@@ -72,6 +72,18 @@ fn a_draft_that_is_not_finished_leaves_nothing() {
 }
 
 #[test]
+fn sectors_of_a_draft_that_was_given_up_are_free_after_a_sync_too() {
+    let (mut disk, mut store) = new_disk();
+    let free = store.free_sectors();
+    let draft = store.draft("a", 5000).unwrap();
+    store.delete(draft).unwrap();
+    assert_eq!(store.free_sectors(), free - 10);
+    sync(&mut store, &mut disk).unwrap();
+    assert_eq!(store.free_sectors(), free);
+    assert_eq!(store.sync(), Ok(store.synced()));
+}
+
+#[test]
 fn sectors_of_a_deleted_file_are_free_when_the_deletion_is_durable() {
     let (mut disk, mut store) = new_disk();
     let free = store.free_sectors();

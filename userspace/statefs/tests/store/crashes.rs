@@ -63,6 +63,47 @@ fn whatever_was_synced_survives_every_cut_of_a_long_run() {
     println!("{} cuts", cut_everywhere(80, 100));
 }
 
+/// Changes something, and begins a sync; the disk before its record is flushed.
+fn interrupted(bed: &mut Bed, seed: usize) -> (Disk, u64) {
+    bed.flushes.clear();
+    bed.keeps_flushes = true;
+    bed.append("a", &bytes(3, seed)).unwrap();
+    bed.append("c", &bytes(3, seed)).unwrap();
+    bed.sync().unwrap();
+    bed.flushes.pop().unwrap()
+}
+
+#[test]
+fn two_syncs_that_are_cut_off_one_after_the_other_are_never_mixed() {
+    let mut bed = Bed::new();
+    for (seed, name) in ["a", "b", "c"].iter().enumerate() {
+        bed.append(name, &bytes(490, seed)).unwrap();
+    }
+    bed.sync().unwrap();
+    let (before, base) = (bed.disk, bed.now);
+    let again = |disk: &mut Disk| {
+        let store = blocking::mount(disk, &[]).unwrap();
+        let now = contents(&store, disk);
+        let mut bed = Bed::of(disk.clone(), store);
+        bed.now = now;
+        bed
+    };
+    let mut first = again(&mut before.clone());
+    let (torn, _) = interrupted(&mut first, 7);
+    let snapshot = torn.volatile() / 2;
+    assert!(snapshot >= 3, "{snapshot} pages");
+    for fates in fates(snapshot, 0, 1).map(|half| [half.clone(), half].concat()) {
+        let mut second = again(&mut torn.cut(&fates));
+        assert!(second.now == base || second.now == first.now);
+        let found = second.now.clone();
+        let (torn, _) = interrupted(&mut second, 8);
+        for fates in self::fates(snapshot, 0, 1).map(|half| [half.clone(), half].concat()) {
+            let now = again(&mut torn.cut(&fates)).now;
+            assert!(now == found || now == second.now, "{fates:?}");
+        }
+    }
+}
+
 #[test]
 fn a_store_that_did_not_wait_for_its_flushes_would_be_found_out() {
     let mut bed = Bed::new();

@@ -63,7 +63,7 @@ fn heals(mut bed: Bed, count: u64) {
     bed.now = bed.synced.get(&found.0).unwrap().clone();
     assert_eq!(contents(&bed.store, &mut bed.disk), bed.now);
     bed.replace("meta/boot", &bytes(99, 5)).unwrap();
-    bed.append("wal/new", &bytes(999, 5)).unwrap();
+    bed.replace("wal/new", &bytes(999, 5)).unwrap();
     bed.sync().unwrap();
     let mut disk = bed.disk.cut(&[]);
     assert!(check(&mut disk).is_clean());
