@@ -82,7 +82,7 @@ impl Mounting {
 
 impl Store {
     /// Reads what the device holds; also after the store has failed. Changes that are not durable
-    /// are gone, and what [`super::File`]s name is as it was at the last durable sync.
+    /// are gone, and what [`crate::File`]s name is as it was at the last durable sync.
     pub fn mount(&mut self) {
         assert!(!self.is_waiting, "a request is under way");
         self.clear();

@@ -91,8 +91,10 @@ fn sectors_of_a_deleted_file_are_free_when_the_deletion_is_durable() {
     sync(&mut store, &mut disk).unwrap();
     store.delete(file).unwrap();
     assert_eq!(store.delete(file), Err(Refusal::NotFound));
-    assert_eq!(store.free_sectors(), free - 10);
-    sync(&mut store, &mut disk).unwrap();
+    store.sync().unwrap();
+    let big = store.free_sectors() * PAYLOAD_BYTES as u32 + 1;
+    assert_eq!(store.create("b", big), Err(Refusal::NoSpace { free: free - 10 }));
+    blocking::drive(&mut store, &mut disk).unwrap();
     assert_eq!(store.free_sectors(), free);
     assert_eq!(store.locate(file, 0, 1), Err(Refusal::NotFound));
 }
