@@ -64,7 +64,7 @@ pub fn assert_flat(taken: u64, (before, after): (i64, i64)) {
 }
 
 /// Runs `work` as a service's (`true`) or as the world's, in which taking memory is free.
-pub(crate) fn as_service<R>(serving: bool, work: impl FnOnce() -> R) -> R {
+pub fn as_service<R>(serving: bool, work: impl FnOnce() -> R) -> R {
     let outer = SERVING.replace(serving);
     let result = work();
     SERVING.set(outer);

@@ -4,7 +4,8 @@
 //! them say, and [`Link`]s for client libraries. Processes are killed, restarted, paused and
 //! stopped; requests and answers are delayed; clocks tick coarsely; wakes come early. Nothing
 //! happens that the contracts of `nexus-port` do not allow, and all that they allow can happen
-//! ([`Config`]). It is the oracle of those contracts too: see [`World`].
+//! ([`Config`]). It is the oracle of those contracts too: see [`World`]. A [`Disk`] loses power as
+//! real ones do.
 //!
 //! Deliberately absent: knowledge of any frame, threads, real time, and randomness that does not
 //! follow from the seed.
@@ -13,6 +14,7 @@
 mod clock;
 mod config;
 mod delivery;
+mod disk;
 mod effects;
 mod fabric;
 mod inbox;
@@ -25,6 +27,7 @@ mod trace;
 mod world;
 
 pub use config::{Config, Letters};
+pub use disk::{Disk, Fate, fates};
 pub use link::Link;
 pub use process::Start;
 pub use rng::Rng;

@@ -12,16 +12,20 @@
 //!
 //! A [`Transport`] is the other direction: what a client library sees of its way to one service. A
 //! [`CallLink`] makes one of calls, where the world has nothing but those.
+//! [`BlockRequest`] and [`BlockOutcome`] are what is said to and heard from a disk.
 //!
-//! Deliberately absent: blocking calls, and any way for a service to learn which world it is in.
+//! Deliberately absent: blocking calls for services, and any way for one to learn which world it is
+//! in.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod block;
 mod call_link;
 mod event;
 mod transport;
 mod world;
 
+pub use block::{BlockDevice, BlockError, BlockOutcome, BlockRequest, SECTOR_BYTES};
 pub use call_link::{CallLink, Caller};
 pub use event::{CallError, Event, Now};
 pub use transport::{Closed, SendError, Transport};

@@ -9,4 +9,5 @@ mod outage;
 mod sameness;
 mod scale;
 mod secrets;
+mod state;
 mod threads;

@@ -1,0 +1,208 @@
+//! Looks for damage. Reads only, so that it can look at what must not be touched.
+
+use nexus_port::{BlockDevice, BlockOutcome, BlockRequest};
+
+use crate::blocking::{Error, read_format, read_sector};
+use crate::{Entry, Fault, Format, FormatError, Found, Name, Recovery, State, Store, Twin};
+
+/// Something that is not as it should be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finding {
+    /// One copy of the superblock is damaged; the other one serves.
+    Superblock(Twin),
+    /// The device ends before the store does.
+    CutShort {
+        /// Sectors of the device.
+        device: u32,
+        /// Sectors of the store.
+        store: u32,
+    },
+    /// A sync was under way when the store was last used. That is no damage.
+    Torn,
+    /// Pages of the journal of which one copy is damaged, or was not written when power was cut;
+    /// the other one serves, and the next sync writes them anew.
+    Single {
+        /// How many.
+        pages: u32,
+    },
+    /// Syncs are lost that had been durable: files are as they were before.
+    Lost {
+        /// The last sync that is left.
+        sync: u64,
+    },
+    /// The journal cannot be read: all files are lost.
+    Unmountable(Fault),
+    /// Bytes of a file are lost.
+    Damaged {
+        /// The file.
+        name: Name,
+        /// The first of them.
+        offset: u32,
+        /// How many.
+        len: u32,
+        /// The sector that held them.
+        sector: u32,
+    },
+}
+
+/// What was looked at, and what was found.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Report {
+    /// Files.
+    pub files: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of them, those that are lost.
+    pub lost_bytes: u64,
+    /// Findings of things that still have a whole copy, the next sync mends or were never durable.
+    pub flaws: u32,
+    /// Findings of things that are lost.
+    pub losses: u32,
+}
+
+impl Report {
+    /// Whether nothing was found at all.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.flaws == 0 && self.losses == 0
+    }
+
+    /// Whether all that was durable is there.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.losses == 0
+    }
+}
+
+/// Reads everything that a store needs and tells whatever is wrong. Memory as of [`Store::new`].
+///
+/// # Errors
+/// [`FormatError`] if the device holds no store that we know.
+pub fn fsck(
+    device: &mut impl BlockDevice,
+    mut tell: impl FnMut(Finding),
+) -> Result<Report, FormatError> {
+    let format = match read_format(device) {
+        Ok(format) => format,
+        Err(Error::Format(error)) => return Err(error),
+        Err(_) => return Err(FormatError::Damaged),
+    };
+    let mut check = Check { report: Report::default(), tell: &mut tell };
+    check.superblocks(device, &format);
+    let mut store = Store::new(format, &[]);
+    store.mount();
+    look(&mut store, device);
+    if let State::Failed(fault) = store.state() {
+        check.loss(Finding::Unmountable(fault));
+        return Ok(check.report);
+    }
+    check.recovery(store.recovery());
+    for entry in store.list("") {
+        check.file(&store, device, &entry);
+    }
+    Ok(check.report)
+}
+
+/// Mounts without a flush, which would be more than reading.
+fn look(store: &mut Store, device: &mut impl BlockDevice) {
+    while let Some(request) = store.next_io() {
+        let outcome = match request {
+            BlockRequest::Flush | BlockRequest::Write { .. } => BlockOutcome::Done,
+            BlockRequest::Read { .. } => device.carry_out(request),
+        };
+        store.complete(outcome);
+    }
+}
+
+struct Check<'a> {
+    report: Report,
+    tell: &'a mut dyn FnMut(Finding),
+}
+
+impl Check<'_> {
+    fn flaw(&mut self, finding: Finding) {
+        self.report.flaws += 1;
+        (self.tell)(finding);
+    }
+
+    fn loss(&mut self, finding: Finding) {
+        self.report.losses += 1;
+        (self.tell)(finding);
+    }
+
+    fn superblocks(&mut self, device: &mut impl BlockDevice, format: &Format) {
+        for twin in [Twin::Front, Twin::Back] {
+            let sector = read_sector(device, format.superblock(twin));
+            if Format::decode(&sector) != Ok(*format) {
+                self.flaw(Finding::Superblock(twin));
+            }
+        }
+        let (device, store) = (device.sectors(), format.limits().sectors);
+        if device < store {
+            self.loss(Finding::CutShort { device, store });
+        }
+    }
+
+    fn recovery(&mut self, recovery: &Recovery) {
+        if recovery.is_torn && !recovery.is_lost {
+            self.flaw(Finding::Torn);
+        }
+        if recovery.single > 0 {
+            self.flaw(Finding::Single { pages: recovery.single });
+        }
+        if recovery.is_lost {
+            self.loss(Finding::Lost { sync: recovery.sync });
+        }
+    }
+
+    fn file(&mut self, store: &Store, device: &mut impl BlockDevice, entry: &Entry) {
+        self.report.files += 1;
+        self.report.bytes += u64::from(entry.len);
+        let mut offset = 0;
+        while offset < entry.len {
+            offset += match store.locate(entry.file, offset, entry.len) {
+                Ok(Found::Memory(bytes)) => bytes.len() as u32,
+                Ok(Found::Disk(span)) => {
+                    match device.carry_out(span.request()) {
+                        BlockOutcome::Read(bytes) => self.pieces(entry, offset, &span, bytes),
+                        _ => self.sectors(device, entry, offset, &span),
+                    }
+                    span.len() as u32
+                }
+                Ok(Found::End) | Err(_) => return,
+            };
+        }
+    }
+
+    fn pieces(&mut self, entry: &Entry, offset: u32, span: &crate::Span, bytes: &[u8]) {
+        let mut at = offset;
+        for piece in span.pieces(bytes) {
+            at += match piece {
+                Ok(bytes) => bytes.len() as u32,
+                Err(damaged) => {
+                    let len = damaged.len as u32;
+                    let (name, sector) = (entry.name, damaged.sector);
+                    self.report.lost_bytes += u64::from(len);
+                    self.loss(Finding::Damaged { name, offset: at, len, sector });
+                    len
+                }
+            };
+        }
+    }
+
+    /// As [`Self::pieces`], where the device does not read all sectors at once.
+    fn sectors(
+        &mut self,
+        device: &mut impl BlockDevice,
+        entry: &Entry,
+        offset: u32,
+        span: &crate::Span,
+    ) {
+        let mut at = offset;
+        for single in span.singles() {
+            let bytes = read_sector(device, single.sector());
+            self.pieces(entry, at, &single, &bytes);
+            at += single.len() as u32;
+        }
+    }
+}
