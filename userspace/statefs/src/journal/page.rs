@@ -8,6 +8,10 @@ const HEAD_BYTES: usize = 24;
 /// Bytes of a record in one page.
 pub(super) const PAYLOAD_BYTES: usize = SECTOR_BYTES - HEAD_BYTES;
 
+/// Beyond what any store counts to, so that one can always count on: pages that say so are none.
+const EPOCH_END: u32 = 1 << 31;
+const SYNC_END: u64 = 1 << 63;
+
 /// What a page says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PageHead {
@@ -53,7 +57,8 @@ pub(crate) fn page_at(generation: u32, position: u32, sector: &[u8]) -> Option<(
     let mut body = reader;
     let body = body.bytes(SECTOR_BYTES - 4)?;
     let (epoch, at, sync) = (reader.u32()?, reader.u32()?, reader.u64()?);
-    if epoch == 0 || at != position || stored != crc(generation, body) {
+    let is_legal = (1..EPOCH_END).contains(&epoch) && sync < SYNC_END && at == position;
+    if !is_legal || stored != crc(generation, body) {
         return None;
     }
     let used = reader.u16()?;

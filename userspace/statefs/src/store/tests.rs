@@ -27,13 +27,19 @@ fn put(slot: u16, kind: Kind, name: &str, len: u32, extents: &[(u32, u32)]) -> I
 
 static TAIL: [u8; 508] = [7; 508];
 
+const HEAD: PageHead =
+    PageHead { epoch: 1, position: 0, sync: 1, is_snapshot: true, is_last: false };
+
 /// Mounts a disk whose journal is one snapshot of these bytes, and goes on with it.
 fn mounted(write: impl FnOnce(&mut Writer<'_>)) -> State {
+    mounted_as(HEAD, write)
+}
+
+fn mounted_as(head: PageHead, write: impl FnOnce(&mut Writer<'_>)) -> State {
     let mut disk = Disk::new(LIMITS.sectors);
     let format = Format::new(LIMITS, 1).expect("legal limits");
     let mut record = Record::new(format.snapshot_sectors());
     record.add(write);
-    let head = PageHead { epoch: 1, position: 0, sync: 1, is_snapshot: true, is_last: false };
     record.seal(1, head);
     for twin in [Twin::Front, Twin::Back] {
         let (sector, bytes) = (format.area(Area::A, twin), record.sealed(0, record.pages()));
@@ -109,6 +115,23 @@ fn a_journal_that_contradicts_itself_is_not_mounted() {
         &[log, put(1, Kind::Log, "b", 0, &[]), put(2, Kind::Log, "c", 0, &[])],
     ] {
         assert_eq!(mounted_items(items), State::Failed(Fault::Inconsistent), "{items:?}");
+    }
+}
+
+#[test]
+fn a_journal_that_has_counted_to_the_end_is_none() {
+    let none = State::Failed(Fault::NoJournal);
+    for (head, state) in [
+        (PageHead { epoch: (1 << 31) - 1, sync: (1 << 63) - 1, ..HEAD }, State::Ready),
+        (PageHead { epoch: 1 << 31, ..HEAD }, none),
+        (PageHead { epoch: u32::MAX, ..HEAD }, none),
+        (PageHead { sync: 1 << 63, ..HEAD }, none),
+        (PageHead { sync: u64::MAX, ..HEAD }, none),
+        (PageHead { is_snapshot: false, ..HEAD }, none),
+        (PageHead { position: 1, ..HEAD }, none),
+    ] {
+        let write = |writer: &mut Writer<'_>| put(0, Kind::Whole, "a", 0, &[]).encode(writer);
+        assert_eq!(mounted_as(head, write), state, "{head:?}");
     }
 }
 
