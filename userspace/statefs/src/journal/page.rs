@@ -8,7 +8,7 @@ const HEAD_BYTES: usize = 24;
 /// Bytes of a record in one page.
 pub(super) const PAYLOAD_BYTES: usize = SECTOR_BYTES - HEAD_BYTES;
 
-/// Above what any store has counted to, so that one can always count on: pages that say so are none.
+/// Beyond what any store counts to, so that one can always count on: pages that say so are none.
 const EPOCH_END: u32 = 1 << 31;
 const SYNC_END: u64 = 1 << 63;
 
