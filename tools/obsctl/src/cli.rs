@@ -10,7 +10,7 @@ Exit status:
   0  done
   1  done, and something is wrong: audit: the books do not balance; status: something was lost
      (dropped, refused to a producer, missing in a gap, lost by a client, or a metric is in
-     quarantine); count: it went into an overflow series
+     quarantine); count: it went into an overflow series; fsck: something is lost
   2  could not be done; status: a daemon is away, or does not work now
   run ends as its command does: 127 if there is no such command, 126 if it cannot be run,
   128 + N if signal N ended it";
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Count(CountArgs),
     /// Run a command within a span; what it runs within spans of its own is part of the trace
     Run(RunArgs),
+    /// Look at the disk of a machine, or its image, and say what of its state is lost
+    Fsck(FsckArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -92,6 +94,15 @@ pub(crate) struct StatusArgs {
     /// With everything that the daemons say of themselves
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FsckArgs {
+    /// The image in a file, or the disk; it is only read
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: PathBuf,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

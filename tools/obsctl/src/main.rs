@@ -14,6 +14,7 @@ mod clock;
 mod correlate;
 mod daemons;
 mod demo;
+mod disk;
 mod emit;
 mod logs;
 mod metrics;
@@ -80,6 +81,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
         Command::Log(args) => emit::log(place, args),
         Command::Count(args) => emit::count(place, args),
         Command::Run(args) => run::run(place, args),
+        Command::Fsck(args) => disk::fsck(args),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();

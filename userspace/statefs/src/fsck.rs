@@ -1,5 +1,7 @@
 //! Looks for damage. Reads only, so that it can look at what must not be touched.
 
+use core::fmt;
+
 use nexus_port::{BlockDevice, BlockOutcome, BlockRequest};
 
 use crate::blocking::{Error, read_format, read_sector};
@@ -45,6 +47,45 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// Whether something is lost that was durable. All else still has a whole copy, is mended by
+    /// the next sync, or was never durable.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        match self {
+            Self::Superblock(_) | Self::Torn | Self::Single { .. } => false,
+            Self::CutShort { .. }
+            | Self::Lost { .. }
+            | Self::Unmountable(_)
+            | Self::Damaged { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Superblock(Twin::Front) => f.write_str("the superblock at the front is damaged"),
+            Self::Superblock(Twin::Back) => f.write_str("the superblock at the back is damaged"),
+            Self::CutShort { device, store } => {
+                write!(f, "the device ends after {device} of {store} sectors")
+            }
+            Self::Torn => f.write_str("a sync was under way when it was last used"),
+            Self::Single { pages } => {
+                write!(f, "{pages} pages of the journal have one whole copy of two")
+            }
+            Self::Lost { sync } => {
+                write!(f, "syncs that had been durable are lost: files are as of sync {sync}")
+            }
+            Self::Unmountable(fault) => write!(f, "it cannot be mounted: {fault}"),
+            Self::Damaged { name, offset, len, sector } => write!(
+                f,
+                "{name}: {len} bytes from byte {offset} on are lost: sector {sector} is damaged"
+            ),
+        }
+    }
+}
+
 /// What was looked at, and what was found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Report {
@@ -54,9 +95,9 @@ pub struct Report {
     pub bytes: u64,
     /// Of them, those that are lost.
     pub lost_bytes: u64,
-    /// Findings of things that still have a whole copy, the next sync mends or were never durable.
+    /// Findings that are no losses; see [`Finding::is_loss`].
     pub flaws: u32,
-    /// Findings of things that are lost.
+    /// Findings that are.
     pub losses: u32,
 }
 
@@ -93,7 +134,7 @@ pub fn fsck(
     store.mount();
     look(&mut store, device);
     if let State::Failed(fault) = store.state() {
-        check.loss(Finding::Unmountable(fault));
+        check.found(Finding::Unmountable(fault));
         return Ok(check.report);
     }
     check.recovery(store.recovery());
@@ -120,13 +161,10 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn flaw(&mut self, finding: Finding) {
-        self.report.flaws += 1;
-        (self.tell)(finding);
-    }
-
-    fn loss(&mut self, finding: Finding) {
-        self.report.losses += 1;
+    fn found(&mut self, finding: Finding) {
+        let count =
+            if finding.is_loss() { &mut self.report.losses } else { &mut self.report.flaws };
+        *count += 1;
         (self.tell)(finding);
     }
 
@@ -134,24 +172,24 @@ impl Check<'_> {
         for twin in [Twin::Front, Twin::Back] {
             let sector = read_sector(device, format.superblock(twin));
             if Format::decode(&sector) != Ok(*format) {
-                self.flaw(Finding::Superblock(twin));
+                self.found(Finding::Superblock(twin));
             }
         }
         let (device, store) = (device.sectors(), format.limits().sectors);
         if device < store {
-            self.loss(Finding::CutShort { device, store });
+            self.found(Finding::CutShort { device, store });
         }
     }
 
     fn recovery(&mut self, recovery: &Recovery) {
         if recovery.is_torn && !recovery.is_lost {
-            self.flaw(Finding::Torn);
+            self.found(Finding::Torn);
         }
         if recovery.single > 0 {
-            self.flaw(Finding::Single { pages: recovery.single });
+            self.found(Finding::Single { pages: recovery.single });
         }
         if recovery.is_lost {
-            self.loss(Finding::Lost { sync: recovery.sync });
+            self.found(Finding::Lost { sync: recovery.sync });
         }
     }
 
@@ -183,7 +221,7 @@ impl Check<'_> {
                     let len = damaged.len as u32;
                     let (name, sector) = (entry.name, damaged.sector);
                     self.report.lost_bytes += u64::from(len);
-                    self.loss(Finding::Damaged { name, offset: at, len, sector });
+                    self.found(Finding::Damaged { name, offset: at, len, sector });
                     len
                 }
             };

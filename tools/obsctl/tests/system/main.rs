@@ -4,6 +4,7 @@
 mod cardinality;
 mod crowd;
 mod follow;
+mod fsck;
 mod ids;
 mod liar;
 mod losses;
