@@ -1,4 +1,4 @@
-//! Every frame of logd and metricsd: one encoder and one decoder each.
+//! Every frame of logd, metricsd and timed: one encoder and one decoder each.
 //!
 //! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
 //! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
@@ -25,6 +25,7 @@ mod names;
 mod numbers;
 pub mod state;
 mod status;
+pub mod timers;
 mod vocabulary;
 
 pub use bytes::EncodeError;

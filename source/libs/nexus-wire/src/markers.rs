@@ -16,6 +16,8 @@ pub const METRICSD_REJECT_INVALID_ARGS: &str = "metricsd: reject invalid_args";
 pub const METRICSD_REJECT_OVER_LIMIT: &str = "metricsd: reject over_limit";
 /// metricsd refused something beyond its sender's budget.
 pub const METRICSD_REJECT_RATE_LIMITED: &str = "metricsd: reject rate_limited";
+/// timed set a timer, saw it run out in time, and had it again no more.
+pub const TIMED_READY: &str = "timed: ready";
 /// Whatever logd must refuse it refused, and stored nothing of it.
 pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
 /// Records came back by QUERY as they were appended, in order, within limit and since.

@@ -6,11 +6,12 @@
 mod examples;
 mod examples_logd;
 mod examples_metricsd;
+mod examples_timed;
 mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{logs, metrics};
+use nexus_wire::{logs, metrics, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -40,6 +41,9 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     for op in metrics::Op::ALL {
         documented("metricsd", &format!("{op:?}"));
     }
+    for op in timers::Op::ALL {
+        documented("timed", &format!("{op:?}"));
+    }
     for op in logs::Op::ALL {
         documented("logd v2", &format!("{op:?}"));
         if op.version_is_legal(logs::Version::V1) {
@@ -58,6 +62,8 @@ fn a_page_that_says_something_else_fails() {
         ("| 6 | too_large |\n", ""),
         ("name_len:u8 labels_len:u16 value:i64", "name_len:u8 labels_len:u16 value:i32"),
         ("since_ns:u64 max:u16\n= 4c4f", "since_ns:u64 max:u16\n= 4c4e"),
+        ("| 2 | interactive | 1 ms |", "| 2 | interactively | 1 ms |"),
+        ("qos:u8 pad:u8", "qos:u16 pad:u8"),
         ("```frame metricsd ping request", "```frame metricsd pong request"),
         ("epoch:u32 incarnation:u32\n= ", "epoch:u32\n= "),
         ("refused_invalid:u64 refused_identity:u64", "refused_identity:u64 refused_invalid:u64"),

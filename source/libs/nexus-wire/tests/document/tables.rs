@@ -1,6 +1,7 @@
 //! Tables of the page against the code's lists.
 
 use nexus_wire::logs::{self, ClockAnchor};
+use nexus_wire::timers::{self, Qos, TimerStatus};
 use nexus_wire::{AuditReply, Kind, Level, LogStatus, LossReason, MetricStatus, REASONS};
 use nexus_wire::{SpanStatus, Unit, metrics};
 
@@ -45,10 +46,14 @@ fn limits() -> List {
 pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let metricsd = metrics::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let logd = logs::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let timed = timers::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 10] = [
+    let lists: [(&str, List); 13] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
+        ("timed operations", timed.collect()),
+        ("timed statuses", named!(TimerStatus::ALL)),
+        ("timer classes", named!(Qos::ALL)),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
         ("kinds", named!(Kind::ALL)),

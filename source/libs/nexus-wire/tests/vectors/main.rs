@@ -1,17 +1,14 @@
 //! The field's frames: each line of `vectors/*.jsonl` is tested, and none is skipped silently.
-//!
-//! `timed.jsonl` belongs to a service whose frames this crate does not have. Its lines are kept
-//! for that service; here they only show that our decoders take none of them for their own.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod json;
 mod logd;
 mod metricsd;
+mod timed;
 
-use json::{Line, lines};
+use json::lines;
 use nexus_abi::ServiceId;
-use nexus_wire::{logs, metrics};
 
 #[test]
 fn every_line_for_metricsd_holds() {
@@ -52,15 +49,10 @@ fn every_service_has_its_id() {
 }
 
 #[test]
-fn frames_of_timed_are_nobodys_here() {
+fn every_line_for_timed_holds() {
     let lines = lines(include_str!("timed.jsonl"));
-    let counts = json::count(&lines, |line: &Line| {
-        let frame = line.frame();
-        assert_eq!(line.top("proto"), "timed");
-        assert!(metrics::decode(&frame).is_err() && logs::decode(&frame).is_err());
-        "not ours"
-    });
-    assert_eq!(counts, [("not ours", 6)]);
+    let counts = json::count(&lines, timed::check);
+    assert_eq!(counts, [("deadline", 4), ("reply", 1), ("request", 1)]);
     assert_eq!(lines.len(), 6);
 }
 
