@@ -11,8 +11,16 @@ pub(crate) const LAW: Law = Law {
 };
 
 /// The crates that decode what others wrote, or handle what was decoded.
-const DECODERS: &[&str] =
-    &["nexus-wire", "nexus-gate", "nexus-log", "nexus-metrics", "nexus-recipe", "logd", "metricsd"];
+const DECODERS: &[&str] = &[
+    "nexus-wire",
+    "nexus-gate",
+    "nexus-retention",
+    "nexus-log",
+    "nexus-metrics",
+    "nexus-recipe",
+    "logd",
+    "metricsd",
+];
 
 /// Of them those that have no index of their own, and so no exception.
 const WITHOUT_EXCEPTIONS: &[&str] = &["nexus-wire"];
