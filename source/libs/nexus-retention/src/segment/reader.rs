@@ -243,8 +243,9 @@ impl<S: Source> Segment<S> {
         let mut samples = Samples::new();
         let mut count = 0;
         self.series(|_, _, _| count += 1)?;
-        let end = Extent { offset: 0, len: 0 };
         if count != self.footer.series {
+            let at = self.source.len().saturating_sub(TRAILER_BYTES as u64);
+            let end = Extent { offset: at as u32, len: TRAILER_BYTES as u32 };
             return Err(SegmentError::Damaged(end));
         }
         let mut kinds = vec![super::Kind::Counter; count as usize];

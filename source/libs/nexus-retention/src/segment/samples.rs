@@ -72,16 +72,15 @@ impl Summary {
         Self { count: 1, sum: value as i128, min: value, max: value, last: value }
     }
 
-    /// This one, and then another.
+    /// This one, and then another. A count that has reached its end keeps the sum within what so
+    /// many samples can have.
     #[must_use]
     pub fn then(self, later: Self) -> Self {
-        Self {
-            count: self.count.saturating_add(later.count),
-            sum: self.sum.saturating_add(later.sum),
-            min: self.min.min(later.min),
-            max: self.max.max(later.max),
-            last: later.last,
-        }
+        let count = self.count.saturating_add(later.count);
+        let (min, max) = (self.min.min(later.min), self.max.max(later.max));
+        let bound = |value| i128::from(value) * i128::from(count);
+        let sum = self.sum.saturating_add(later.sum).clamp(bound(min), bound(max));
+        Self { count, sum, min, max, last: later.last }
     }
 
     /// Whether there are such samples.

@@ -102,7 +102,7 @@ impl Header {
         };
         let begins_in_use = header.begins.is_none_or(|begins| begins < header.used);
         let keeps = u64::from(header.kept_sectors) <= header.position
-            && header.kept_sectors < header.sectors;
+            && u64::from(header.kept_sectors) + 1 < header.sectors.into();
         let sequences = [header.position, header.sequence, header.kept_sequence];
         let counts = sequences.iter().all(|count| *count < u64::MAX / 2);
         let payload = reader.bytes(header.used.into())?;

@@ -150,3 +150,14 @@ fn a_damaged_segment_is_not_rolled_up() {
     bytes[20] ^= 1;
     assert!(matches!(roll(&[bytes], 10, TENS), Err(RollError::Source(_))));
 }
+
+#[test]
+fn counts_at_their_end_stay_possible() {
+    let many = Summary { count: u64::MAX, sum: i128::from(u64::MAX) * 7, min: 7, max: 7, last: 7 };
+    assert!(many.is_possible());
+    assert_eq!(many.then(many), many);
+    assert!(many.then(Summary::one(i64::MIN)).is_possible());
+    assert!(!Summary { sum: 0, ..many }.is_possible());
+    assert!(!Summary { count: 0, sum: 0, ..many }.is_possible());
+    assert!(!Summary { last: 8, ..many }.is_possible());
+}
