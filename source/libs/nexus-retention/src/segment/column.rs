@@ -161,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_the_same_modes() {
+        let page = include_str!("../../../../../docs/retention-format.md");
+        let (_, table) = page.split_once("<!-- table: modes -->\n").unwrap();
+        let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+        let modes: Vec<_> = rows.filter_map(|row| row.split('|').nth(1)).map(str::trim).collect();
+        let rice = |mode: u8| alloc::format!("{mode} + k");
+        let plain = [ZERO, CONSTANT, WIDE].map(|mode| alloc::format!("{mode}"));
+        let expected: Vec<_> = plain.into_iter().chain([UNSIGNED, ZIGZAG].map(rice)).collect();
+        assert_eq!(modes, expected);
+    }
+
+    #[test]
     fn what_is_no_column_is_refused() {
         assert_eq!(read_back(&[ZERO], 3), Some(vec![0; 3]));
         for bytes in [

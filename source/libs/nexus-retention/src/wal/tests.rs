@@ -194,12 +194,17 @@ fn workload(lens: &[usize], per_sync: usize, kept: usize) -> Vec<Step> {
         for len in chunk {
             let bytes = record(round, *len);
             let mut kept = kept;
+            let mut is_released = true;
             while wal.append(&bytes).map(|place| all.push((place, bytes.clone()))).is_err() {
-                let released = all.len().saturating_sub(kept);
-                kept = kept.saturating_sub(1);
-                all.drain(..released);
-                wal.release(all.first().map_or(wal.end(), |(place, _)| *place));
-                sync_step(&mut wal, &mut disk, &all, &mut synced, &mut steps);
+                // First without a sync in between: a release alone makes no room.
+                if is_released {
+                    all.drain(..all.len().saturating_sub(kept));
+                    wal.release(all.first().map_or(wal.end(), |(place, _)| *place));
+                    kept = kept.saturating_sub(1);
+                } else {
+                    sync_step(&mut wal, &mut disk, &all, &mut synced, &mut steps);
+                }
+                is_released = !is_released;
             }
         }
         sync_step(&mut wal, &mut disk, &all, &mut synced, &mut steps);
@@ -237,6 +242,9 @@ fn check(step: &Step, disk: &Disk, what: &str) {
     let got: Vec<_> =
         seen.iter().filter(needed).map(|seen| (seen.place.sequence, seen.bytes.clone())).collect();
     assert!(got.starts_with(&step.synced), "{what}: a synced record is missing");
+    let is_synced = |seen: &&Seen| step.synced.iter().any(|(n, _)| *n == seen.place.sequence);
+    let is_prefix = seen.iter().filter(is_synced).all(|seen| seen.is_prefix);
+    assert!(is_prefix, "{what}: a synced record is behind a gap");
     for record in &got {
         assert!(step.after.contains(record), "{what}: a record that never was");
     }
@@ -293,6 +301,30 @@ fn every_subset_of_a_sync_leaves_what_was_synced() {
     for step in &steps {
         crash_everywhere(step);
     }
+}
+
+fn a_workload_before_its_last_sync() -> Step {
+    workload(&[300, 600, 10, 900, 20, 700], 2, 3).pop().unwrap()
+}
+
+#[test]
+#[should_panic(expected = "a synced record is missing")]
+fn a_device_that_forgets_a_synced_sector_fails_the_check() {
+    let step = a_workload_before_its_last_sync();
+    let mut disk = step.before.clone();
+    disk[1] = [0; SECTOR_BYTES];
+    check(&step, &disk, "twin");
+}
+
+#[test]
+#[should_panic(expected = "a record that never was")]
+fn a_device_that_makes_records_up_fails_the_check() {
+    let step = a_workload_before_its_last_sync();
+    let mut disk = step.before.clone();
+    let (mut wal, _) = open(LIMITS, &disk);
+    wal.append(b"made up").unwrap();
+    sync(&mut wal, &mut disk);
+    check(&step, &disk, "twin");
 }
 
 #[test]
