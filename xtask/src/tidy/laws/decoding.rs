@@ -14,6 +14,7 @@ pub(crate) const LAW: Law = Law {
 const DECODERS: &[&str] = &[
     "nexus-wire",
     "nexus-gate",
+    "nexus-retention",
     "nexus-log",
     "nexus-metrics",
     "nexus-recipe",

@@ -1,0 +1,288 @@
+//! What retention costs: bytes of a sample, and how long sealing, recovery and reading take.
+//!
+//! The data set is 200 series over 6 hours at 10 s: 80 counters whose increments are exponentially
+//! distributed with a mean of 1 to 400, 80 gauges with two decimals, as integers times 100, that
+//! walk by steps of a normal distribution of deviation 5.00, and 40 constants. The numbers come
+//! from a fixed sequence, so that every run makes the same segments.
+use std::error::Error;
+use std::fmt;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use nexus_bounded::{Mono, Nanos};
+use nexus_retention::name::Tier;
+use nexus_retention::segment::{
+    Anchor, Form, Kind, Limits, LocalId, Meta, ROWS, Samples, Segment, SegmentWriter, Shape,
+    Windows,
+};
+use nexus_retention::wal;
+
+const SERIES: usize = 200;
+const WINDOWS: usize = 2160;
+const PER_SEGMENT: usize = 360;
+const TIER: Tier = Tier::raw(Nanos::from_secs(10));
+/// Bytes of a sample that are not to be exceeded.
+const BYTES_MAX: f64 = 1.10;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let bytes = sizes()?;
+    speeds()?;
+    match bytes {
+        bytes if bytes <= BYTES_MAX => Ok(()),
+        bytes => Err(format!("{bytes:.3} bytes a sample, and {BYTES_MAX} are allowed").into()),
+    }
+}
+
+/// SplitMix64: numbers that are always the same.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Above 0, below 1.
+    fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    fn exponential(&mut self, mean: f64) -> f64 {
+        -mean * self.unit().ln()
+    }
+
+    fn normal(&mut self, deviation: f64) -> f64 {
+        let radius = (-2.0 * self.unit().ln()).sqrt();
+        deviation * radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Counter,
+    Gauge,
+    Constant,
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counters",
+            Self::Gauge => "gauges",
+            Self::Constant => "constants",
+        })
+    }
+}
+
+struct Series {
+    key: String,
+    sort: Sort,
+    /// Increments of a counter, values of a gauge.
+    values: Vec<i64>,
+}
+
+impl Series {
+    fn form(&self) -> Form<'static> {
+        if self.sort == Sort::Counter { Form::Counter } else { Form::Gauge }
+    }
+
+    /// What it did in some windows.
+    fn samples(&self, at: usize, rows: usize, samples: &mut Samples) {
+        samples.clear(Shape { kind: self.form().kind(), is_rollup: false });
+        for (value, row) in self.values[at..at + rows].iter().zip(0..) {
+            match self.sort {
+                Sort::Counter => samples.put_counter(row, value.unsigned_abs()),
+                Sort::Gauge | Sort::Constant => samples.put_gauge(row, *value),
+            }
+        }
+    }
+}
+
+fn data(count: usize, windows: usize) -> Vec<Series> {
+    let mut numbers = Numbers(42);
+    let sort = |at| match at {
+        at if at < count * 2 / 5 => (Sort::Counter, "counter"),
+        at if at < count * 4 / 5 => (Sort::Gauge, "gauge"),
+        _ => (Sort::Constant, "const"),
+    };
+    let series = (0..count).map(|at| {
+        let (sort, word) = sort(at);
+        let mut value = (numbers.between(10.0, 1000.0) * 100.0).round() as i64;
+        let mean = numbers.between(1.0, 400.0);
+        let mut next = || {
+            match sort {
+                Sort::Counter => value = numbers.exponential(mean) as i64,
+                Sort::Gauge => value += (numbers.normal(5.0) * 100.0).round() as i64,
+                Sort::Constant => {}
+            }
+            value
+        };
+        let values = (0..windows).map(|_| next()).collect();
+        Series { key: format!("bench app_{word}_{at:04}"), sort, values }
+    });
+    series.collect()
+}
+
+/// Writes segments of [`PER_SEGMENT`] windows.
+fn seal(series: &[Series], windows: usize) -> Result<Vec<Vec<u8>>> {
+    let mut writer = SegmentWriter::new(Limits { series: series.len() as u32 });
+    let mut samples = Samples::new();
+    let starts = (0..windows).step_by(PER_SEGMENT);
+    let segments = starts.map(|start| {
+        let mut out = writer.begin(Meta { boot: 1, tier: TIER }).to_vec();
+        let end = windows.min(start + PER_SEGMENT);
+        for at in (start..end).step_by(ROWS) {
+            let rows = ROWS.min(end - at);
+            let mut numbers = Windows::new();
+            let are_pushed = (at..at + rows).all(|number| numbers.push(number as u64, false));
+            assert!(are_pushed, "windows are in order");
+            writer.begin_group(&numbers)?;
+            if at == start {
+                for series in series {
+                    out.extend(writer.define(series.key.as_bytes(), &series.form())?.1);
+                }
+            }
+            for (series, id) in series.iter().zip(0..) {
+                series.samples(at, rows, &mut samples);
+                out.extend(writer.add(LocalId(id), &samples));
+            }
+            out.extend(writer.end_group());
+        }
+        out.extend(writer.finish(Anchor { mono: Mono(0), wall: None }));
+        Ok(out)
+    });
+    segments.collect()
+}
+
+fn sizes() -> Result<f64> {
+    let all = data(SERIES, WINDOWS);
+    let segments = seal(&all, WINDOWS)?;
+    let bytes: usize = segments.iter().map(Vec::len).sum();
+    let samples = SERIES * WINDOWS;
+    let total = bytes as f64 / samples as f64;
+    println!("## Size: {SERIES} series, {WINDOWS} windows, {PER_SEGMENT} windows a segment\n");
+    println!("| what | samples | bytes | bytes a sample |\n|---|---|---|---|");
+    println!("| all, with keys, headers and indexes | {samples} | {bytes} | {total:.3} |");
+    for sort in [Sort::Counter, Sort::Gauge, Sort::Constant] {
+        let some: Vec<_> =
+            data(SERIES, WINDOWS).into_iter().filter(|one| one.sort == sort).collect();
+        let bytes: usize = seal(&some, WINDOWS)?.iter().map(Vec::len).sum();
+        let samples = some.len() * WINDOWS;
+        let each = bytes as f64 / samples as f64;
+        println!(
+            "| {} {sort}, in segments of their own | {samples} | {bytes} | {each:.3} |",
+            some.len()
+        );
+    }
+    println!("\n| segment | samples | bytes |\n|---|---|---|");
+    for (segment, at) in segments.iter().zip(1..) {
+        println!("| {at} | {} | {} |", SERIES * PER_SEGMENT, segment.len());
+    }
+    println!(
+        "\nmemory of a writer of {SERIES} series: {} bytes, of 4096: {}\n",
+        Limits { series: SERIES as u32 }.memory(),
+        Limits { series: 4096 }.memory()
+    );
+    Ok(total)
+}
+
+/// The shortest of some runs.
+fn best<T>(mut run: impl FnMut() -> T) -> Duration {
+    let times = (0..5).map(|_| {
+        let start = Instant::now();
+        black_box(run());
+        start.elapsed()
+    });
+    times.min().unwrap_or_default()
+}
+
+fn speeds() -> Result<()> {
+    println!("## Speed, the best of 5 runs\n\n| what | ms | of one, ns |\n|---|---|---|");
+    for count in [512, 1024, 2048, 4096] {
+        let all = data(count, PER_SEGMENT);
+        let time = best(|| seal(&all, PER_SEGMENT).map(|segments| segments.len()).unwrap_or(0));
+        line(
+            &format!("seal {count} series x {PER_SEGMENT} windows (a sample)"),
+            time,
+            count * PER_SEGMENT,
+        );
+    }
+    for sectors in [1024, 4096, 16384] {
+        let (time, records) = recovery(sectors)?;
+        line(
+            &format!("recover a full log of {sectors} sectors, {records} records (a sector)"),
+            time,
+            sectors as usize,
+        );
+    }
+    let day = seal(&data(SERIES, 8640), 8640)?;
+    for count in [1, 10, 100] {
+        let ids: Vec<_> = (0..count).map(|id| (LocalId(id), Kind::Counter)).collect();
+        let ids = ids
+            .into_iter()
+            .map(|(id, _)| (id, if id.0 < 80 { Kind::Counter } else { Kind::Gauge }));
+        let ids: Vec<_> = ids.collect();
+        let time = best(|| read(&day, &ids));
+        let samples = read(&day, &ids);
+        line(
+            &format!(
+                "read {count} of {SERIES} series over 8640 windows, {samples} samples (a sample)"
+            ),
+            time,
+            samples,
+        );
+    }
+    Ok(())
+}
+
+fn line(what: &str, time: Duration, of: usize) {
+    let each = time.as_nanos() as f64 / of as f64;
+    println!("| {what} | {:.2} | {each:.1} |", time.as_secs_f64() * 1000.0);
+}
+
+fn read(segments: &[Vec<u8>], ids: &[(LocalId, Kind)]) -> usize {
+    let mut count = 0;
+    let mut samples = Samples::new();
+    for segment in segments {
+        let Ok(mut segment) = Segment::open(&segment[..]) else { continue };
+        segment.read(ids, 0..=u64::MAX, &mut samples, |piece| {
+            if let nexus_retention::segment::Piece::Samples { samples, .. } = piece {
+                count += samples.present().count_ones() as usize;
+            }
+        });
+    }
+    count
+}
+
+/// Fills a log and recovers it.
+fn recovery(sectors: u32) -> Result<(Duration, usize)> {
+    let limits = wal::Limits { sectors, staged: 64, record_bytes: 4096 };
+    let mut disk = vec![[0; wal::SECTOR_BYTES]; sectors as usize];
+    let recovered = wal::recover(limits, |_, _| true, |_| {})?;
+    let mut log = wal::Wal::new(limits, &recovered);
+    while log.append(&[7; 900]).is_ok() {
+        if let Some(sync) = log.sync() {
+            log.sectors(sync).for_each(|(index, sector)| disk[index as usize] = *sector);
+            log.synced(sync);
+        }
+    }
+    let mut records = 0;
+    let read = |disk: &[wal::Sector], records: &mut usize| {
+        *records = 0;
+        let read = |index: u32, sector: &mut wal::Sector| {
+            disk.get(index as usize).map(|bytes| *sector = *bytes).is_some()
+        };
+        wal::recover(limits, read, |_| *records += 1).is_ok()
+    };
+    let time = best(|| read(&disk, &mut records));
+    Ok((time, records))
+}

@@ -1,0 +1,9 @@
+//! Segments, rollups, names, the manifest, and every byte of them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bed;
+mod damage;
+mod files;
+mod format;
+mod rollups;
+mod segments;
