@@ -13,6 +13,7 @@ mod layout;
 mod program;
 mod recipe;
 mod rules;
+mod windows;
 
 use program::Program;
 use recipe::System;

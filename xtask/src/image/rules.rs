@@ -7,6 +7,7 @@ use nexus_abi::ServiceId;
 use nexus_abi::kernel::{CAPABILITIES_MAX, LEVELS, PROCESSES_MAX, RESOURCE_SLOTS};
 
 use super::recipe::{Entry, ResourceKind, System};
+use super::windows;
 
 /// Checks all rules.
 pub(crate) fn check(system: &System) -> Result<()> {
@@ -18,6 +19,7 @@ pub(crate) fn check(system: &System) -> Result<()> {
     }
     one_parent(system)?;
     one_holder(system)?;
+    windows::check(system)?;
     no_cycle(system)
 }
 

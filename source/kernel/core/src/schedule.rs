@@ -107,6 +107,12 @@ impl Schedule {
         self.payer[id] = self.payer[caller];
     }
 
+    /// Whose slice `id` spends.
+    #[must_use]
+    pub fn payer(&self, id: ProcessId) -> ProcessId {
+        self.payer[id]
+    }
+
     /// From now on `id` spends its own slice.
     #[inline]
     pub fn serve_nobody(&mut self, id: ProcessId) {

@@ -5,8 +5,8 @@ use core::fmt::Write as _;
 use core::ops::Range;
 
 use dtoolkit::fdt::Fdt;
-use neuron_core::{Image, ProcessId, SLICES_PER_SECOND};
-use nexus_abi::kernel::{CapabilityKind, VERSION};
+use neuron_core::{Image, ProcessId, Resource, SLICES_PER_SECOND};
+use nexus_abi::kernel::{CapabilityKind, PAGE_BYTES, VERSION};
 use riscv::register::stvec::{self, Stvec, TrapMode};
 use riscv::register::{scounteren, sie, sstatus};
 
@@ -120,7 +120,7 @@ fn own_page(kernel: &Layout, page: Page) -> u64 {
     }
 }
 
-/// Gives pools and shared regions their memory. A device window must not lie in any.
+/// Gives pools and shared regions their memory. A device window must end before any begins.
 fn reserve(
     image: &Image<'_>,
     memory: &Range<u64>,
@@ -133,13 +133,18 @@ fn reserve(
             CapabilityKind::Dma | CapabilityKind::Shared => {
                 *place = unclaimed.reserve(resource.size as usize, hole).ok_or("memory")?;
             }
-            CapabilityKind::Device if resource.physical >= memory.start => {
+            CapabilityKind::Device if !ends_before(&resource, memory) => {
                 return Err("a device window lies in memory");
             }
             _ => {}
         }
     }
     Ok(reserved)
+}
+
+fn ends_before(window: &Resource, memory: &Range<u64>) -> bool {
+    let bytes = u64::from(window.size) * PAGE_BYTES as u64;
+    window.physical.checked_add(bytes).is_some_and(|end| end <= memory.start)
 }
 
 fn enable_traps() {

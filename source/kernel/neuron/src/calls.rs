@@ -53,12 +53,17 @@ impl Neuron<'_> {
     fn perform(&mut self, call: SystemCall, who: ProcessId, a: Registers) -> Answer {
         match call {
             SystemCall::Submit => self.submit(who, a),
-            SystemCall::Receive => self.receive(who, [a[0], a[1]]),
+            SystemCall::Receive => {
+                let buffer = self.hardware.buffer(who, a[0])?;
+                self.receive(who, buffer, a[1])
+            }
             SystemCall::Reply => self.reply(who, [a[0], a[1], a[2]]),
             SystemCall::Call => self.call(who, a),
             SystemCall::ReplyReceive => {
+                // First, as a refusal must have changed nothing.
+                let buffer = self.hardware.buffer(who, a[3])?;
                 self.reply(who, [a[0], a[1], a[2]])?;
-                self.receive(who, [a[3], a[4]])
+                self.receive(who, buffer, a[4])
             }
             _ => self.perform_other(call, who),
         }
@@ -113,8 +118,7 @@ impl Neuron<'_> {
     }
 
     #[inline(always)]
-    fn receive(&mut self, who: ProcessId, [buffer, deadline]: [u64; 2]) -> Answer {
-        let buffer = self.hardware.buffer(who, buffer)?;
+    fn receive(&mut self, who: ProcessId, buffer: Extent, deadline: u64) -> Answer {
         let received = self.kernel.receive(self.hardware, who, buffer, deadline);
         if let Some(received) = received {
             self.hardware.resume(who, received);
@@ -248,12 +252,14 @@ impl Devices {
         };
         let number = usize::from(number);
         let resource = self.image.resource(number).ok_or(KernelError::NoCapability)?;
-        let first = match kind {
-            CapabilityKind::Device => Page::of(resource.physical),
-            CapabilityKind::Dma | CapabilityKind::Shared => self.reserved[number],
+        let (first, access) = match (kind, writable) {
+            (CapabilityKind::Device, _) => (Page::of(resource.physical), Access::Registers),
+            (CapabilityKind::Dma, _) | (CapabilityKind::Shared, true) => {
+                (self.reserved[number], Access::Write)
+            }
+            (CapabilityKind::Shared, false) => (self.reserved[number], Access::Read),
             _ => return Err(KernelError::NoCapability),
         };
-        let access = if writable { Access::Write } else { Access::Read };
         let is_dma = kind == CapabilityKind::Dma;
         Ok(Window { first, pages: resource.size as usize, access, is_dma })
     }

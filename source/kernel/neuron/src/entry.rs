@@ -51,12 +51,15 @@ impl Frame {
 // SAFETY: `_start` runs once, with the hart's number and the device tree's address in a0 and a1, on
 // a stack of its own. `enter_kernel` finds the frame of the process in sscratch, where `resume` has
 // put it, saves all its registers and calls `trap` on the kernel's stack, of which nothing is kept
-// from one trap to the next. `resume` takes a frame and never returns.
+// from one trap to the next. While the kernel runs sscratch is zero: a trap then is a fault of its
+// own, for which nothing is saved, and of which `kernel_fault` does not come back. `resume` takes a
+// frame and never returns.
 global_asm!(
     r#"
 .section .text.start, "ax"
 .globl _start
 _start:
+    csrw sscratch, zero
     la sp, __stack_end
     la t0, __bss_start
     la t1, __bss_end
@@ -71,6 +74,7 @@ _start:
 .globl enter_kernel
 enter_kernel:
     csrrw t6, sscratch, t6
+    beqz t6, 1f
     sd x1, 8(t6)
     sd x2, 16(t6)
     sd x3, 24(t6)
@@ -101,12 +105,15 @@ enter_kernel:
     sd x28, 224(t6)
     sd x29, 232(t6)
     sd x30, 240(t6)
-    csrr t0, sscratch
+    csrrw t0, sscratch, zero
     sd t0, 248(t6)
     csrr t0, sepc
     sd t0, 0(t6)
     la sp, __stack_end
     j trap
+1:  csrw sscratch, zero
+    la sp, __stack_end
+    j kernel_fault
 .globl resume
 resume:
     csrw sscratch, a0

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use neuron_core::{Image, Kernel, ProcessId};
 use nexus_abi::kernel::NEVER;
 use nexus_abi::{ExitReason, Rights};
-use riscv::register::{scause, sip, sstatus};
+use riscv::register::{scause, sip};
 
 use crate::console::{Console, Firmware};
 use crate::devices::{self, Interrupts, Timer};
@@ -101,7 +101,6 @@ impl Neuron<'_> {
         let running = self.hardware.running();
         match cause {
             _ if cause & INTERRUPT != 0 => self.interrupts(),
-            _ if sstatus::read().spp() == sstatus::SPP::Supervisor => lost("fault in the kernel"),
             ILLEGAL_INSTRUCTION if self.hardware.floats.hand_over(running) => {}
             fault => self.end(running, ExitReason::Killed(fault as u32)),
         }
@@ -199,11 +198,13 @@ impl Neuron<'_> {
 const FIRST_ENDED: u64 = 100;
 const LOST: u64 = 101;
 
-/// The kernel's own fault: it says so and stops.
-fn lost(why: &str) -> ! {
+/// Where `enter_kernel` goes on if the kernel itself was interrupted, which only a fault of its own
+/// can do: it says so and stops.
+#[unsafe(no_mangle)] // SAFETY: the assembly calls it by this name.
+extern "C" fn kernel_fault() -> ! {
     let (cause, at) = (scause::read().bits(), riscv::register::sepc::read());
     let value = riscv::register::stval::read();
-    panic!("{why}: cause {cause:#x} at {at:#x}, value {value:#x}");
+    panic!("fault in the kernel: cause {cause:#x} at {at:#x}, value {value:#x}");
 }
 
 #[panic_handler]

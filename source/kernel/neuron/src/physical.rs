@@ -58,8 +58,8 @@ pub(crate) fn set_entry(table: Page, index: usize, value: u64) {
 const WORD: u64 = size_of::<u64>() as u64;
 const BLOCK: usize = 4 * size_of::<u64>();
 
-/// Copies within RAM. Both ranges lie in pages of processes or of the image; where they overlap it
-/// is their process's own doing, and its own loss.
+/// Copies within RAM. Both ranges lie in pages that a space maps as memory, never in the registers
+/// of a device, or in the image; where they overlap it is their process's own doing, and its loss.
 #[inline(always)]
 pub(crate) fn copy(from: u64, to: u64, bytes: usize) {
     if (from | to | bytes as u64).is_multiple_of(WORD) {
@@ -71,8 +71,9 @@ pub(crate) fn copy(from: u64, to: u64, bytes: usize) {
 
 #[inline(always)]
 fn copy_words(mut from: *const u64, mut to: *mut u64, bytes: usize) {
-    // SAFETY: both are aligned and `bytes` long, in ranges that an extent or a segment names: RAM
-    // that is mapped and holds no Rust object of the kernel.
+    // SAFETY: both are aligned and `bytes` long, in ranges that an extent or a segment names:
+    // pages whose entries say that they are memory, or the image's, which is RAM that is mapped.
+    // Of the kernel's own objects only the line of `print` is ever named, by who holds it alone.
     unsafe {
         for _ in 0..bytes / BLOCK {
             to.cast::<[u64; 4]>().write(from.cast::<[u64; 4]>().read());

@@ -20,6 +20,8 @@ const USER: u64 = 1 << 4;
 const ACCESSED_DIRTY: u64 = 1 << 6 | 1 << 7;
 /// A bit that hardware leaves to us: the page goes back when the process ends.
 const OWN: u64 = 1 << 8;
+/// Another: the page is memory, so that the kernel may read and write it for its process.
+const MEMORY: u64 = 1 << 9;
 
 /// What may be done with a page of the kernel's.
 pub(crate) const KERNEL_DATA: u64 = VALID | READ | WRITE | ACCESSED_DIRTY;
@@ -29,6 +31,8 @@ pub(crate) const KERNEL_CODE: u64 = VALID | READ | EXECUTE | ACCESSED_DIRTY;
 /// Which entry of a root all of a process lies in.
 const USER_GIGABYTE: usize = ADDRESS_IMAGE >> 30;
 const SPACE_END: usize = (USER_GIGABYTE + 1) << 30;
+/// What one last table leads to.
+const TABLE_BYTES: usize = 512 * PAGE_BYTES;
 const MODE_SV39: u64 = 8 << 60;
 
 /// An entry that leads to `page`.
@@ -52,14 +56,18 @@ pub(crate) enum Access {
     Read,
     Write,
     Execute,
+    /// As registers of a device, by the process itself and not by the kernel for it: reading them
+    /// may do something, and where there are none it is a fault.
+    Registers,
 }
 
 impl Access {
     const fn flags(self) -> u64 {
         let more = match self {
-            Self::Read => 0,
-            Self::Write => WRITE,
-            Self::Execute => EXECUTE,
+            Self::Read => MEMORY,
+            Self::Write => MEMORY | WRITE,
+            Self::Execute => MEMORY | EXECUTE,
+            Self::Registers => WRITE,
         };
         VALID | READ | USER | ACCESSED_DIRTY | more
     }
@@ -134,7 +142,7 @@ impl Space {
         Ok(())
     }
 
-    /// Maps `pages` from `first` on at `address`; they stay somebody else's.
+    /// Maps `pages` from `first` on at `address`, or none; they stay somebody else's.
     pub(crate) fn map(
         &mut self,
         address: usize,
@@ -143,6 +151,7 @@ impl Space {
         access: Access,
         memory: &mut Memory,
     ) -> Result<()> {
+        self.affords(0, address, pages, memory)?;
         for n in 0..pages {
             let last = self.last_table(address + n * PAGE_BYTES, memory)?;
             let entry = leaf(first.plus(n), access.flags());
@@ -151,24 +160,31 @@ impl Space {
         Ok(())
     }
 
-    /// Adds `pages` of zeroes at `address`, to be read and written.
+    /// Adds `pages` of zeroes at `address`, to be read and written, or none.
     fn add(&mut self, address: usize, pages: usize, memory: &mut Memory) -> Result<()> {
+        self.affords(pages, address, pages, memory)?;
         for at in (0..pages).map(|n| address + n * PAGE_BYTES) {
             let last = self.last_table(at, memory)?;
-            // An attempt that ran out of memory may have come this far before.
-            if entry(last, at >> 12) == 0 {
-                let page = self.take(memory)?;
-                set_entry(last, at >> 12, leaf(page, Access::Write.flags() | OWN));
-            }
+            let page = self.take(memory)?;
+            set_entry(last, at >> 12, leaf(page, Access::Write.flags() | OWN));
         }
         Ok(())
+    }
+
+    /// Whether there are `new` pages, and the tables that are missing for `pages` at `address`.
+    fn affords(&self, new: usize, address: usize, pages: usize, memory: &Memory) -> Result<()> {
+        let end = address + pages * PAGE_BYTES;
+        let tables = address / TABLE_BYTES..end.div_ceil(TABLE_BYTES);
+        let missing = tables.filter(|&index| entry(self.middle, index) == 0).count();
+        let there = self.budget.min(memory.free());
+        if new + missing <= there { Ok(()) } else { Err(KernelError::NoMemory) }
     }
 
     /// Adds `pages` at the end of the heap; where they begin.
     pub(crate) fn grow(&mut self, pages: usize, memory: &mut Memory) -> Result<usize> {
         let start = self.heap_end;
         let end = start + pages * PAGE_BYTES;
-        if end >= ADDRESS_RESOURCES || self.budget < pages {
+        if end >= ADDRESS_RESOURCES {
             return Err(KernelError::NoMemory);
         }
         self.add(start, pages, memory)?;
@@ -184,7 +200,7 @@ impl Space {
     }
 
     fn last_table(&mut self, address: usize, memory: &mut Memory) -> Result<Page> {
-        let index = address >> 21;
+        let index = address / TABLE_BYTES;
         let found = entry(self.middle, index);
         if found != 0 {
             return Ok(target(found));
@@ -197,20 +213,25 @@ impl Space {
     /// Where the resource of the capability in `slot` is mapped, and whether it is already.
     pub(crate) fn place(&self, slot: u64) -> (usize, bool) {
         let address = ADDRESS_RESOURCES + slot as usize * RESOURCE_STRIDE;
-        (address, self.find(address, Access::Read).is_some())
+        (address, self.leaf_of(address) != 0)
     }
 
-    /// The physical address of a byte that may be used so.
+    /// The entry for the page of an address in the process's gigabyte, 0 if there is none.
+    #[inline(always)]
+    fn leaf_of(&self, address: usize) -> u64 {
+        match entry(self.middle, address / TABLE_BYTES) {
+            0 => 0,
+            last => entry(target(last), address >> 12),
+        }
+    }
+
+    /// The physical address of a byte of memory that may be used so.
     #[inline(always)]
     fn find(&self, address: usize, access: Access) -> Option<u64> {
         if !(ADDRESS_IMAGE..SPACE_END).contains(&address) {
             return None;
         }
-        let last = entry(self.middle, address >> 21);
-        if last == 0 {
-            return None;
-        }
-        let found = entry(target(last), address >> 12);
+        let found = self.leaf_of(address);
         let needed = access.flags();
         let physical = target(found).address() + (address % PAGE_BYTES) as u64;
         (found & needed == needed).then_some(physical)

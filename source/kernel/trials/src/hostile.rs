@@ -50,7 +50,7 @@ fn waits_for_ever() -> i32 {
 }
 
 /// Any call, without promises: what the kernel does with bad pointers is what is tried here.
-fn ask(call: SystemCall, a: [u64; 6]) -> Result<(), KernelError> {
+pub(crate) fn ask(call: SystemCall, a: [u64; 6]) -> Result<(), KernelError> {
     // SAFETY: pointers among the arguments lie outside of memory that Rust knows of, or in
     // buffers that are only there for this.
     let [status, ..] = unsafe { calls::raw(call.raw(), a) };

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use nexus_abi::kernel::{CapabilityKind, Change, NEVER, Received};
+use nexus_abi::kernel::{CapabilityKind, Change, KernelError, NEVER, Received};
 use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_rt::os::Clock;
 use nexus_rt::os::calls::{self, Slot};
@@ -17,15 +17,24 @@ const RUN_MILLIS: u64 = 30;
 /// How long an answer may take that is sure to come.
 pub(crate) const PATIENCE_MILLIS: u64 = 1000;
 
-/// Lives of one child, one after another; together they need more memory than there is.
-const LIVES: u32 = 300;
+/// Lives of one child, one after another: as many as the machine has pages, so that a single page
+/// that each does not give back is missed in the end.
+const LIVES: u32 = 32 << 20 >> 12;
+
+/// A child that ends as soon as it begins.
+pub(crate) const LIVES_SHORT: &str = "lives_short";
+
+/// A child whose program does not fit its budget.
+const NEVER_FITS: &str = "never_fits";
 
 pub(crate) fn run() -> i32 {
     let mut failed = say("servers_start", guests::start(&["echo", "silent", "twice"]));
     for case in role::cases() {
         failed += say(case.name, holds(case));
     }
+    failed += say("gives_no_more_rights_than_it_may", gives_no_more_rights_than_it_may());
     failed += say("memory_comes_back", memory_comes_back());
+    failed += say("memory_comes_back_of_who_never_lived", memory_of_failures_comes_back());
     stop(failed)
 }
 
@@ -86,13 +95,30 @@ pub(crate) fn echo_works() -> bool {
     length == Ok(STAMP + 12) && &answer[STAMP..STAMP + 12] == b"still there?"
 }
 
-fn memory_comes_back() -> bool {
+/// Whoever is refused rights has not begun.
+fn gives_no_more_rights_than_it_may() -> bool {
     let child = slot(CapabilityKind::Child, "waits_for_ever");
-    let name = ServiceId::from_name("waits_for_ever");
-    (0..LIVES).all(|_| {
-        let lived = calls::spawn(child, Rights::NONE).is_ok() && calls::kill(child).is_ok();
-        lived && guests::end_of(name) == ExitReason::Killed(ExitReason::BY_PARENT)
-    })
+    let more = [Rights::SCRAPE, Rights::QUERY.with(Rights::SCRAPE)];
+    let denied = more.map(|rights| calls::spawn(child, rights) == Err(KernelError::Denied));
+    denied == [true; 2] && calls::child(child).is_ok_and(|now| now.life.is_none())
+}
+
+fn memory_comes_back() -> bool {
+    (0..LIVES).all(|_| lives())
+}
+
+/// After many that did not fit there is memory for one that does.
+fn memory_of_failures_comes_back() -> bool {
+    let child = slot(CapabilityKind::Child, NEVER_FITS);
+    let mut failures = (0..LIVES).map(|_| calls::spawn(child, Rights::NONE));
+    failures.all(|spawned| spawned == Err(KernelError::NoMemory)) && lives()
+}
+
+/// Whether that child begins and ends.
+fn lives() -> bool {
+    let spawned = calls::spawn(slot(CapabilityKind::Child, LIVES_SHORT), Rights::NONE);
+    let name = ServiceId::from_name(LIVES_SHORT);
+    spawned.is_ok() && guests::end_of(name) == ExitReason::Exited(0)
 }
 
 /// The next change of a child; whatever else comes is forgotten.

@@ -15,6 +15,8 @@ mod bench;
 #[cfg(target_os = "none")]
 mod beside;
 #[cfg(target_os = "none")]
+mod budgets;
+#[cfg(target_os = "none")]
 mod faults;
 #[cfg(target_os = "none")]
 mod guests;
@@ -22,6 +24,8 @@ mod guests;
 mod hostile;
 #[cfg(target_os = "none")]
 mod judge;
+#[cfg(target_os = "none")]
+mod pairs;
 #[cfg(target_os = "none")]
 mod requests;
 #[cfg(target_os = "none")]

@@ -27,7 +27,11 @@ pub(crate) const CASES: &[Case] = &[
 const SILENCE_MILLIS: u64 = 20;
 
 /// An answer to a short request, or why there is none.
-fn asked<'a>(name: &str, request: &[u8], answer: &'a mut [u8]) -> Result<&'a [u8], Failure> {
+pub(crate) fn asked<'a>(
+    name: &str,
+    request: &[u8],
+    answer: &'a mut [u8],
+) -> Result<&'a [u8], Failure> {
     asked_for(PATIENCE_MILLIS, name, request, answer)
 }
 

@@ -1,15 +1,17 @@
 //! Processes that use devices and memory that the image gives them, and nothing else.
 #![expect(unsafe_code, reason = "reads and writes memory that was mapped")]
 
-use nexus_abi::kernel::{CapabilityKind, KernelError, Received, Signals};
+use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, Received, Signals, SystemCall};
 use nexus_rt::os::Clock;
 use nexus_rt::os::calls::{self, Mapping, Slot};
 
-use crate::role::{self, Case, End, slot};
+use crate::hostile::ask;
+use crate::role::{self, Case, End, server, slot};
 
 pub(crate) const CASES: &[Case] = &[
     Case::exits("hears_its_interrupt", hears_its_interrupt),
     Case::exits("has_a_pool", has_a_pool),
+    Case::exits("gives_registers_for_memory", gives_registers_for_memory),
     Case::exits("writes_a_shared_region", writes_a_shared_region),
     Case { ends: End::Fault(15), ..Case::exits("only_reads_it", only_reads_it) },
 ];
@@ -80,6 +82,54 @@ fn hears_its_interrupt() -> i32 {
     role::all([twice[0], twice[1], silent, goes_on, not_mapped])
 }
 
+/// Places in a window that has few registers: the device behind the first says what it is, and at
+/// the second there is none.
+const REGISTERS: [usize; 2] = [0, 0x800];
+
+/// Registers are no memory: the kernel neither reads nor writes them for anybody.
+fn gives_registers_for_memory() -> i32 {
+    let Some(window) = mapped(CapabilityKind::Device, "transport") else { return 100 };
+    let (to, console) = (server("echo").0, slot(CapabilityKind::Console, "").0);
+    let mut memory = [0_u8; 64];
+    let good = memory.as_mut_ptr() as u64;
+    let refused = |call, a| ask(call, a) == Err(KernelError::BadAddress);
+    role::all(REGISTERS.into_iter().flat_map(|offset| {
+        let bad = (window.address + offset) as u64;
+        [
+            refused(SystemCall::Submit, [to, bad, 8, good, 8, 0]),
+            refused(SystemCall::Submit, [to, good, 8, bad, 8, 0]),
+            refused(SystemCall::Call, [to, bad, 8, good, 8, NEVER]),
+            refused(SystemCall::Call, [to, good, 8, bad, 8, NEVER]),
+            refused(SystemCall::Receive, [bad, 0, 0, 0, 0, 0]),
+            refused(SystemCall::Reply, [0, bad, 8, 0, 0, 0]),
+            refused(SystemCall::ReplyReceive, [0, bad, 8, good, 0, 0]),
+            refused(SystemCall::ReplyReceive, [0, good, 8, bad, 0, 0]),
+            refused(SystemCall::Print, [console, bad, 8, 0, 0, 0]),
+        ]
+    }))
+}
+
+/// QEMU's firmware configuration: the one device here that reads and writes memory by itself.
+const DMA_ADDRESS_HIGH: usize = 0x10;
+const DMA_ADDRESS_LOW: usize = 0x14;
+/// Selects item 0, the signature, and reads it.
+const SELECT_AND_READ: u32 = 0x08 | 0x02;
+const SIGNATURE: [u8; 4] = *b"QEMU";
+/// Where it goes, in the pool.
+const SIGNATURE_AT: usize = PAGE;
+
+/// Whether a device sees the pool at its physical address: it is told there what to write where.
+fn a_device_reaches(pool: Mapping) -> bool {
+    let Some(window) = mapped(CapabilityKind::Device, "configuration") else { return false };
+    let to = pool.physical + SIGNATURE_AT as u64;
+    let length = SIGNATURE.len() as u32;
+    let order = [SELECT_AND_READ, length, (to >> 32) as u32, to as u32];
+    (0..).step_by(4).zip(order).for_each(|(at, word)| write(pool, at, word.to_be()));
+    write(window, DMA_ADDRESS_HIGH, ((pool.physical >> 32) as u32).to_be());
+    write(window, DMA_ADDRESS_LOW, (pool.physical as u32).to_be());
+    read(pool, SIGNATURE_AT).to_le_bytes() == SIGNATURE && read(pool, 0) == 0
+}
+
 fn words(mapping: Mapping) -> impl Iterator<Item = *mut u64> {
     (0..mapping.bytes / 8).map(move |n| (mapping.address as *mut u64).wrapping_add(n))
 }
@@ -91,7 +141,8 @@ fn has_a_pool() -> i32 {
     // SAFETY: as above.
     words(pool).for_each(|word| unsafe { word.write_volatile(WORD) });
     let is_memory = (0x8000_0000..0x8200_0000).contains(&pool.physical);
-    role::all([zero, is_memory, pool.bytes == 4 * PAGE, pool.physical.is_multiple_of(PAGE as u64)])
+    let is_whole = pool.bytes == 4 * PAGE && pool.physical.is_multiple_of(PAGE as u64);
+    role::all([zero, is_memory, is_whole, a_device_reaches(pool)])
 }
 
 fn writes_a_shared_region() -> i32 {

@@ -4,7 +4,7 @@ use nexus_abi::ServiceId;
 use nexus_abi::kernel::CapabilityKind;
 use nexus_rt::os::calls::{self, Slot};
 
-use crate::{bench, beside, faults, hostile, judge, requests, resources, servers};
+use crate::{bench, beside, budgets, faults, hostile, judge, pairs, requests, resources, servers};
 
 /// How a hostile process has to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,8 @@ pub(crate) fn hostile_cases() -> impl Iterator<Item = &'static Case> {
 
 /// All of them.
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
-    hostile_cases().chain(resources::CASES)
+    let others = [resources::CASES, budgets::CASES, pairs::CASES];
+    hostile_cases().chain(others.into_iter().flatten())
 }
 
 type Role = (&'static str, fn() -> i32);
@@ -66,6 +67,9 @@ const OTHERS: &[Role] = &[
     ("twice", servers::twice),
     ("mortal", servers::mortal),
     ("mirror", servers::mirror),
+    ("clumsy", pairs::clumsy),
+    ("fractions", pairs::fractions),
+    (judge::LIVES_SHORT, || 0),
 ];
 
 const NO_SUCH_ROLE: i32 = 404;

@@ -9,7 +9,7 @@ use crate::bench::Aligned;
 const EMPTY: Buffer = [0; FRAME_BYTES_MAX];
 
 /// The next request: its token and length. Whatever else comes is not for these servers.
-fn next(buffer: &mut Buffer) -> (u64, usize) {
+pub(crate) fn next(buffer: &mut Buffer) -> (u64, usize) {
     loop {
         if let Ok(Received::Request { token, bytes, .. }) = calls::receive(buffer, NEVER) {
             return (token, bytes);
@@ -75,7 +75,7 @@ pub(crate) fn twice() -> i32 {
 }
 
 /// The error's number as an answer, 0 for none.
-fn error(result: Result<(), KernelError>) -> u8 {
+pub(crate) fn error(result: Result<(), KernelError>) -> u8 {
     result.map_or_else(|error| error.raw() as u8, |()| 0)
 }
 

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use neuron_core::{Capabilities, Capability, Extent, Kernel, Machine, ProcessId};
-use nexus_abi::ExitReason;
-use nexus_abi::kernel::{KernelError, NEVER, Received, Signals};
+use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, Received, Signals};
+use nexus_abi::{ExitReason, Rights};
 use proptest::prelude::*;
 
-use crate::world::{Call, PROCESSES, Stage, Wait, World, rights, service};
+use crate::world::{Call, PROCESSES, Process, Stage, Wait, World, rights, service};
 
 /// What may happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Spawn(usize),
+    Spawn {
+        who: usize,
+        rights: u8,
+    },
     End {
         who: usize,
         code: i32,
@@ -50,12 +53,19 @@ pub(crate) enum Step {
     Wait(u64),
 }
 
-/// Histories of at most `length` steps, in which servers are not rare.
+/// Histories of at most `length` steps.
 pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 0..length)
+}
+
+/// A step of histories in which servers are not rare.
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let who = || 0..PROCESSES;
     let deadline = || prop::option::of(0..400_u64);
-    let step = prop_oneof![
-        4 => who().prop_map(Step::Spawn),
+    prop_oneof![
+        4 => (who(), any::<u8>())
+            .prop_map(|(who, any)| Step::Spawn { who, rights: any & rights(who).raw() }),
+        2 => (who(), any::<u8>()).prop_map(|(who, rights)| Step::Spawn { who, rights }),
         1 => (who(), any::<i32>()).prop_map(|(who, code)| Step::End { who, code }),
         12 => (who(), 1..4_usize, any::<bool>())
             .prop_map(|(who, to, room)| Step::Submit { who, to, room }),
@@ -69,8 +79,7 @@ pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (1..PROCESSES, any::<u64>())
             .prop_map(|(who, signals)| Step::Signal { who, signals }),
         3 => (0..60_u64).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 0..length)
+    ]
 }
 
 /// Memory as places that hold one number each, and what was delivered to whom.
@@ -132,8 +141,24 @@ pub(crate) struct History {
     twice: BTreeSet<u64>,
 }
 
+const NOTHING: Result<(), KernelError> = Err(KernelError::NoCapability);
+
 fn id(raw: usize) -> ProcessId {
     ProcessId::new(raw).unwrap()
+}
+
+/// What the table gives a process: capabilities in this order, from slot 0 on.
+fn held(who: usize) -> Vec<Capability> {
+    let calls = (0..PROCESSES).map(|to| Capability::Call(id(to)));
+    let resource = |kind| Capability::Resource { kind, number: who as u8, writable: true };
+    let more = match who {
+        0 => (1..PROCESSES).map(|of| Capability::Child(id(of))).collect(),
+        1 => vec![Capability::Console],
+        2 => vec![Capability::Halt],
+        3 => vec![resource(CapabilityKind::Device), resource(CapabilityKind::Dma)],
+        _ => Vec::new(),
+    };
+    calls.chain(more).collect()
 }
 
 /// Slot of the capability to call `to`: the same in every process.
@@ -143,7 +168,7 @@ fn callee(to: usize) -> u64 {
 
 /// Slot of the parent's capability for a child.
 fn child(of: usize) -> u64 {
-    (PROCESSES + of) as u64
+    (PROCESSES + of - 1) as u64
 }
 
 impl History {
@@ -151,11 +176,7 @@ impl History {
         let mut kernel = Kernel::new(100);
         for who in 0..PROCESSES {
             let mut capabilities = Capabilities::NONE;
-            (0..PROCESSES).for_each(|to| assert!(capabilities.add(Capability::Call(id(to)))));
-            if who == 0 {
-                capabilities.add(Capability::Console);
-                (1..PROCESSES).for_each(|of| assert!(capabilities.add(Capability::Child(id(of)))));
-            }
+            held(who).into_iter().for_each(|held| assert!(capabilities.add(held)));
             kernel.assign(id(who), service(who), rights(who), 3, capabilities);
         }
         Self {
@@ -176,7 +197,7 @@ impl History {
     pub(crate) fn step(&mut self, step: &Step) {
         self.clock += 1;
         match *step {
-            Step::Spawn(who) => self.spawn(who),
+            Step::Spawn { who, rights } => self.spawn(who, Rights::from_raw(rights)),
             Step::End { who, code } if self.world.processes[who].alive => {
                 self.end(who, ExitReason::Exited(code));
             }
@@ -200,22 +221,28 @@ impl History {
         self.settle();
     }
 
-    fn spawn(&mut self, who: usize) {
+    fn spawn(&mut self, who: usize, asked: Rights) {
         let allowed = if who == 0 {
             !self.world.processes[0].alive
         } else {
-            let spawned = self.kernel.may_spawn(id(0), child(who), rights(who));
-            let expected = if self.world.processes[who].alive {
-                Err(KernelError::Running)
-            } else {
-                Ok(id(who))
-            };
-            assert_eq!(spawned, expected);
+            let spawned = self.kernel.may_spawn(id(0), child(who), asked);
+            assert_eq!(spawned, self.spawned(who, asked));
             spawned.is_ok()
         };
         if allowed {
-            self.kernel.begin(id(who), rights(who));
-            self.world.spawn(who);
+            self.kernel.begin(id(who), asked);
+            self.world.spawn(who, asked);
+        }
+    }
+
+    /// What whoever holds `who` as a child hears when they ask for a life of it.
+    fn spawned(&self, who: usize, asked: Rights) -> Result<ProcessId, KernelError> {
+        if asked.raw() & !rights(who).raw() != 0 {
+            Err(KernelError::Denied)
+        } else if self.world.processes[who].alive {
+            Err(KernelError::Running)
+        } else {
+            Ok(id(who))
         }
     }
 
@@ -353,6 +380,9 @@ impl History {
         for who in 0..PROCESSES {
             let ready = self.world.can_act(who);
             assert_eq!(self.kernel.schedule().is_ready(id(who)), ready, "process {who}");
+            let payer = self.kernel.schedule().payer(id(who)).index();
+            let Process { alive, payer: expected, .. } = self.world.processes[who];
+            assert!(!alive || payer == expected, "{payer} pays for {who}, not {expected}");
         }
     }
 
@@ -445,9 +475,50 @@ impl History {
         (0..PROCESSES).map(|who| *self.kernel.capabilities(id(who))).collect()
     }
 
-    /// Tries to call by a slot that holds nothing.
-    pub(crate) fn submit_to_slot(&mut self, slot: u64) -> Result<(), KernelError> {
+    /// Tries all that takes a slot, in everybody's name: nothing is done that the table does not
+    /// give them. What it gives them other steps do.
+    pub(crate) fn try_slot(&mut self, slot: u64) {
+        for who in 0..PROCESSES {
+            let known = usize::try_from(slot).ok().and_then(|slot| held(who).get(slot).copied());
+            assert_eq!(self.kernel.capabilities(id(who)).get(slot), known);
+            if !matches!(known, Some(Capability::Call(_))) {
+                self.cannot_call(who, slot);
+            }
+            match known {
+                Some(Capability::Child(child)) => self.knows_child(who, slot, child),
+                _ => self.knows_no_child(who, slot),
+            }
+            for wanted in [Capability::Console, Capability::Halt] {
+                let has = known == Some(wanted);
+                let needed = self.kernel.capabilities(id(who)).needs(slot, wanted);
+                assert_eq!(needed, if has { Ok(()) } else { NOTHING });
+            }
+        }
+    }
+
+    fn cannot_call(&mut self, who: usize, slot: u64) {
+        let (kernel, machine) = (&mut self.kernel, &mut self.machine);
         let extents = (Extent::EMPTY, Extent::EMPTY);
-        self.kernel.submit(&mut self.machine, id(0), slot, extents, 0)
+        assert_eq!(kernel.submit(machine, id(who), slot, extents, 0), NOTHING);
+        assert_eq!(kernel.call(machine, id(who), slot, extents, NEVER), NOTHING);
+    }
+
+    fn knows_child(&self, who: usize, slot: u64, child: ProcessId) {
+        let (kernel, alive) = (&self.kernel, self.world.processes[child.index()].alive);
+        let living = if alive { Ok(child) } else { Err(KernelError::NotRunning) };
+        assert_eq!(kernel.living_child(id(who), slot), living);
+        let asked = rights(child.index());
+        assert_eq!(kernel.may_spawn(id(who), slot, asked), self.spawned(child.index(), asked));
+        let life = kernel.child(id(who), slot).map(|(life, _)| life);
+        assert_eq!(life, Ok(alive.then(|| self.world.stamp(child.index()))));
+    }
+
+    fn knows_no_child(&mut self, who: usize, slot: u64) {
+        let kernel = &mut self.kernel;
+        let signalled = kernel.signal(&mut self.machine, id(who), slot, Signals::STOP);
+        assert_eq!(signalled, NOTHING);
+        assert_eq!(kernel.living_child(id(who), slot).map(drop), NOTHING);
+        assert_eq!(kernel.may_spawn(id(who), slot, Rights::NONE).map(drop), NOTHING);
+        assert_eq!(kernel.child(id(who), slot).map(drop), NOTHING);
     }
 }

@@ -43,6 +43,9 @@ pub(crate) struct Process {
     pub(crate) alive: bool,
     pub(crate) incarnation: Incarnation,
     pub(crate) pid: u32,
+    pub(crate) rights: Rights,
+    /// Whose slice it spends.
+    pub(crate) payer: usize,
     pub(crate) wait: Wait,
     pub(crate) deadline: Option<u64>,
     pub(crate) serves: bool,
@@ -65,16 +68,19 @@ pub(crate) fn service(id: usize) -> ServiceId {
     ServiceId::from_name(&format!("service{id}"))
 }
 
+/// What a role may be given at most.
 pub(crate) fn rights(id: usize) -> Rights {
     Rights::from_raw(id as u8)
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let process = |_| Process {
+        let process = |id| Process {
             alive: false,
             incarnation: Incarnation::new(0),
             pid: 0,
+            rights: Rights::NONE,
+            payer: id,
             wait: Wait::No,
             deadline: None,
             serves: false,
@@ -97,12 +103,14 @@ impl World {
         self.clock
     }
 
-    pub(crate) fn spawn(&mut self, id: usize) {
+    pub(crate) fn spawn(&mut self, id: usize, rights: Rights) {
         self.pids += 1;
         let process = &mut self.processes[id];
         process.alive = true;
         process.incarnation = process.incarnation.next();
         process.pid = self.pids;
+        process.rights = rights;
+        process.payer = id;
         if id != 0 {
             self.processes[0].changes.remove(&id);
         }
@@ -166,6 +174,7 @@ impl World {
         let process = &mut self.processes[id];
         process.wait = Wait::Anything { buffer };
         process.deadline = deadline;
+        process.payer = id;
         if buffer && !process.serves {
             process.serves = true;
             if id != 0 {
@@ -176,7 +185,7 @@ impl World {
 
     pub(crate) fn stamp(&self, id: usize) -> Sender {
         let process = &self.processes[id];
-        Sender::stamped(service(id), process.pid, process.incarnation, rights(id))
+        Sender::stamped(service(id), process.pid, process.incarnation, process.rights)
     }
 
     /// What `id` has now, if it waits and there is something for it: with the tag of the request
@@ -237,6 +246,7 @@ impl World {
             self.processes[id].turns.push(from);
         }
         self.processes[id].heard.insert(from);
+        self.processes[id].payer = self.processes[from].payer;
         let request = Received::Request { token: 0, bytes, from: self.stamp(from) };
         Some((request, Some(tag)))
     }
