@@ -5,6 +5,8 @@ use nexus_bounded::{Mono, Nanos, Wall};
 use nexus_port::{CallError, Now, Service, SubmitError};
 
 use crate::config::Config;
+use crate::disk::Disk;
+use crate::drive::Drive;
 use crate::effects::Effects;
 use crate::fabric::{ClientEnd, Fabric, Owner};
 use crate::link::{Link, LinkEnd};
@@ -188,6 +190,20 @@ impl World {
     #[must_use]
     pub fn unanswered(&self, name: &str) -> usize {
         self.fabric.requests.owed_by(self.index(name)).len()
+    }
+
+    /// Gives a process that runs or has run a disk, instead of any that it has.
+    pub fn attach(&mut self, name: &str, disk: Disk) {
+        let at = self.index(name);
+        self.fabric.ports[at].drive = Some(Drive::new(disk));
+    }
+
+    /// The disk of a process, to be looked at or made to fail. What the process has asked for and
+    /// not heard of yet, the disk has done already.
+    pub fn disk(&mut self, name: &str) -> &mut Disk {
+        let at = self.index(name);
+        let Some(drive) = &mut self.fabric.ports[at].drive else { panic!("{name} has no disk") };
+        &mut drive.disk
     }
 
     fn find(&self, name: &str) -> Option<usize> {
