@@ -11,3 +11,4 @@ mod logd;
 mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
+mod statefsd;
