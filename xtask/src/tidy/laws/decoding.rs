@@ -20,6 +20,7 @@ const DECODERS: &[&str] = &[
     "statefs",
     "logd",
     "metricsd",
+    "statefsd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.
