@@ -359,6 +359,12 @@ impl World {
         self.run_until(self.fabric.clock.exact());
     }
 
+    /// Lets each process take one event that is due at this moment; whether there was any.
+    pub fn round(&mut self) -> bool {
+        self.fabric.pump_links();
+        self.turn()
+    }
+
     /// Moves time to the next thing that happens by itself, if that is not after `until`.
     fn skip_ahead(&mut self, until: Mono) -> bool {
         let next = self.fabric.next_time().filter(|at| *at <= until);

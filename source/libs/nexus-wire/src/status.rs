@@ -78,7 +78,7 @@ vocabulary! {
         OverQuota = 10 "over_quota",
         /// Too much is on its way to the disk. Repeat it a little later.
         Busy = 11 "busy",
-        /// The disk did not do it. What was done and not synced is lost, or soon will be.
+        /// The disk did not do it. What of the changes is there shows in the next epoch.
         IoError = 12 "io_error",
         /// Bytes of the file are damaged; read on behind them.
         Damaged = 13 "damaged",

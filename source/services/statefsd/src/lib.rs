@@ -11,8 +11,8 @@
 //! and had not synced is gone.
 //!
 //! Invariants: memory is taken in [`Statefsd::new`] and never after; every request gets one reply;
-//! nothing is answered `ok` to a SYNC that is not durable; a disk that holds anything but one of our
-//! stores is left alone, unless all of its superblocks are zeros: then it is formatted.
+//! no SYNC is answered `ok` that is not durable; a disk that holds anything but one of our stores
+//! is left alone, unless both places of its superblock are zeros: then it is formatted.
 //!
 //! Deliberately absent: records, metrics, and any decision about what files mean.
 #![cfg_attr(not(test), no_std)]

@@ -237,7 +237,7 @@ impl Statefsd {
         let store = &mut self.store;
         self.drafts.retain(|draft| {
             let is_its = draft.share == share && draft.life == life;
-            // Where the store has no room to give it up now, it stays until its name is drafted again.
+            // Where the store cannot give it up now, it stays until its name is drafted again.
             !is_its || store.delete(draft.file).is_err()
         });
     }

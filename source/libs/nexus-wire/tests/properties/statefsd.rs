@@ -76,7 +76,11 @@ proptest! {
     }
 
     #[test]
-    fn numbers_come_back(nonce in any::<u32>(), numbers in any::<[u64; 5]>(), kind in select(FileKind::ALL)) {
+    fn numbers_come_back(
+        nonce in any::<u32>(),
+        numbers in any::<[u64; 5]>(),
+        kind in select(FileKind::ALL),
+    ) {
         let [epoch, quota, used, free, refused] = numbers;
         let hello = HelloReply { epoch, quota, used, free, refused };
         let mut out = [0; 64];
@@ -92,7 +96,11 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_were_read_come_back(nonce in any::<u32>(), len in any::<u32>(), pieces in vec(bytes(0, 508), 0..9)) {
+    fn bytes_that_were_read_come_back(
+        nonce in any::<u32>(),
+        len in any::<u32>(),
+        pieces in vec(bytes(0, 508), 0..9),
+    ) {
         let whole = pieces.concat();
         let mut out = [0; 8192];
         let mut writer = ReadWriter::new(nonce, len, &mut out);
@@ -107,7 +115,11 @@ proptest! {
     }
 
     #[test]
-    fn as_many_files_are_listed_as_fit(nonce in any::<u32>(), more in any::<bool>(), names in vec(listed(), 0..100)) {
+    fn as_many_files_are_listed_as_fit(
+        nonce in any::<u32>(),
+        more in any::<bool>(),
+        names in vec(listed(), 0..100),
+    ) {
         let mut out = [0; 1000];
         let mut writer = FilesWriter::new(nonce, &mut out);
         let fitting = names.iter().take_while(|file| writer.file(file)).count();
@@ -120,7 +132,11 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_says_why(op in select(Op::ALL), status in select(FileStatus::ALL), nonce in any::<u32>()) {
+    fn a_refusal_says_why(
+        op in select(Op::ALL),
+        status in select(FileStatus::ALL),
+        nonce in any::<u32>(),
+    ) {
         let frame = plain_reply(op.raw(), status, nonce);
         let has_body = op.raw() <= Op::Read.raw() && status == FileStatus::Ok;
         let expected = (!has_body).then_some((status, Reply::Plain));
