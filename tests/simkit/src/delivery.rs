@@ -2,6 +2,8 @@ use nexus_abi::{ExitReason, Incarnation, Sender, SenderId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Token};
 
+use crate::drive::Done;
+
 use crate::trace::Trace;
 
 /// An event with the bytes it lends.
@@ -9,6 +11,7 @@ use crate::trace::Trace;
 pub(crate) enum Delivery {
     Request { from: Sender, token: Token, frame: Vec<u8> },
     Completion { call: CallId, result: Result<Vec<u8>, CallError> },
+    Block { call: CallId, done: Done },
     PeerGone { id: SenderId, incarnation: Incarnation, reason: ExitReason },
     Wake,
     Stop,
@@ -24,6 +27,7 @@ impl Delivery {
                 call: *call,
                 result: result.as_ref().map(Vec::as_slice).map_err(|error| *error),
             },
+            Self::Block { call, done } => Event::Block { call: *call, outcome: done.outcome() },
             Self::PeerGone { id, incarnation, reason } => {
                 Event::PeerGone { id: *id, incarnation: *incarnation, reason: *reason }
             }
@@ -49,6 +53,10 @@ impl Delivery {
             Self::Completion { call, result } => {
                 trace.number(u64::from(call.0));
                 trace.bytes(result.as_deref().unwrap_or_default());
+            }
+            Self::Block { call, done } => {
+                trace.number(u64::from(call.0));
+                trace.bytes(done.read());
             }
             Self::PeerGone { id, incarnation, .. } => {
                 trace.number(id.service().raw());

@@ -1,5 +1,5 @@
 use nexus_abi::ServiceId;
-use nexus_port::{CallId, SubmitError, Token, World};
+use nexus_port::{BLOCKS_MAX, BlockRequest, CallId, SubmitError, Token, World};
 
 use crate::fabric::Fabric;
 use crate::requests::Back;
@@ -22,6 +22,15 @@ impl World for Effects<'_> {
 
     fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError> {
         self.fabric.submit(self.me, to, Back::Call(call), frame)
+    }
+
+    fn submit_block(&mut self, call: CallId, request: BlockRequest<'_>) -> Result<(), SubmitError> {
+        let drive = self.fabric.ports[self.me].drive.as_mut().ok_or(SubmitError::NotReady)?;
+        if drive.load() >= BLOCKS_MAX {
+            return Err(SubmitError::Busy);
+        }
+        drive.ask(call, request);
+        Ok(())
     }
 
     fn print(&mut self, line: &str) {

@@ -2,11 +2,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use nexus_abi::{ExitReason, FRAME_BYTES_MAX, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
-use nexus_port::{CallError, SubmitError, Token};
+use nexus_port::{CallError, CallId, SubmitError, Token};
 
 use crate::clock::Clock;
 use crate::config::{Config, Letters};
 use crate::delivery::Delivery;
+use crate::drive::{Done, Drive};
 use crate::inbox::Letter;
 use crate::link::{LinkEnd, LinkNews};
 use crate::process::{Port, Stop};
@@ -352,7 +353,21 @@ impl Fabric {
         if self.wakes(me) {
             return Some(Delivery::Wake);
         }
+        if let Some((call, done)) = self.next_block(me) {
+            return Some(Delivery::Block { call, done });
+        }
         self.next_letter(me)
+    }
+
+    /// The end of a request to the disk: of any, now or, while requests wait, maybe later.
+    fn next_block(&mut self, me: usize) -> Option<(CallId, Done)> {
+        let load = self.ports[me].drive.as_ref().map_or(0, Drive::load);
+        let is_later = load > 0 && !self.ports[me].inbox.is_empty() && self.rng.one_in(2);
+        if load == 0 || is_later {
+            return None;
+        }
+        let at = self.rng_up_to(load as u64 - 1) as usize;
+        self.ports[me].drive.as_mut()?.end(at)
     }
 
     fn wakes(&mut self, me: usize) -> bool {

@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod delivery;
 mod disk;
+mod drive;
 mod effects;
 mod fabric;
 mod inbox;

@@ -5,6 +5,7 @@ use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service};
 
+use crate::drive::Drive;
 use crate::effects::Effects;
 use crate::fabric::LifeId;
 use crate::inbox::Inbox;
@@ -60,6 +61,8 @@ pub(crate) struct Port {
     pub(crate) notices: VecDeque<(Sender, ExitReason)>,
     pub(crate) completions: VecDeque<(CallId, Result<Vec<u8>, CallError>)>,
     pub(crate) inbox: Inbox,
+    /// Its disk, if it has one: it outlives the process.
+    pub(crate) drive: Option<Drive>,
     /// Calls under way.
     pub(crate) in_flight: u32,
     /// Lives it has had a request from and no notice of, by number.
@@ -91,6 +94,7 @@ impl Port {
             notices: VecDeque::new(),
             completions: VecDeque::new(),
             inbox: Inbox::default(),
+            drive: None,
             in_flight: 0,
             heard: Vec::new(),
             wake: None,
@@ -105,7 +109,9 @@ impl Port {
     /// Forgets all that the last life knew.
     pub(crate) fn clear(&mut self) {
         let fresh = Self::new(&self.name, self.rights);
-        *self = Self { boot: self.boot, ..fresh };
+        let mut drive = self.drive.take();
+        drive.iter_mut().for_each(Drive::forget);
+        *self = Self { boot: self.boot, drive, ..fresh };
     }
 
     pub(crate) fn hear(&mut self, life: LifeId) {

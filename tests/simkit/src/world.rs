@@ -5,6 +5,8 @@ use nexus_bounded::{Mono, Nanos, Wall};
 use nexus_port::{CallError, Now, Service, SubmitError};
 
 use crate::config::Config;
+use crate::disk::Disk;
+use crate::drive::Drive;
 use crate::effects::Effects;
 use crate::fabric::{ClientEnd, Fabric, Owner};
 use crate::link::{Link, LinkEnd};
@@ -190,6 +192,20 @@ impl World {
         self.fabric.requests.owed_by(self.index(name)).len()
     }
 
+    /// Gives a process that runs or has run a disk, instead of any that it has.
+    pub fn attach(&mut self, name: &str, disk: Disk) {
+        let at = self.index(name);
+        self.fabric.ports[at].drive = Some(Drive::new(disk));
+    }
+
+    /// The disk of a process, to be looked at or made to fail. What the process has asked for and
+    /// not heard of yet, the disk has done already.
+    pub fn disk(&mut self, name: &str) -> &mut Disk {
+        let at = self.index(name);
+        let Some(drive) = &mut self.fabric.ports[at].drive else { panic!("{name} has no disk") };
+        &mut drive.disk
+    }
+
     fn find(&self, name: &str) -> Option<usize> {
         self.fabric.ports.iter().position(|port| port.name == name)
     }
@@ -341,6 +357,12 @@ impl World {
     /// Lets happen all that happens at this moment.
     pub fn settle(&mut self) {
         self.run_until(self.fabric.clock.exact());
+    }
+
+    /// Lets each process take one event that is due at this moment; whether there was any.
+    pub fn round(&mut self) -> bool {
+        self.fabric.pump_links();
+        self.turn()
     }
 
     /// Moves time to the next thing that happens by itself, if that is not after `until`.

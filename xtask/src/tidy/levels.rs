@@ -5,7 +5,7 @@ const LEVELS: &[&[&str]] = &[
     &["nexus-abi", "nexus-bounded"],
     &["nexus-wire", "nexus-port", "nexus-recipe", "neuron-core"],
     &["nexus-gate", "nexus-retention", "nexus-log", "nexus-metrics", "statefs"],
-    &["logd", "metricsd", "timed", "init", "selftest-client"],
+    &["logd", "metricsd", "statefsd", "timed", "init", "selftest-client"],
     &["nexus-rt", "neuron"],
     &["simkit", "sim", "load", "trials"],
     &["obsctl", "hostprobe", "xtask", "guest"],

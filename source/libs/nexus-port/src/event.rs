@@ -1,7 +1,7 @@
 use nexus_abi::{ExitReason, Incarnation, Sender, SenderId};
 use nexus_bounded::{Mono, Wall};
 
-use crate::{CallId, Token};
+use crate::{BlockOutcome, CallId, Token};
 
 /// The time an event is handled at. One event, one time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,13 @@ pub enum Event<'a> {
         call: CallId,
         /// The callee's answer, untrusted, or why there is none.
         result: Result<&'a [u8], CallError>,
+    },
+    /// The end of a request to the disk.
+    Block {
+        /// The name we gave it.
+        call: CallId,
+        /// What became of it.
+        outcome: BlockOutcome<'a>,
     },
     /// A life of a sender has ended; it says nothing more under this incarnation. Comes once for
     /// every life that a request came from, maybe after the first requests of the next life.

@@ -12,7 +12,8 @@
 //!
 //! A [`Transport`] is the other direction: what a client library sees of its way to one service. A
 //! [`CallLink`] makes one of calls, where the world has nothing but those.
-//! [`BlockRequest`] and [`BlockOutcome`] are what is said to and heard from a disk.
+//! [`BlockRequest`] and [`BlockOutcome`] are what is said to and heard from a disk: by a service
+//! with [`World::submit_block`] and [`Event::Block`], by whoever may wait with a [`BlockDevice`].
 //!
 //! Deliberately absent: blocking calls for services, and any way for one to learn which world it is
 //! in.
@@ -29,4 +30,4 @@ pub use block::{BlockDevice, BlockError, BlockOutcome, BlockRequest, SECTOR_BYTE
 pub use call_link::{CallLink, Caller};
 pub use event::{CallError, Event, Now};
 pub use transport::{Closed, SendError, Transport};
-pub use world::{CallId, Service, SubmitError, Token, World};
+pub use world::{BLOCK_SECTORS_MAX, BLOCKS_MAX, CallId, Service, SubmitError, Token, World};

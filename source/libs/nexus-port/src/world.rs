@@ -3,7 +3,7 @@ use core::fmt;
 use nexus_abi::ServiceId;
 use nexus_bounded::Mono;
 
-use crate::{Event, Now};
+use crate::{BlockRequest, Event, Now};
 
 /// Names a request until it is answered. Opaque to services.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,7 +23,7 @@ impl Token {
     }
 }
 
-/// A service's own name for a call it made; it comes back in the completion.
+/// A service's own name for a call it made, or a request to the disk; it comes back with its end.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CallId(pub u32);
 
@@ -36,6 +36,12 @@ pub enum SubmitError {
     /// Nobody serves under that name now. Try later.
     NotReady,
 }
+
+/// Requests for the disk that may be under way, each of at most [`BLOCK_SECTORS_MAX`] sectors.
+pub const BLOCKS_MAX: usize = 4;
+
+/// Sectors that one request reads or writes at most.
+pub const BLOCK_SECTORS_MAX: u32 = 64;
 
 /// What a service can have done. Nothing here blocks, fails late, or calls back. Frames are at most
 /// [`nexus_abi::FRAME_BYTES_MAX`] bytes.
@@ -58,6 +64,17 @@ pub trait World {
     /// # Errors
     /// [`SubmitError`], at once; otherwise exactly one [`Event::Completion`] follows.
     fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError>;
+
+    /// Asks the disk for something; what is written is copied before this returns. Where there is
+    /// a disk, [`BLOCKS_MAX`] requests may be under way.
+    ///
+    /// # Errors
+    /// [`SubmitError`], at once: [`SubmitError::NotReady`] where there is no disk. Otherwise
+    /// exactly one [`Event::Block`] follows.
+    #[expect(unused_variables, reason = "most worlds have no disk for their services")]
+    fn submit_block(&mut self, call: CallId, request: BlockRequest<'_>) -> Result<(), SubmitError> {
+        Err(SubmitError::NotReady)
+    }
 
     /// Prints one whole line on the console. For markers and state changes only.
     fn print(&mut self, line: &str);

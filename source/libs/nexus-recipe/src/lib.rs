@@ -1,9 +1,10 @@
-//! Every limit of logd and metricsd, and the recipe that sets them.
+//! Every limit of logd, metricsd and statefsd, and the recipes that set them.
 //!
 //! [`Recipe`] is plain data without a parser, fit for a guest image. With the feature `parse` (the
 //! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
 //! values and contradictions are errors that name their line; nothing is ever defaulted. What it
-//! has read can be compiled into a program (`Recipe::to_source`).
+//! has read can be compiled into a program (`Recipe::to_source`). [`StateRecipe`] is the same for
+//! statefsd and its disk.
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -20,9 +21,11 @@ mod memory;
 mod parse;
 #[cfg(feature = "parse")]
 mod source;
+mod state;
 
 pub use blocks::{JournalBlocks, TextBlocks};
 pub use limits::*;
 pub use memory::{MemoryBudget, MemoryLine};
 #[cfg(feature = "parse")]
 pub use parse::{RecipeError, RecipeErrors};
+pub use state::{ShareRule, StateRecipe, StatefsdLimits};

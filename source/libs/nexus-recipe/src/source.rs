@@ -9,8 +9,18 @@ use nexus_bounded::Nanos;
 
 use crate::{
     BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, PortLimits, Recipe,
-    Redaction, SenderRule,
+    Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits,
 };
+
+impl StateRecipe {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
 
 impl Recipe {
     /// An expression that is this recipe, wherever the types of this crate and [`Nanos`] are in
@@ -104,6 +114,9 @@ macro_rules! structs {
 }
 
 structs! {
+    StateRecipe { statefsd shares }
+    StatefsdLimits { disk_bytes files open pending retry_min retry_max budget }
+    ShareRule { name bytes files open }
     Recipe { logd metricsd redaction port senders }
     Budget { events_per_s events_burst bytes_per_s bytes_burst }
     SenderRule { name uid logd_budget metricsd_budget }

@@ -1,4 +1,4 @@
-//! Every frame of logd, metricsd and timed: one encoder and one decoder each.
+//! Every frame of logd, metricsd, statefsd and timed: one encoder and one decoder each.
 //!
 //! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
 //! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
@@ -15,6 +15,7 @@
 
 mod bytes;
 mod fields;
+pub mod files;
 mod ids;
 mod ledger;
 mod list;
@@ -35,8 +36,8 @@ pub use fields::{
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};
-pub use status::{LogStatus, MetricStatus};
-pub use vocabulary::{Kind, Level, LossReason, SpanStatus, Unit};
+pub use status::{FileStatus, LogStatus, MetricStatus};
+pub use vocabulary::{FileKind, Kind, Level, LossReason, SpanStatus, Unit};
 
 /// Bytes of a metric's or span's name, at most.
 pub const NAME_BYTES_MAX: usize = 48;
@@ -52,6 +53,10 @@ pub const SCOPE_BYTES_MAX: usize = 64;
 pub const MESSAGE_BYTES_MAX: usize = 256;
 /// Bytes of a record's fields, at most.
 pub const FIELDS_BYTES_MAX: usize = 512;
+/// Bytes of a file's name below its service's prefix, at most.
+pub const FILE_NAME_BYTES_MAX: usize = 40;
+/// Bytes of a file in one frame, at most.
+pub const FILE_BYTES_MAX: usize = 4040;
 /// Bytes of a version 1 or 2 QUERY reply, at most.
 pub const QUERY_REPLY_BYTES_MAX: usize = 2048;
 /// Records of a version 1 or 2 QUERY reply, at most.

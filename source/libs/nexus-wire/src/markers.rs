@@ -16,6 +16,14 @@ pub const METRICSD_REJECT_INVALID_ARGS: &str = "metricsd: reject invalid_args";
 pub const METRICSD_REJECT_OVER_LIMIT: &str = "metricsd: reject over_limit";
 /// metricsd refused something beyond its sender's budget.
 pub const METRICSD_REJECT_RATE_LIMITED: &str = "metricsd: reject rate_limited";
+/// statefsd mounted the store on its disk: superblock and journal were read back.
+pub const STATEFSD_READY: &str = "statefsd: ready";
+/// statefsd refused something malformed.
+pub const STATEFSD_REJECT_INVALID_ARGS: &str = "statefsd: reject invalid_args";
+/// statefsd refused something beyond a limit or a quota.
+pub const STATEFSD_REJECT_OVER_LIMIT: &str = "statefsd: reject over_limit";
+/// statefsd refused something beyond its sender's budget.
+pub const STATEFSD_REJECT_RATE_LIMITED: &str = "statefsd: reject rate_limited";
 /// timed set a timer, saw it run out in time, and had it again no more.
 pub const TIMED_READY: &str = "timed: ready";
 /// Whatever logd must refuse it refused, and stored nothing of it.

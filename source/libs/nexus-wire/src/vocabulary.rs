@@ -65,6 +65,16 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// Whether a file grows.
+    FileKind {
+        /// It does: bytes may be added.
+        Log = 1 "log",
+        /// It holds what it holds.
+        Whole = 2 "whole",
+    }
+}
+
 impl SpanStatus {
     /// A sender's statement: 0 is ok, everything else an error. Nobody calls his own span
     /// abandoned.

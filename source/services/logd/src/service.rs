@@ -324,7 +324,10 @@ impl Service for Logd {
                 world.reply(token, reply);
             }
             Event::Stop => self.stopping = true,
-            Event::Completion { .. } | Event::PeerGone { .. } | Event::Wake => {}
+            Event::Completion { .. }
+            | Event::Block { .. }
+            | Event::PeerGone { .. }
+            | Event::Wake => {}
         }
         self.reply = out;
     }

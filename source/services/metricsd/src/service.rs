@@ -333,6 +333,7 @@ impl Service for Metricsd {
                 self.hurry();
             }
             Event::Wake => self.hurry(),
+            Event::Block { .. } => {}
             Event::Stop => {
                 self.publish(now);
                 self.exporter.stop();

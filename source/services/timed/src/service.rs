@@ -116,7 +116,7 @@ impl Service for Timed {
             }
             Event::PeerGone { id, incarnation, .. } => self.timers.forget(id, incarnation),
             Event::Stop => self.stopping = true,
-            Event::Completion { .. } | Event::Wake => {}
+            Event::Completion { .. } | Event::Block { .. } | Event::Wake => {}
         }
         telemetry::note_live(self.timers.len());
     }

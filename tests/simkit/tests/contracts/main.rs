@@ -2,6 +2,7 @@
 //! them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod disks;
 mod links;
 mod oracle;
 mod services;

@@ -155,6 +155,7 @@ fn note(event: Event<'_>) -> String {
             format!("{} {}", call.0, String::from_utf8_lossy(frame))
         }
         Event::Completion { call, result: Err(CallError::PeerDied) } => format!("{} died", call.0),
+        Event::Block { call, outcome } => format!("{} {outcome:?}", call.0),
         Event::PeerGone { incarnation, reason, .. } => {
             format!("{} gone {reason:?}", incarnation.raw())
         }

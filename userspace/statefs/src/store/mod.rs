@@ -165,6 +165,20 @@ impl Store {
         }
     }
 
+    /// Goes on with a device that is, or is to be, formatted for the same limits at another time;
+    /// forgets what it knew of any other, and takes no memory. Other limits are a panic.
+    pub fn adopt(&mut self, format: Format) {
+        assert!(!self.is_waiting, "a request is under way");
+        assert!(format.limits() == self.format.limits(), "memory was taken for these limits");
+        self.clear();
+        self.format = format;
+        self.phase = Phase::Unmounted;
+        self.journal = Journal { area: Area::A, epoch: 0, next: None };
+        self.synced = 0;
+        self.has_flaws = false;
+        self.has_front_failed = false;
+    }
+
     /// Bytes of memory that a store of this format takes, without its quotas.
     #[must_use]
     pub fn memory(format: &Format) -> usize {

@@ -1,6 +1,9 @@
 use nexus_port::{BlockDevice, BlockOutcome};
+use simkit::Disk;
 use statefs::blocking::{self, sync};
-use statefs::{APPEND_BYTES_MAX, Found, Kind, PAYLOAD_BYTES, Quota, Refusal, Store, SyncId};
+use statefs::{
+    APPEND_BYTES_MAX, Format, Found, Kind, PAYLOAD_BYTES, Quota, Refusal, Store, SyncId,
+};
 
 use crate::bed::{Bed, LIMITS, bytes, contents, new_disk, read_all};
 
@@ -273,4 +276,27 @@ fn what_is_appended_while_a_write_is_under_way_is_written_after_it() {
     sync(&mut store, &mut disk).unwrap();
     let store = blocking::mount(&mut disk, &[]).unwrap();
     assert_eq!(read_all(&store, &mut disk, "log").unwrap(), all);
+}
+
+#[test]
+fn a_store_goes_on_with_a_device_that_was_formatted_another_time() {
+    let (mut disk, mut store) = new_disk();
+    store.create("old", 100).unwrap();
+    blocking::sync(&mut store, &mut disk).unwrap();
+    let mut other = Disk::new(LIMITS.sectors);
+    drop(blocking::format(&mut other, LIMITS, &[]).unwrap());
+    let mut writer = blocking::format(&mut other, LIMITS, &[]).unwrap();
+    writer.replace("new", b"value").unwrap();
+    blocking::sync(&mut writer, &mut other).unwrap();
+    store.adopt(*writer.disk_format());
+    store.mount();
+    blocking::drive(&mut store, &mut other).unwrap();
+    assert_eq!((store.find("old"), store.synced()), (None, writer.synced()));
+    assert_eq!(read_all(&store, &mut other, "new").unwrap(), b"value");
+    let blank = Format::new(LIMITS, 1).unwrap();
+    let mut third = Disk::new(LIMITS.sectors);
+    store.adopt(blank);
+    store.format();
+    blocking::drive(&mut store, &mut third).unwrap();
+    assert_eq!(third.image(), new_disk().0.image(), "as a new store would have");
 }

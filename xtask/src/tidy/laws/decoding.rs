@@ -21,6 +21,7 @@ const DECODERS: &[&str] = &[
     "statefs",
     "logd",
     "metricsd",
+    "statefsd",
     "timed",
 ];
 

@@ -67,7 +67,7 @@ pub(super) fn check(report: &mut Report<'_>, recipe: &Recipe) {
 }
 
 /// Reports the first of `parts` unless their product is at most `whole`.
-fn product(report: &mut Report<'_>, parts: &[&str], whole: &str, why: &str) {
+pub(super) fn product(report: &mut Report<'_>, parts: &[&str], whole: &str, why: &str) {
     let numbers = parts.iter().map(|key| report.number(key)).collect::<Option<Vec<_>>>();
     let (Some(numbers), Some(limit)) = (numbers, report.number(whole)) else { return };
     let needed = numbers.iter().fold(1, |product, n| u64::saturating_mul(product, n.number));

@@ -3,16 +3,17 @@
 mod contradictions;
 mod errors;
 mod sections;
+mod state;
 mod table;
 mod units;
 
 pub use errors::{RecipeError, RecipeErrors};
 use std::collections::BTreeMap;
 
-use table::Report;
+use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::Recipe;
+use crate::{Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -22,26 +23,41 @@ impl Recipe {
     /// nothing is said about missing keys and contradictions: they may be made of what could not be
     /// read.
     pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
-        let mut report = Report::new(text);
-        let (document, syntax) = DeTable::parse_recoverable(text);
-        let recipe = table::read_text(&mut report, document.into_inner(), |t| {
-            let recipe = sections::recipe(t);
-            if syntax.is_empty() {
-                contradictions::check(t.report, &recipe);
-            }
-            recipe
-        });
-        if syntax.is_empty() {
-            report.errors.append(&mut report.missing);
-        } else {
-            keep_what_syntax_did_not_cause(&mut report, &syntax);
-        }
-        if report.errors.is_empty() {
-            Ok(longest_prefix_first(recipe))
-        } else {
-            Err(RecipeErrors::new(report.errors))
-        }
+        read(text, sections::recipe, contradictions::check).map(longest_prefix_first)
     }
+}
+
+impl StateRecipe {
+    /// Reads the recipe of a state disk, as [`Recipe::parse`] reads its own.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, state::recipe, state::check)
+    }
+}
+
+/// Reads a recipe by `sections`, and `check`s it for contradictions.
+fn read<T>(
+    text: &str,
+    sections: impl FnOnce(&mut Table<'_, '_>) -> T,
+    check: impl FnOnce(&mut Report<'_>, &T),
+) -> Result<T, RecipeErrors> {
+    let mut report = Report::new(text);
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    let recipe = table::read_text(&mut report, document.into_inner(), |t| {
+        let recipe = sections(t);
+        if syntax.is_empty() {
+            check(t.report, &recipe);
+        }
+        recipe
+    });
+    if syntax.is_empty() {
+        report.errors.append(&mut report.missing);
+    } else {
+        keep_what_syntax_did_not_cause(&mut report, &syntax);
+    }
+    if report.errors.is_empty() { Ok(recipe) } else { Err(RecipeErrors::new(report.errors)) }
 }
 
 /// Puts syntax errors, one for each line, in the place of what else is said about their lines.

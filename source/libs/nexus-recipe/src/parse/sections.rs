@@ -44,7 +44,7 @@ pub(super) fn recipe(t: &mut Table<'_, '_>) -> Recipe {
     }
 }
 
-fn budget(t: &mut Table<'_, '_>) -> Budget {
+pub(super) fn budget(t: &mut Table<'_, '_>) -> Budget {
     Budget {
         events_per_s: t.count("events_per_s", PER_SECOND),
         events_burst: t.count("events_burst", PER_SECOND),
@@ -238,7 +238,7 @@ fn sender(t: &mut Table<'_, '_>) -> SenderRule {
     }
 }
 
-fn service_name(name: &str) -> Result<(), String> {
+pub(super) fn service_name(name: &str) -> Result<(), String> {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
     let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
     if !starts_well || !name.chars().all(legal) || name.len() > SERVICE_BYTES_MAX {

@@ -147,6 +147,7 @@ impl Service for Echod {
                 });
                 world.reply(token, if len == 0 { b"died" } else { &answer[..len] });
             }
+            Event::Block { .. } => {}
             Event::PeerGone { .. } => self.gone += 1,
             Event::Wake => {
                 if let Some((_, token)) = self.wake.take_if(|(at, _)| *at <= now.mono) {

@@ -3,7 +3,7 @@
 use nexus_wire::LedgerRow;
 
 use crate::page::Page;
-use crate::{examples_logd, examples_metricsd, examples_timed};
+use crate::{examples_logd, examples_metricsd, examples_statefsd, examples_timed};
 
 /// Name of a frame as on the page, and its bytes.
 pub(crate) type Examples = Vec<(String, Vec<u8>)>;
@@ -29,6 +29,7 @@ pub(crate) fn ledger_row() -> LedgerRow {
 pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let mut examples = examples_metricsd::all();
     examples.extend(examples_logd::all());
+    examples.extend(examples_statefsd::all());
     examples.extend(examples_timed::all());
     let mut mistakes = Vec::new();
     for (name, bytes) in &examples {

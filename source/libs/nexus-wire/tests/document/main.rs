@@ -6,12 +6,13 @@
 mod examples;
 mod examples_logd;
 mod examples_metricsd;
+mod examples_statefsd;
 mod examples_timed;
 mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{logs, metrics, timers};
+use nexus_wire::{files, logs, metrics, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -41,6 +42,9 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     for op in metrics::Op::ALL {
         documented("metricsd", &format!("{op:?}"));
     }
+    for op in files::Op::ALL {
+        documented("statefsd", &format!("{op:?}"));
+    }
     for op in timers::Op::ALL {
         documented("timed", &format!("{op:?}"));
     }
@@ -60,6 +64,8 @@ fn a_page_that_says_something_else_fails() {
         ("| 48 | `NAME_BYTES_MAX` |", "| 49 | `NAME_BYTES_MAX` |"),
         ("| 24 | STATUS |", "| 25 | STATUS |"),
         ("| 6 | too_large |\n", ""),
+        ("| 13 | damaged |", "| 12 | damaged |"),
+        ("name_len:u8 draft:u8 at:u32", "name_len:u8 at:u32"),
         ("name_len:u8 labels_len:u16 value:i64", "name_len:u8 labels_len:u16 value:i32"),
         ("since_ns:u64 max:u16\n= 4c4f", "since_ns:u64 max:u16\n= 4c4e"),
         ("| 2 | interactive | 1 ms |", "| 2 | interactively | 1 ms |"),

@@ -2,8 +2,8 @@
 
 use nexus_wire::logs::{self, ClockAnchor};
 use nexus_wire::timers::{self, Qos, TimerStatus};
-use nexus_wire::{AuditReply, Kind, Level, LogStatus, LossReason, MetricStatus, REASONS};
-use nexus_wire::{SpanStatus, Unit, metrics};
+use nexus_wire::{AuditReply, FileKind, FileStatus, Kind, Level, LogStatus, LossReason};
+use nexus_wire::{MetricStatus, REASONS, SpanStatus, Unit, files, metrics};
 
 use crate::page::{Page, same};
 
@@ -34,6 +34,8 @@ fn limits() -> List {
         SCOPE_BYTES_MAX = nexus_wire::SCOPE_BYTES_MAX,
         MESSAGE_BYTES_MAX = nexus_wire::MESSAGE_BYTES_MAX,
         FIELDS_BYTES_MAX = nexus_wire::FIELDS_BYTES_MAX,
+        FILE_NAME_BYTES_MAX = nexus_wire::FILE_NAME_BYTES_MAX,
+        FILE_BYTES_MAX = nexus_wire::FILE_BYTES_MAX,
         QUERY_REPLY_BYTES_MAX = nexus_wire::QUERY_REPLY_BYTES_MAX,
         QUERY_RECORDS_MAX = nexus_wire::QUERY_RECORDS_MAX,
         ROWS_MAX = AuditReply::ROWS_MAX,
@@ -46,9 +48,10 @@ fn limits() -> List {
 pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let metricsd = metrics::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let logd = logs::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let statefsd = files::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let timed = timers::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 13] = [
+    let lists: [(&str, List); 16] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
@@ -56,6 +59,9 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
         ("timer classes", named!(Qos::ALL)),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
+        ("statefsd operations", statefsd.collect()),
+        ("statefsd statuses", named!(FileStatus::ALL)),
+        ("file kinds", named!(FileKind::ALL)),
         ("kinds", named!(Kind::ALL)),
         ("units", named!(Unit::ALL)),
         ("levels", named!(Level::ALL)),

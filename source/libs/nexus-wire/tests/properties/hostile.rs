@@ -1,13 +1,14 @@
 //! Input of every kind: nothing panics, and every refusal can be answered and understood.
 
 use nexus_wire::LedgerRow;
+use nexus_wire::files;
 use nexus_wire::logs::{self, Head, Version};
 use nexus_wire::metrics::{self, plain_reply};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::{logd, metricsd};
+use crate::{logd, metricsd, statefsd};
 
 /// Decodes `bytes` as a request to metricsd and reads all that is in it.
 fn feed_metricsd(bytes: &[u8]) {
@@ -55,7 +56,27 @@ fn feed_logd(bytes: &[u8]) {
     }
 }
 
-/// Decodes `bytes` as a reply of either service to anything that can be asked, and counts all
+/// Decodes `bytes` as a request to statefsd and reads all that is in it.
+fn feed_statefsd(bytes: &[u8]) {
+    match files::decode(bytes) {
+        Ok(frame) => {
+            let mut out = vec![0; bytes.len()];
+            assert_eq!(files::encode(&frame.request, frame.nonce, &mut out), Ok(bytes));
+        }
+        Err(refusal) => {
+            let reply = files::plain_reply(refusal.op, refusal.status, refusal.nonce);
+            if let Some(op) = files::Op::from_raw(refusal.op) {
+                let decoded = files::decode_reply(op, refusal.nonce, &reply);
+                assert_eq!(decoded, Some((refusal.status, files::Reply::Plain)));
+            }
+            let echoed = bytes.get(4..8).filter(|_| bytes.starts_with(b"SF"));
+            let nonce = echoed.map_or([0; 4], |echoed| echoed.try_into().unwrap());
+            assert_eq!(refusal.nonce.to_le_bytes(), nonce);
+        }
+    }
+}
+
+/// Decodes `bytes` as a reply of any service to anything that can be asked, and counts all
 /// that is in it.
 fn feed_clients(bytes: &[u8]) -> usize {
     let word = |at: usize| bytes.get(at..at + 4).map_or([0; 4], |word| word.try_into().unwrap());
@@ -65,7 +86,9 @@ fn feed_clients(bytes: &[u8]) -> usize {
     let heads = [Head { version: Version::V1, nonce: 0 }, v2];
     let logs = logs::Op::ALL.iter().copied().flat_map(|op| heads.map(|head| (op, head)));
     let metrics = metrics::Op::ALL.iter().copied();
-    metrics.map(|op| count_metricsd(op, metrics_nonce, bytes)).sum::<usize>()
+    let files = files::Op::ALL.iter().copied();
+    files.map(|op| count_statefsd(op, metrics_nonce, bytes)).sum::<usize>()
+        + metrics.map(|op| count_metricsd(op, metrics_nonce, bytes)).sum::<usize>()
         + logs.map(|(op, head)| count_logd(op, head, bytes)).sum::<usize>()
 }
 
@@ -89,23 +112,33 @@ fn count_logd(op: logs::Op, head: Head, bytes: &[u8]) -> usize {
     }
 }
 
+fn count_statefsd(op: files::Op, nonce: u32, bytes: &[u8]) -> usize {
+    match files::decode_reply(op, nonce, bytes) {
+        Some((_, files::Reply::List(reply))) => reply.files().count(),
+        Some((_, files::Reply::Read(reply))) => reply.bytes.len(),
+        _ => 0,
+    }
+}
+
 fn feed_all(bytes: &[u8]) {
     feed_metricsd(bytes);
+    feed_statefsd(bytes);
     feed_logd(bytes);
     assert!(feed_clients(bytes) <= 64 * bytes.len());
 }
 
 fn legal() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![metricsd::frame(), logd::frame()]
+    prop_oneof![metricsd::frame(), logd::frame(), statefsd::frame()]
 }
 
 /// A reply's head with anything behind it.
 fn nearly_reply() -> impl Strategy<Value = Vec<u8>> {
-    (any::<bool>(), 1u8..26, prop_oneof![Just(0u8), any::<u8>()], vec(any::<u8>(), 0..300))
-        .prop_map(|(log, op, status, body)| {
-            let magic = if log { *b"LO\x02" } else { *b"MT\x01" };
+    (0..3_usize, 1u8..26, prop_oneof![Just(0u8), any::<u8>()], vec(any::<u8>(), 0..300)).prop_map(
+        |(service, op, status, body)| {
+            let magic = [*b"LO\x02", *b"MT\x01", *b"SF\x01"][service];
             [&magic[..], &[op | 0x80, status], &body].concat()
-        })
+        },
+    )
 }
 
 proptest! {
@@ -117,10 +150,10 @@ proptest! {
     #[test]
     fn any_body_behind_a_good_head_is_survived(
         op in 0u8..26,
-        log in any::<bool>(),
+        service in 0..3_usize,
         body in vec(prop_oneof![0u8..4, any::<u8>()], 0..200),
     ) {
-        let head = if log { [b'L', b'O', 2, op] } else { [b'M', b'T', 1, op] };
+        let head = [[b'L', b'O', 2, op], [b'M', b'T', 1, op], [b'S', b'F', 1, op]][service];
         feed_all(&[&head[..], &body].concat());
     }
 
@@ -129,6 +162,7 @@ proptest! {
         for len in 0..frame.len() {
             feed_metricsd(&frame[..len]);
             feed_logd(&frame[..len]);
+            feed_statefsd(&frame[..len]);
         }
         feed_all(&frame);
     }
@@ -137,6 +171,7 @@ proptest! {
     fn a_legal_frame_with_one_byte_more_is_refused(frame in legal(), byte in any::<u8>()) {
         let longer = [&frame[..], &[byte]].concat();
         prop_assert!(metrics::decode(&longer).is_err() && logs::decode(&longer).is_err());
+        prop_assert!(files::decode(&longer).is_err());
     }
 
     #[test]

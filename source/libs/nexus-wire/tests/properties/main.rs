@@ -11,4 +11,5 @@ mod logd;
 mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
+mod statefsd;
 mod timed;

@@ -1,0 +1,42 @@
+//! The recipe of a state disk: the shipped one is right, and each change to it is one error.
+#![cfg(feature = "parse")]
+
+use nexus_recipe::StateRecipe;
+
+const GOOD: &str = include_str!("../../../../recipes/observability/state.toml");
+
+#[test]
+fn the_shipped_recipe_is_right() {
+    let recipe = StateRecipe::parse(GOOD).unwrap();
+    assert_eq!((recipe.statefsd.disk_bytes, recipe.shares[0].bytes), (4 << 20, 2 << 20));
+    assert_eq!(recipe.shares[1].name, "logd");
+}
+
+#[test]
+fn every_key_is_needed() {
+    for line in GOOD.lines().filter(|line| line.contains(" = ")) {
+        assert!(StateRecipe::parse(&GOOD.replacen(line, "", 1)).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn each_mistake_is_told_once_where_it_stands() {
+    for (from, to, key, what) in [
+        ("\"4 MiB\"", "\"4000000 B\"", "statefsd.disk_bytes", "whole sectors"),
+        ("\"4 MiB\"", "\"3 MiB\"", "statefsd.disk_bytes", "3 MiB is less than 3328 KiB"),
+        ("files = 96", "files = 88", "statefsd.files", "88 is less than 89"),
+        ("open = 16", "open = 15", "statefsd.open", "less than 16"),
+        ("open = 16", "open = 97", "statefsd.open", "a file that grows is a file"),
+        ("pending = 4", "pending = 65", "statefsd.pending", "choose 1 to 64"),
+        ("\"1 s\"", "\"61 s\"", "statefsd.retry_min", "where pauses begin"),
+        ("\"logd\"", "\"metricsd\"", "shares[1].name", "has a share already"),
+        ("\"logd\"", "\"a-name-of-24-bytes-here.\"", "shares[1].name", "too long to own files"),
+        ("\"logd\"", "\"Logd\"", "shares[1].name", "no service name"),
+        ("[[shares]]", "[[shares]]\nuid = 1", "shares[0].uid", "unknown key"),
+    ] {
+        let errors = StateRecipe::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{to}: {}", errors.in_file("several")) };
+        assert_eq!(error.key, key, "{error}");
+        assert!(error.what.contains(what), "{error}");
+    }
+}
