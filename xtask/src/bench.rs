@@ -96,7 +96,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// The example prints its figures, and fails if its target is missed.
 fn retention() -> Result<ExitCode> {
-    let run = ["run", "--release", "--quiet", "--example", "cost", "-p", "nexus-retention"];
+    let run =
+        ["run", "--release", "--quiet", "--example", "retention_cost", "-p", "nexus-retention"];
     let is_met = shell::succeeds(&mut shell::cargo(&run)?)?;
     Ok(if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -29,7 +29,7 @@ pub use keys::{Form, each_definition};
 pub use reader::{Piece, Segment, Source, find_chunk};
 pub use samples::{Kind, Samples, Shape, Summary};
 pub use windows::Windows;
-pub use writer::{Limits, Refusal, SegmentWriter};
+pub use writer::{Limits, Refusal, SERIES_MAX, SegmentWriter};
 
 /// The version of the format that this code writes and reads.
 pub const VERSION: u32 = 1;

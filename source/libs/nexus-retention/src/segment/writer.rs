@@ -25,10 +25,13 @@ const WINDOWS_BYTES_MAX: usize = 1 + 10 + 10 + super::column::WIDE_BYTES_MAX;
 /// A segment ends before it has more: offsets are of 32 bits.
 const FILE_BYTES_MAX: u64 = 1 << 31;
 
+/// Series of a segment, at most.
+pub const SERIES_MAX: u32 = 1 << 16;
+
 /// What a writer is made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Series of a segment, at most.
+    /// Series of a segment, at most; up to [`SERIES_MAX`], so that a group of all of them fits.
     pub series: u32,
 }
 
@@ -120,8 +123,12 @@ pub struct SegmentWriter {
 
 impl SegmentWriter {
     /// Takes all memory for any segment.
+    ///
+    /// # Panics
+    /// If the limits are impossible.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        assert!(limits.series <= SERIES_MAX, "limits are checked with the recipe");
         let series = limits.series as usize;
         let tier = crate::name::Tier { is_rollup: false, window: nexus_bounded::Nanos(1) };
         Self {
