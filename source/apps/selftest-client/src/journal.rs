@@ -1,8 +1,9 @@
-//! Evidence: records read back from logd by QUERY, page by page, each page within its limits.
+//! Evidence: records read back from logd by QUERY, page by page, and by SEARCH where that cannot go
+//! on.
 
 use nexus_bounded::Mono;
-use nexus_wire::logs::{Record, Reply, Request};
-use nexus_wire::{LogStatus, QUERY_RECORDS_MAX};
+use nexus_wire::logs::{Found, Record, Reply, Request, Search};
+use nexus_wire::{LogStatus, QUERY_RECORDS_MAX, RecordId};
 
 use crate::Why;
 use crate::talk::Talk;
@@ -16,6 +17,20 @@ struct From {
     since_ns: u64,
     /// The last record that was seen.
     id: u64,
+}
+
+/// Looks at a record.
+type Look<'l> = dyn FnMut(&Record<'_>) -> Result<(), Why> + 'l;
+
+impl From {
+    /// Shows the next record.
+    fn goes_on(self, record: &Record<'_>, look: &mut Look<'_>) -> Result<Self, Why> {
+        if record.ts_ns < self.since_ns || record.id.0 <= self.id {
+            return Err("records are out of order, or from before they were asked for");
+        }
+        look(record)?;
+        Ok(Self { since_ns: record.ts_ns, id: record.id.0 })
+    }
 }
 
 impl Talk<'_> {
@@ -38,11 +53,7 @@ impl Talk<'_> {
 
     /// Shows one page; `None` if our budget is used up for now. The next page begins at the time of
     /// the last record, as others may have the same.
-    fn page(
-        &mut self,
-        from: From,
-        look: &mut impl FnMut(&Record<'_>) -> Result<(), Why>,
-    ) -> Result<Option<From>, Why> {
+    fn page(&mut self, from: From, look: &mut Look<'_>) -> Result<Option<From>, Why> {
         let max = QUERY_RECORDS_MAX as u16;
         let query = Request::Query { since_ns: from.since_ns, max };
         let records = match self.ask_logd(&query)? {
@@ -50,21 +61,41 @@ impl Talk<'_> {
             (LogStatus::RateLimited, _) => return Ok(None),
             _ => return Err("a query was refused"),
         };
-        if records.iter().count() > QUERY_RECORDS_MAX {
-            return Err("more records than were asked for");
-        }
         let mut last = from;
         for record in records.iter().filter(|record| record.id.0 > from.id) {
-            if record.ts_ns < last.since_ns || record.id.0 <= last.id {
-                return Err("records are out of order, or from before they were asked for");
-            }
-            look(&record)?;
-            last = From { since_ns: record.ts_ns, id: record.id.0 };
+            last = last.goes_on(&record, look)?;
         }
-        Ok(Some(last))
+        // The last of all records is never older than one that was seen.
+        let is_at_end = from.id == 0 || from.id == records.total;
+        if last.id > from.id || is_at_end {
+            Ok(Some(last))
+        } else {
+            self.page_of_one_time(from, look)
+        }
     }
 
-    /// Waits for a record since `since` that `is_it`.
+    /// Shows one page behind a record by its number: of more records of one time than a page holds,
+    /// a query never gives the last.
+    fn page_of_one_time(&mut self, from: From, look: &mut Look<'_>) -> Result<Option<From>, Why> {
+        let behind = Search { id: RecordId(from.id), ..Search::ALL };
+        let reply = match self.ask_logd(&Request::Search(behind))? {
+            (LogStatus::Ok, Reply::Search(reply)) => reply,
+            (LogStatus::RateLimited, _) => return Ok(None),
+            _ => return Err("a search was refused"),
+        };
+        let mut last = from;
+        for found in reply.found() {
+            let Found::Record(record) = found else { return Err("a gap nobody asked for") };
+            last = last.goes_on(&record, look)?;
+        }
+        if last.id > from.id {
+            Ok(Some(last))
+        } else {
+            Err("a page that is not the last brings nothing new")
+        }
+    }
+
+    /// Waits for a record since `since` that `is_it`, whatever else is there.
     pub(crate) fn wait_for(
         &mut self,
         since: Mono,
@@ -82,7 +113,34 @@ impl Talk<'_> {
     }
 }
 
-/// Whether a record has these fields with these very values.
+/// Whether a record has these fields with these very values, whatever others it has.
 pub(crate) fn has(record: &Record<'_>, fields: &[(&str, &str)]) -> bool {
     fields.iter().all(|(key, value)| record.fields.get(key) == Some(*value))
+}
+
+/// All that a record may show: every field of it is held to one of these.
+pub(crate) struct Expected<'a> {
+    /// Fields that must be there with these very values, each once.
+    pub(crate) fixed: [&'a [(&'a str, &'a str)]; 3],
+    /// Fields that must be there and whose values depend on time: numbers without a sign.
+    pub(crate) numbers: &'a [&'a str],
+    /// Which fields time may have brought besides.
+    pub(crate) may_be: fn(&str, &str) -> bool,
+}
+
+impl Expected<'_> {
+    /// A record has no key twice: so many as are expected, and each of these, are exactly these.
+    pub(crate) fn is(&self, record: &Record<'_>) -> bool {
+        let fixed = self.fixed.iter().map(|part| part.len()).sum::<usize>();
+        let is_fixed =
+            |(key, value): &(&str, &str)| !self.numbers.contains(key) && !(self.may_be)(key, value);
+        record.fields.iter().filter(is_fixed).count() == fixed
+            && self.fixed.iter().all(|part| has(record, part))
+            && self.numbers.iter().all(|key| record.fields.get(key).is_some_and(is_number))
+    }
+}
+
+/// Whether a text is a number without a sign.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
 }

@@ -18,6 +18,7 @@ mod outage;
 mod query;
 mod recorded;
 mod security;
+mod series;
 mod spans;
 mod talk;
 

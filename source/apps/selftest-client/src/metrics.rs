@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use nexus_abi::ServiceId;
-use nexus_bounded::{Mono, Text};
+use nexus_bounded::Text;
 use nexus_wire::logs::Record;
 use nexus_wire::metrics::{Request, Update};
 use nexus_wire::{AttrBytes, LabelBytes, NameBytes};
@@ -11,9 +11,18 @@ use nexus_wire::{AttrBytes, LabelBytes, NameBytes};
 use crate::Why;
 use crate::journal::has;
 use crate::recorded;
+use crate::series::{Series, exported};
 use crate::talk::{METRICSD, Talk};
 
 const NO_FRAME: Why = "a text of ours does not fit its frame";
+
+pub(crate) const COUNTER: (&str, &str) = ("kind", "counter");
+pub(crate) const GAUGE: (&str, &str) = ("kind", "gauge");
+pub(crate) const HISTOGRAM: (&str, &str) = ("kind", "histogram");
+pub(crate) const NO_UNIT: (&str, &str) = ("unit", "none");
+
+pub(crate) const PART_A: &[(&str, &str)] = &[("label.part", "a")];
+pub(crate) const PART_B: &[(&str, &str)] = &[("label.part", "b")];
 
 pub(crate) fn name(text: &str) -> Result<NameBytes<'_>, Why> {
     NameBytes::new(text.as_bytes()).ok_or(NO_FRAME)
@@ -32,6 +41,10 @@ pub(crate) fn counter<'a>(name: &'a str, labels: &'a str, by: u64) -> Result<Req
     update(name, labels, by).map(Request::CounterInc)
 }
 
+pub(crate) fn gauge<'a>(name: &'a str, labels: &'a str, value: i64) -> Result<Request<'a>, Why> {
+    update(name, labels, value).map(Request::GaugeSet)
+}
+
 /// Whether metricsd exports there a series of that name.
 pub(crate) fn is_ours(record: &Record<'_>, name: &str) -> bool {
     let is_metric = record.service == METRICSD && record.scope == "metrics";
@@ -46,31 +59,17 @@ pub(crate) fn origin(service: ServiceId) -> Text<16> {
     text
 }
 
-/// Waits until a series of ours is exported with these fields.
-pub(crate) fn exported(
-    talk: &mut Talk<'_>,
-    since: Mono,
-    name: &'static str,
-    fields: &[(&str, &str)],
-    late: Why,
-) -> Result<(), Why> {
-    let origin = origin(talk.me());
-    talk.wait_for(since, late, |record| {
-        let is_ours = is_ours(record, name) && has(record, &[("origin", origin.as_str())]);
-        is_ours && has(record, fields)
-    })
-}
-
 pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
     const NAME: &str = "selftest_events_total";
     let since = talk.fresh_time();
     for (labels, by) in [("part=a\n", 3), ("part=b\n", 40), ("part=a\n", 4), ("part=b\n", 0)] {
         talk.tell(&counter(NAME, labels, by)?)?;
     }
-    for (part, total) in [("a", "7"), ("b", "40")] {
-        let fields = [("kind", "counter"), ("label.part", part), ("value", total)];
-        exported(talk, since, NAME, &fields, "a counter's total is not in the journal")?;
-    }
+    let series = [
+        Series { labels: PART_A, values: &[COUNTER, NO_UNIT, ("value", "7")] },
+        Series { labels: PART_B, values: &[COUNTER, NO_UNIT, ("value", "40")] },
+    ];
+    exported(talk, since, NAME, &series, "a counter's total is not in the journal")?;
     recorded::counters(talk)
 }
 
@@ -78,12 +77,14 @@ pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
     const NAME: &str = "selftest_level";
     let since = talk.fresh_time();
     for (labels, value) in [("part=a\n", 5), ("part=b\n", i64::MIN), ("part=a\n", -9)] {
-        talk.tell(&Request::GaugeSet(update(NAME, labels, value)?))?;
+        talk.tell(&gauge(NAME, labels, value)?)?;
     }
-    for (part, value) in [("a", "-9"), ("b", "-9223372036854775808")] {
-        let fields = [("kind", "gauge"), ("label.part", part), ("value", value)];
-        exported(talk, since, NAME, &fields, "a gauge's value is not in the journal")?;
-    }
+    let lowest = ("value", "-9223372036854775808");
+    let series = [
+        Series { labels: PART_A, values: &[GAUGE, NO_UNIT, ("value", "-9")] },
+        Series { labels: PART_B, values: &[GAUGE, NO_UNIT, lowest] },
+    ];
+    exported(talk, since, NAME, &series, "a gauge's value is not in the journal")?;
     recorded::gauges(talk)
 }
 
@@ -94,9 +95,9 @@ pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
     for value in [1000, 1024, 1025, 4000, 1 << 40] {
         talk.tell(&Request::HistObserve(update(NAME, "part=a\n", value)?))?;
     }
-    let fields = [
-        ("kind", "histogram"),
-        ("label.part", "a"),
+    let values = [
+        HISTOGRAM,
+        NO_UNIT,
         ("count", "5"),
         ("sum", "1099511634825"),
         ("le.1024", "2"),
@@ -104,6 +105,7 @@ pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
         ("le.4096", "4"),
         ("le.inf", "5"),
     ];
-    exported(talk, since, NAME, &fields, "a histogram's buckets are not in the journal")?;
+    let series = [Series { labels: PART_A, values: &values }];
+    exported(talk, since, NAME, &series, "a histogram's buckets are not in the journal")?;
     recorded::histograms(talk)
 }

@@ -3,12 +3,14 @@
 //! For worlds in which a service ends when it receives [`FATAL`], and is started again.
 
 use nexus_abi::ServiceId;
+use nexus_bounded::Mono;
 use nexus_wire::logs::NewRecord;
 use nexus_wire::{Level, LogStatus, MetricStatus};
 
 use crate::journal::has;
-use crate::metrics::{counter, exported};
+use crate::metrics::{COUNTER, NO_UNIT, counter};
 use crate::security::is_ready;
+use crate::series::{Series, exported};
 use crate::talk::{LOGD, METRICSD, Talk};
 use crate::{Absence, Why};
 
@@ -16,6 +18,17 @@ use crate::{Absence, Why};
 pub const FATAL: &[u8] = b"end at once";
 
 const TOTAL: &str = "selftest_outage_total";
+
+/// Waits until the counter is exported with this total.
+fn total_is(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    total: &'static str,
+    late: &'static str,
+) -> Result<(), Why> {
+    let values = [COUNTER, NO_UNIT, ("value", total)];
+    exported(talk, since, TOTAL, &[Series { labels: &[], values: &values }], late)
+}
 
 const fn record(message: &'static str) -> NewRecord<'static> {
     NewRecord { level: Level::Info, scope: "selftest.outage", message, fields: b"" }
@@ -58,12 +71,12 @@ pub(crate) fn of_logd(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
     talk.append_good(record("before"))?;
     talk.tell(&counter(TOTAL, "", 1)?)?;
-    exported(talk, since, TOTAL, &[("value", "1")], "a counter is not in the journal")?;
+    total_is(talk, since, "1", "a counter is not in the journal")?;
 
     end(talk, LOGD)?;
     talk.tell(&counter(TOTAL, "", 2)?)?;
     logd_is_back(talk, "after")?;
-    exported(talk, since, TOTAL, &[("value", "3")], "a counter is not in the next journal")?;
+    total_is(talk, since, "3", "a counter is not in the next journal")?;
     talk.wait_for(since, "what logd took along is not told", |found| {
         let gap = [("event", "gap.v1"), ("reason", "logd_restarted")];
         found.service == METRICSD && has(found, &gap)
@@ -82,7 +95,7 @@ pub(crate) fn of_metricsd(talk: &mut Talk<'_>) -> Result<(), Why> {
         Ok(_) => Err("a good update was refused"),
     })?;
     talk.until("metricsd is not ready again", is_ready)?;
-    exported(talk, since, TOTAL, &[("value", "5")], "metricsd does not count anew")
+    total_is(talk, since, "5", "metricsd does not count anew")
 }
 
 /// The second and the third death within a minute.

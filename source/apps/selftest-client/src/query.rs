@@ -37,7 +37,7 @@ pub(crate) fn reads_back(talk: &mut Talk<'_>) -> Result<(), Why> {
     if ours.next().is_some() {
         return Err("a record is missing");
     }
-    within_limits(talk, since.0)?;
+    within_limits(talk, since.0, &ids)?;
     recorded::logs(talk)
 }
 
@@ -46,21 +46,25 @@ fn is(found: &Record<'_>, from: ServiceId, id: u64, record: &NewRecord<'_>) -> b
 }
 
 /// A query with a limit gives the oldest records only, and one from a later time on none.
-fn within_limits(talk: &mut Talk<'_>, since_ns: u64) -> Result<(), Why> {
-    if count(talk, since_ns, LIMIT)? != usize::from(LIMIT) {
-        return Err("a query does not keep to its limit");
+fn within_limits(talk: &mut Talk<'_>, since_ns: u64, ids: &[u64]) -> Result<(), Why> {
+    if !gives(talk, since_ns, ids.get(..usize::from(LIMIT)).unwrap_or_default())? {
+        return Err("a query with a limit does not give the oldest records");
     }
     let later = talk.now().0 + 1;
-    match count(talk, later, LIMIT)? {
-        0 => Ok(()),
-        _ => Err("a query gives records from before it was asked for"),
+    if gives(talk, later, &[])? {
+        Ok(())
+    } else {
+        Err("a query gives records from before it was asked for")
     }
 }
 
-fn count(talk: &mut Talk<'_>, since_ns: u64, max: u16) -> Result<usize, Why> {
+/// Whether a query gives the records of these numbers, in this order.
+fn gives(talk: &mut Talk<'_>, since_ns: u64, ids: &[u64]) -> Result<bool, Why> {
     talk.until("no budget to read", |talk| {
-        match talk.ask_logd(&Request::Query { since_ns, max })? {
-            (LogStatus::Ok, Reply::Query(records)) => Ok(Some(records.iter().count())),
+        match talk.ask_logd(&Request::Query { since_ns, max: LIMIT })? {
+            (LogStatus::Ok, Reply::Query(records)) => {
+                Ok(Some(records.iter().map(|record| record.id.0).eq(ids.iter().copied())))
+            }
             (LogStatus::RateLimited, _) => Ok(None),
             _ => Err("a query was refused"),
         }

@@ -8,9 +8,9 @@ use nexus_metrics::{Bounds, SpanContext, counter, gauge, histogram, key, span};
 use nexus_wire::{SpanId, TraceId, WideTraceId};
 
 use crate::Why;
-use crate::journal::has;
-use crate::metrics::exported;
-use crate::spans::{is_exported, shown};
+use crate::metrics::{COUNTER, GAUGE, HISTOGRAM, NO_UNIT, PART_A, PART_B};
+use crate::series::{Series, exported};
+use crate::spans::{TIMES, is_exported, shown};
 use crate::talk::Talk;
 
 /// So long a pause gives every budget room for what is recorded here.
@@ -28,7 +28,7 @@ pub(crate) fn logs(talk: &mut Talk<'_>) -> Result<(), Why> {
     talk.wait_for(since, "what was logged is not in the journal", |record| {
         let is_ours = record.service == me && record.scope == "selftest.client";
         let is_it = record.level == Level::Warn && record.message == "recorded once";
-        is_ours && is_it && has(record, &[("n", "7"), ("text", "x\\ny")])
+        is_ours && is_it && record.fields.as_str() == "n=7\ntext=x\\ny\n"
     })
 }
 
@@ -39,11 +39,11 @@ pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
     }
     counter!("selftest_client_total", "part" => "b").inc();
     talk.client.flush();
-    for (part, total) in [("a", "42"), ("b", "1")] {
-        let fields = [("kind", "counter"), ("label.part", part), ("value", total)];
-        exported(talk, since, "selftest_client_total", &fields, "what was counted is not there")?;
-    }
-    Ok(())
+    let series = [
+        Series { labels: PART_A, values: &[COUNTER, NO_UNIT, ("value", "42")] },
+        Series { labels: PART_B, values: &[COUNTER, NO_UNIT, ("value", "1")] },
+    ];
+    exported(talk, since, "selftest_client_total", &series, "what was counted is not there")
 }
 
 pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
@@ -51,8 +51,8 @@ pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
     gauge!("selftest_client_level").set(5);
     gauge!("selftest_client_level").add(-14);
     talk.client.flush();
-    let fields = [("kind", "gauge"), ("value", "-9")];
-    exported(talk, since, "selftest_client_level", &fields, "what was set is not there")
+    let series = [Series { labels: &[], values: &[GAUGE, NO_UNIT, ("value", "-9")] }];
+    exported(talk, since, "selftest_client_level", &series, "what was set is not there")
 }
 
 pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
@@ -61,15 +61,17 @@ pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
         histogram!("selftest_client_ns", unit = Nanoseconds, bounds = BOUNDS).observe(value);
     }
     talk.client.flush();
-    let fields = [
-        ("kind", "histogram"),
+    let values = [
+        HISTOGRAM,
+        ("unit", "ns"),
         ("count", "3"),
         ("sum", "102000002"),
         ("le.1000000", "1"),
         ("le.5000000", "2"),
         ("le.inf", "3"),
     ];
-    exported(talk, since, "selftest_client_ns", &fields, "what was observed is not there")
+    let series = [Series { labels: &[], values: &values }];
+    exported(talk, since, "selftest_client_ns", &series, "what was observed is not there")
 }
 
 /// A span in another, both of them as the guards know them.
@@ -90,11 +92,15 @@ pub(crate) fn spans(talk: &mut Talk<'_>) -> Result<(), Why> {
     let (boot, life) = nexus_metrics::global().life().ok_or("metricsd has not said who we are")?;
     let id = |span: SpanContext| shown(SpanId::new(me, span.span()));
     let trace = shown(WideTraceId::new(boot, life, 0, TraceId::new(me, outer.trace())));
-    let (outer, inner) = (id(outer), id(inner));
-    let (trace, parent) = (("trace", trace.as_str()), ("parent", outer.as_str()));
-    let failed = [("span", inner.as_str()), ("status", "error"), ("attr.code", "3")];
-    let [span, status, attr] = failed;
-    is_exported(talk, since, "selftest.client.inner", &[span, status, attr, parent, trace])?;
-    let fields = [("span", outer.as_str()), ("status", "ok"), ("attr.part", "a"), trace];
-    is_exported(talk, since, "selftest.client.outer", &fields)
+    let (outer, inner, life) = (id(outer), id(inner), shown(life.raw()));
+    let common = [("incarnation", life.as_str()), ("trace", trace.as_str())];
+    let values = [
+        ("span", inner.as_str()),
+        ("parent", outer.as_str()),
+        ("status", "error"),
+        ("attr.code", "3"),
+    ];
+    is_exported(talk, since, "selftest.client.inner", [&common, &values], TIMES)?;
+    let values = [("span", outer.as_str()), ("status", "ok"), ("attr.part", "a")];
+    is_exported(talk, since, "selftest.client.outer", [&common, &values], TIMES)
 }

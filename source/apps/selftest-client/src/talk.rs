@@ -23,12 +23,14 @@ pub(crate) struct Talk<'c> {
     pub(crate) client: &'c mut dyn Client,
     /// Of the last request; they are the same in every run.
     nonce: u32,
+    /// Rounds of the export that were waited for.
+    rounds: u32,
     answer: [u8; FRAME_BYTES_MAX],
 }
 
 impl<'c> Talk<'c> {
     pub(crate) fn new(client: &'c mut dyn Client) -> Self {
-        Self { client, nonce: 0, answer: [0; FRAME_BYTES_MAX] }
+        Self { client, nonce: 0, rounds: 0, answer: [0; FRAME_BYTES_MAX] }
     }
 
     pub(crate) fn me(&self) -> ServiceId {
@@ -43,6 +45,12 @@ impl<'c> Talk<'c> {
     pub(crate) fn fresh_time(&mut self) -> Mono {
         self.client.pause(Nanos(1));
         self.now()
+    }
+
+    /// A number for the next round of the export.
+    pub(crate) fn next_round(&mut self) -> u32 {
+        self.rounds += 1;
+        self.rounds
     }
 
     /// Tries until something has come, for as long as our patience lasts.

@@ -1,0 +1,122 @@
+//! Evidence of series: the last snapshot of each shows what was told, all of it and nothing else,
+//! and goes on to do so.
+
+use core::fmt::Write as _;
+
+use nexus_bounded::{Mono, Text};
+use nexus_wire::LABELS_BYTES_MAX;
+use nexus_wire::logs::Record;
+
+use crate::Why;
+use crate::journal::{Expected, has, is_number};
+use crate::metrics::{gauge, is_ours, origin};
+use crate::spans::shown;
+use crate::talk::Talk;
+
+/// A series as its snapshots have to show it.
+#[derive(Clone, Copy)]
+pub(crate) struct Series<'a> {
+    /// `label.<key>` and value.
+    pub(crate) labels: &'a [(&'a str, &'a str)],
+    /// All else but its name, whose it is, and what depends on time.
+    pub(crate) values: &'a [(&'a str, &'a str)],
+}
+
+/// Series of one name that a case has at most.
+const SERIES_MAX: usize = 2;
+
+/// What depends on time in every snapshot.
+const NUMBERS: &[&str] = &["at_ns", "boot", "created_ns", "seq", "series"];
+
+/// Set after what has to hold, until it is exported: a round has passed then.
+const ROUNDS: &str = "selftest_rounds";
+
+/// Waits until these are exported under that name, and no others; after a further round they must
+/// still be what was exported last.
+pub(crate) fn exported(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    name: &'static str,
+    series: &[Series<'_>],
+    late: Why,
+) -> Result<(), Why> {
+    assert!(series.len() <= SERIES_MAX, "a case has few series");
+    talk.until(late, |talk| Ok(are_last(talk, since, name, series)?.then_some(())))?;
+    a_round_passes(talk, name)?;
+    if are_last(talk, since, name, series)? {
+        Ok(())
+    } else {
+        Err("a series changes that nobody has touched")
+    }
+}
+
+/// Whether the last snapshot of each series is as it must be.
+fn are_last(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    name: &str,
+    series: &[Series<'_>],
+) -> Result<bool, Why> {
+    let origin = origin(talk.me());
+    let ids = [("event", "metric.v1"), ("name", name), ("origin", origin.as_str())];
+    let mut last = [false; SERIES_MAX];
+    talk.each_record(since, |record| {
+        if !is_ours(record, name) || is_further_part(record) {
+            return Ok(());
+        }
+        let mut of = last.iter_mut().zip(series).filter(|(_, series)| series.is_of(record));
+        let (last, series) = of.next().ok_or("a series that nobody has told of")?;
+        let fixed = [&ids, series.labels, series.values];
+        *last = Expected { fixed, numbers: NUMBERS, may_be: by_time }.is(record);
+        Ok(())
+    })?;
+    Ok(last.iter().zip(series).all(|(last, _)| *last))
+}
+
+impl Series<'_> {
+    fn is_of(&self, record: &Record<'_>) -> bool {
+        let labels = record.fields.iter().filter(|(key, _)| key.starts_with("label."));
+        labels.count() == self.labels.len() && has(record, self.labels)
+    }
+}
+
+/// What a snapshot may have besides: a full round, a window that has closed, a further part.
+fn by_time(key: &str, value: &str) -> bool {
+    match key {
+        "catchup" => value == "1",
+        "part" => is_part(value) && value.starts_with("1/"),
+        _ => is_of_window(key) && is_number(value.strip_prefix('-').unwrap_or(value)),
+    }
+}
+
+/// `w10s.count` and the like.
+fn is_of_window(key: &str) -> bool {
+    let (window, value) = key.split_once('.').unwrap_or_default();
+    let is_value = matches!(value, "count" | "last" | "max" | "min" | "n" | "sum");
+    window.starts_with('w') && is_value
+}
+
+fn is_part(value: &str) -> bool {
+    value.split_once('/').is_some_and(|(part, parts)| is_number(part) && is_number(parts))
+}
+
+/// Windows stand last in a snapshot, and all else of ours fits its first part.
+fn is_further_part(record: &Record<'_>) -> bool {
+    const IDS: &[&str] = &["boot", "event", "name", "origin", "part", "seq", "series"];
+    let is_further = |part: &str| is_part(part) && !part.starts_with("1/");
+    let is_rest = |(key, value)| IDS.contains(&key) || by_time(key, value);
+    record.fields.get("part").is_some_and(is_further) && record.fields.iter().all(is_rest)
+}
+
+/// Sets a gauge, and waits until it is exported.
+fn a_round_passes(talk: &mut Talk<'_>, of: &str) -> Result<(), Why> {
+    let since = talk.fresh_time();
+    let round = talk.next_round();
+    let mut labels = Text::<LABELS_BYTES_MAX>::EMPTY;
+    writeln!(labels, "of={of}").map_err(|_| "a name is too long")?;
+    talk.tell(&gauge(ROUNDS, labels.as_str(), i64::from(round))?)?;
+    let round = shown(round);
+    talk.wait_for(since, "no further round is exported", |record| {
+        is_ours(record, ROUNDS) && has(record, &[("label.of", of), ("value", round.as_str())])
+    })
+}
