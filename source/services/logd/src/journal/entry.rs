@@ -141,6 +141,7 @@ impl EntryLog {
     }
 
     /// Leaves of the entry at a place but a mark.
+    #[inline(always)]
     pub(crate) fn drop_at(&mut self, at: u32) {
         self.kept.remove(at as usize);
     }

@@ -126,6 +126,7 @@ impl Journal {
 
     /// Appends a record of the sender at `from` and gives its id. Every record that has to go for
     /// it is told to `dropped` by the seat it was kept under.
+    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         from: SenderSlot,
@@ -161,12 +162,11 @@ impl Journal {
     fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
         loop {
             let (queues, log) = (&self.queues, &self.log);
-            let own = &queues[seat];
             let victim = if self.store.free_blocks() < blocks {
-                let to_have = own.blocks(log).and(blocks);
+                let to_have = queues[seat].blocks(log).and(blocks);
                 self.blocks.next_to_go(seat, to_have, |seat| queues[seat].blocks(log))
             } else if self.kept >= self.records_max {
-                let to_have = own.records(log).and(1);
+                let to_have = queues[seat].records(log).and(1);
                 self.records.next_to_go(seat, to_have, |seat| queues[seat].records(log))
             } else {
                 break;
@@ -219,8 +219,13 @@ impl Journal {
         queue.used.records += 1;
         queue.used.blocks += blocks;
         self.kept += 1;
-        self.records.take(seat, queue.records(&self.log), 1);
-        self.blocks.take(seat, queue.blocks(&self.log), blocks);
+        let Used { records: now_records, blocks: now_blocks } = queue.used;
+        if self.records.is_passed(seat, now_records, 1) {
+            self.records.inherit(seat, queue.records(&self.log));
+        }
+        if self.blocks.is_passed(seat, now_blocks, blocks) {
+            self.blocks.inherit(seat, queue.blocks(&self.log));
+        }
     }
 
     /// The sender at `seat` has lost its place: what it has goes to the row of the evicted.

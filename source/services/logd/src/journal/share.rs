@@ -55,14 +55,12 @@ impl Share {
         if held.used > self.guaranteed(seat) { held.oldest } else { MinTree::NEVER }
     }
 
-    /// A seat has this now, `more` than before, for a record that is its newest.
+    /// Whether a seat that uses this now, `more` than before, has become a candidate by that. As
+    /// long as it is one, new records change nothing: its key is right or too small.
     #[inline(always)]
-    pub(crate) fn take(&mut self, seat: usize, now: Held, more: u32) {
+    pub(crate) const fn is_passed(&self, seat: usize, used: u32, more: u32) -> bool {
         let guaranteed = self.guaranteed(seat);
-        // As long as it is above its share its key is right or too small.
-        if now.used > guaranteed && now.used - more <= guaranteed {
-            self.inherit(seat, now);
-        }
+        used > guaranteed && used - more <= guaranteed
     }
 
     /// A seat has this now, more than before, for records of any age.
