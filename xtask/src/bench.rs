@@ -52,7 +52,7 @@ const fn frame(what: &'static str, case: &'static str, rest: &'static [&'static 
     Cost { what, program: Program::Metricsd, case, rest, counts: FEW, target: Some(500.0) }
 }
 
-const COSTS: [Cost; 9] = [
+const COSTS: [Cost; 11] = [
     frame("counter frame by name, 1 series", "name", &["1"]),
     frame("counter frame by name, 64 series", "name", &["64"]),
     frame("counter frame by name, 4096 series", "name", &["4096"]),
@@ -75,6 +75,22 @@ const COSTS: [Cost; 9] = [
         rest: &[],
         counts: FEW,
         target: Some(2000.0),
+    },
+    Cost {
+        what: "APPEND, 4 fields, message and a value new",
+        program: Program::Logd,
+        case: "four-new",
+        rest: &[],
+        counts: FEW,
+        target: None,
+    },
+    Cost {
+        what: "APPEND, 8 fields, message and 3 values new",
+        program: Program::Logd,
+        case: "eight-new",
+        rest: &[],
+        counts: FEW,
+        target: None,
     },
 ];
 

@@ -121,7 +121,7 @@ impl<const BLOCK: usize> BlockStore<BLOCK> {
     }
 
     /// As [`Self::store`] for one part: block after block, in one walk.
-    #[inline]
+    #[inline(always)]
     pub fn store_one(&mut self, text: &[u8]) -> Option<BlockChain> {
         let count = Self::blocks_for(text.len()) as u32;
         if count > self.free_blocks || text.len() > u32::MAX as usize {

@@ -32,6 +32,23 @@ fn last_word(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
+/// The eight bytes at `at` of a text of known length, the first one lowest; 0 if they are not all
+/// there.
+#[inline(always)]
+#[must_use]
+pub fn word_in<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    let word = bytes.get(at..at.saturating_add(8)).and_then(|word| word.first_chunk::<8>());
+    word.map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// A text, eight bytes after eight; zeros behind its end.
+#[inline]
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let last = (!rest.is_empty()).then(|| word_at(bytes, bytes.len() - rest.len()));
+    whole.iter().map(|word| u64::from_le_bytes(*word)).chain(last)
+}
+
 /// Index, 0 to 7, of the lowest byte meant; 8 if none is.
 #[inline]
 #[must_use]
@@ -46,14 +63,29 @@ pub const fn below(meant: u64) -> u64 {
     ((meant & meant.wrapping_neg()) >> 7).wrapping_sub(1)
 }
 
+/// All bits of the bytes up to the lowest one meant, with it; of all if none is.
+#[inline]
+#[must_use]
+pub const fn through(meant: u64) -> u64 {
+    meant ^ meant.wrapping_sub(1)
+}
+
+/// The first `count` bytes meant; `count` is at most 8.
+#[inline]
+#[must_use]
+pub const fn first(count: usize) -> u64 {
+    if count < 8 { TOPS & ((1 << (8 * count)) - 1) } else { TOPS }
+}
+
 /// Whether all bytes of a text are ASCII. Of short texts it asks with fewer instructions than
 /// [`slice::is_ascii`].
 #[inline]
 #[must_use]
 pub fn text_is_ascii(text: &[u8]) -> bool {
     let (words, _) = text.as_chunks::<8>();
-    let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
-    is_ascii(all | word_at(text, text.len().saturating_sub(8)))
+    let end =
+        text.last_chunk::<8>().map_or_else(|| word_at(text, 0), |end| u64::from_le_bytes(*end));
+    is_ascii(words.iter().fold(end, |all, word| all | u64::from_le_bytes(*word)))
 }
 
 /// Whether all bytes are ASCII.
@@ -80,6 +112,14 @@ pub const fn not_of_a_key(word: u64) -> u64 {
     let digits = at_least(low, b'-') & !at_least(low, b'9' + 1) & other_than(low, b'/');
     let letters = at_least(low, b'_') & !at_least(low, b'z' + 1) & other_than(low, b'`');
     !((digits | letters) & !word) & TOPS
+}
+
+/// Bytes that no number, version or address may have: all but `[./0-9]`.
+#[inline]
+#[must_use]
+pub const fn not_of_a_number(word: u64) -> u64 {
+    let low = word & !TOPS;
+    !(at_least(low, b'.') & !at_least(low, b'9' + 1) & !word) & TOPS
 }
 
 /// Top bit of each byte that is at least `byte`. No byte of `low` is above 127, so that nothing
@@ -114,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn bytes_of_numbers_are_told_from_others_at_every_place() {
+        for (byte, beside) in (0..=255).flat_map(|byte| (0..=255).map(move |beside| (byte, beside)))
+        {
+            let mut bytes = [beside; 8];
+            bytes[usize::from(byte) % 8] = byte;
+            let expected = bytes.map(|byte| if b"./0123456789".contains(&byte) { 0 } else { 0x80 });
+            assert_eq!(not_of_a_number(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
+        }
+    }
+
+    #[test]
     fn the_lowest_equal_byte_is_found_at_every_place() {
         for (at, beside) in (0..8).flat_map(|at| (0..=255).map(move |beside| (at, beside))) {
             let mut bytes = [beside; 8];
@@ -130,6 +181,9 @@ mod tests {
         assert_eq!((word & below(not_of_a_key(word))).to_le_bytes(), *b"abc\0\0\0\0\0");
         assert_eq!(below(0), u64::MAX);
         assert_eq!(below(0x80), 0);
+        assert_eq!((word & through(not_of_a_key(word))).to_le_bytes(), *b"abc=\0\0\0\0");
+        assert_eq!((through(0), through(0x80)), (u64::MAX, 0xff));
+        assert_eq!((first(0), first(2), first(8)), (0, 0x8080, TOPS));
         assert!(is_ascii(word) && !is_ascii(word | TOPS));
     }
 
@@ -143,5 +197,22 @@ mod tests {
         assert_eq!(word_at(b"12", 0).to_le_bytes(), *b"12\0\0\0\0\0\0");
         assert_eq!(word_at(b"12", 1), u64::from(b'2'));
         assert_eq!(word_at(b"12", 2), 0);
+    }
+
+    #[test]
+    fn a_word_of_a_text_of_known_length_is_there_whole_or_not_at_all() {
+        let bytes = *b"123456789";
+        assert_eq!(word_in(&bytes, 0), word_at(&bytes, 0));
+        assert_eq!(word_in(&bytes, 1), word_at(&bytes, 1));
+        assert_eq!((word_in(&bytes, 2), word_in(&bytes, usize::MAX)), (0, 0));
+    }
+
+    #[test]
+    fn the_words_of_a_text_are_all_of_it() {
+        let bytes = *b"0123456789abcdef01";
+        for text in (0..=bytes.len()).map(|len| &bytes[..len]) {
+            let at_each = (0..text.len()).step_by(8).map(|at| word_at(text, at));
+            assert!(words(text).eq(at_each), "{text:?}");
+        }
     }
 }

@@ -66,6 +66,7 @@ impl Ledger {
         }
     }
 
+    #[inline]
     pub(crate) fn drop_accepted(&mut self, items: u64) {
         assert!(self.accepted >= items, "only what was accepted can be dropped");
         self.accepted -= items;

@@ -241,6 +241,7 @@ impl Senders {
     }
 
     /// Counts items that were accepted and have been lost since: they are accepted no longer.
+    #[inline]
     pub fn dropped(&mut self, slot: SenderSlot, items: u64) {
         self.ledger(slot, |ledger| ledger.drop_accepted(items));
     }

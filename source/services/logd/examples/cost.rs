@@ -2,9 +2,10 @@
 //! another, through the whole of `handle`.
 //!
 //! `cost CASE COUNT` with CASE one of `four` (4 fields, a message of 14 bytes), `eight` (8 fields,
-//! a message of 150 bytes) and `span` (an ended span as metricsd exports it). The difference of two
-//! counts, counted in instructions, is the cost of the appends between them: start and filling are
-//! the same in both.
+//! a message of 150 bytes), `four-new` and `eight-new` (the same, but the message and each value of
+//! more than 4 bytes is one that never came before) and `span` (an ended span as metricsd exports
+//! it). The difference of two counts, counted in instructions, is the cost of the appends between
+//! them: start and filling are the same in both.
 
 use logd::Logd;
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
@@ -42,13 +43,34 @@ const MESSAGE: &str = "the service did not answer within its deadline and was st
     this is the third attempt within the last minute, so the next one waits for longer";
 
 fn record(case: &str) -> Option<NewRecord<'static>> {
-    let (message, fields) = match case {
+    let (message, fields) = match case.trim_end_matches(NEW) {
         "four" => ("process exited", FOUR),
         "span" => ("exec.spawn", SPAN),
         "eight" => (MESSAGE.get(..150)?, EIGHT),
         _ => return None,
     };
     Some(NewRecord { level: Level::Info, scope: "execd", message, fields: fields.as_bytes() })
+}
+
+const NEW: &str = "-new";
+/// The letters that are another at each append: of the message of both, and of values.
+const CHANGED: [&[u8]; 6] =
+    [b"cess exited", b"ervice did", b"emo.exit", b"xample.app", b"imeout", b"unning"];
+
+/// Makes of a frame one that has never come: writes a number, in letters, over each changed text.
+fn renew(frame: &mut [u8], places: &[usize], n: u64) {
+    for place in places {
+        let digits = (0..5).map(|digit| b'a' + (n / 26_u64.pow(digit) % 26) as u8);
+        for (byte, letter) in frame.iter_mut().skip(*place).zip(digits) {
+            *byte = letter;
+        }
+    }
+}
+
+/// Where the texts lie that change.
+fn changed(frame: &[u8]) -> Vec<usize> {
+    let find = |text: &&[u8]| frame.windows(text.len()).position(|window| window == *text);
+    CHANGED.iter().filter_map(find).collect()
 }
 
 /// What is counted.
@@ -59,7 +81,8 @@ fn serve_one(logd: &mut Logd, from: Sender, n: u64, frame: &[u8], sink: &mut Sin
 }
 
 fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
-    let record = record(case).ok_or("no such case: `four`, `eight` or `span`")?;
+    let record =
+        record(case).ok_or("no such case: `four`, `eight`, `four-new`, `eight-new` or `span`")?;
     let mut recipe = Recipe::parse(include_str!("../../../../recipes/observability/metrics.toml"))?;
     // Budgets that this loop does not meet.
     for rule in &mut recipe.senders {
@@ -71,8 +94,10 @@ fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let head = Head { version: Version::V2, nonce: 1 };
     let mut text = [0; size_of::<RecordText>()];
     let record = record.join(&mut text).map_err(|e| format!("{e:?}"))?;
-    let frame =
-        encode(&Request::Append(record), head, &mut buffer).map_err(|e| format!("{e:?}"))?;
+    let encoded = encode(&Request::Append(record), head, &mut buffer);
+    let len = encoded.map_err(|e| format!("{e:?}"))?.len();
+    let frame = buffer.get_mut(..len).unwrap_or_default();
+    let places = if case.ends_with(NEW) { changed(frame) } else { Vec::new() };
 
     let mut logd = Logd::new(&recipe, 1);
     let mut sink = Sink { bytes: 0 };
@@ -80,6 +105,7 @@ fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let from = Sender::stamped(id, 1, Incarnation::new(1), Rights::NONE);
     let fill = 2 * u64::from(recipe.logd.journal_records);
     for n in 0..fill + count {
+        renew(frame, &places, n);
         serve_one(&mut logd, from, n, frame, &mut sink);
     }
     println!("{case}: {count} appends of {} bytes, {} bytes of replies", frame.len(), sink.bytes);

@@ -32,6 +32,20 @@ pub(crate) struct Admitted<'a> {
     pub(crate) redacted: u32,
 }
 
+impl<'a> Admitted<'a> {
+    /// The record as it was sent.
+    #[inline(always)]
+    pub(crate) fn whole(record: &SentRecord<'a>) -> Self {
+        Self {
+            level: record.level,
+            scope_len: record.scope_len(),
+            message_len: record.message_len(),
+            text: record.text(),
+            redacted: 0,
+        }
+    }
+}
+
 impl Admission {
     /// The limits and secrets of a recipe; all memory is taken now.
     pub(crate) fn new(recipe: &Recipe) -> Self {
@@ -57,39 +71,31 @@ impl Admission {
             + FIELDS_BYTES_MAX.min(limits.fields_bytes as usize)
     }
 
-    /// The record as it may be stored, or why it may not.
+    /// Whether a record is within the recipe's sizes.
     ///
     /// # Errors
-    /// `OverLimit` beyond one of the recipe's sizes, `Identity` for a claim to be somebody,
-    /// `Secret` where the recipe refuses secrets, else `Invalid`.
+    /// `OverLimit`.
     #[inline(always)]
-    pub(crate) fn check<'a>(&'a mut self, record: &SentRecord<'a>) -> Result<Admitted<'a>, Reason> {
-        self.check_sizes(record)?;
-        let redactor = &mut self.redactor;
-        let head_is_clean = redactor.is_plain(record.scope_and_message())
-            || redactor.is_clean(record.scope()) && redactor.is_clean(record.message());
-        if !head_is_clean || !redactor.knows(record.fields(), &self.fields) {
-            return self.settle(record);
-        }
-        Ok(Admitted {
-            level: record.level,
-            scope_len: record.scope_len(),
-            message_len: record.message_len(),
-            text: record.text(),
-            redacted: 0,
-        })
-    }
-
-    fn check_sizes(&self, record: &SentRecord<'_>) -> Result<(), Reason> {
+    pub(crate) fn check_sizes(&self, record: &SentRecord<'_>) -> Result<(), Reason> {
         let within = record.scope_len() <= self.scope_bytes
             && record.message_len() <= self.message_bytes
             && record.fields().len() <= self.fields_bytes;
         if within { Ok(()) } else { Err(Reason::OverLimit) }
     }
 
-    /// Looks closer at a record, and writes it anew without its secrets.
-    #[cold]
-    fn settle(&mut self, record: &SentRecord<'_>) -> Result<Admitted<'_>, Reason> {
+    /// Whether a record may be stored as it is, as far as that can be said quickly.
+    #[inline(always)]
+    pub(crate) fn passes(&mut self, record: &SentRecord<'_>) -> bool {
+        let (texts, fields) = (record.scope_and_message(), record.fields());
+        self.redactor.passes(texts, record.scope_len(), fields, &self.fields)
+    }
+
+    /// The record as it may be stored, maybe written anew without its secrets, or why it may not.
+    ///
+    /// # Errors
+    /// `OverLimit` beyond one of the recipe's sizes, `Identity` for a claim to be somebody,
+    /// `Secret` where the recipe refuses secrets, else `Invalid`.
+    pub(crate) fn settle(&mut self, record: &SentRecord<'_>) -> Result<Admitted<'_>, Reason> {
         let fields = Fields::parse_bounded(record.fields(), &self.fields).map_err(reason_of)?;
         let NewRecord { level, scope, message, .. } = record.as_new();
         let redactor = &mut self.redactor;

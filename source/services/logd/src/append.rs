@@ -1,20 +1,25 @@
+use nexus_abi::ServiceId;
+use nexus_bounded::Mono;
+use nexus_gate::SenderSlot;
 use nexus_port::World;
 use nexus_wire::logs::{AppendBatch, AppendReply, BatchReply, SentRecord};
 use nexus_wire::{EncodeError, LogStatus, Reason, RecordId};
 
 use crate::Logd;
+use crate::admission::Admitted;
 use crate::service::{Asked, status_of};
 
 impl Logd {
+    /// The reply to an APPEND of which that became.
     #[inline(always)]
-    pub(crate) fn append<'b>(
+    pub(crate) fn answer_stored<'b>(
         &mut self,
         asked: &Asked,
-        record: &SentRecord<'_>,
+        stored: Result<RecordId, Reason>,
         world: &mut impl World,
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
-        let (status, id) = match self.store(asked, record) {
+        let (status, id) = match stored {
             Ok(id) => (LogStatus::Ok, id),
             Err(reason) => {
                 self.count_refused(asked.slot, reason, 1, world);
@@ -42,7 +47,7 @@ impl Logd {
             last_id: RecordId(0),
         };
         for (index, record) in (0u16..).zip(batch.records()) {
-            match self.store(asked, &record) {
+            match self.store_next(asked, record) {
                 Ok(id) => {
                     if reply.accepted == 0 {
                         reply.first_id = id;
@@ -64,15 +69,45 @@ impl Logd {
 
     /// Stores one record, or says why not; counts what is stored and what had to go for it.
     #[inline(always)]
-    fn store(&mut self, asked: &Asked, record: &SentRecord<'_>) -> Result<RecordId, Reason> {
-        let admitted = self.admission.check(record)?;
-        let (slot, service) = (asked.slot, asked.from.service());
-        let senders = &mut self.senders;
-        senders.accepted(slot, 1);
-        if admitted.redacted > 0 {
-            senders.redacted(slot, u64::from(admitted.redacted));
+    pub(crate) fn store(
+        &mut self,
+        asked: &Asked,
+        record: SentRecord<'_>,
+    ) -> Result<RecordId, Reason> {
+        self.admission.check_sizes(&record)?;
+        if !self.admission.passes(&record) {
+            return self.store_settled(asked.slot, asked.from.service(), asked.now, record);
         }
+        let senders = &mut self.senders;
+        senders.accepted(asked.slot, 1);
         let dropped = |from| senders.dropped(from, 1);
-        Ok(self.journal.append(slot, service, asked.now, &admitted, dropped))
+        let admitted = Admitted::whole(&record);
+        Ok(self.journal.append(asked.slot, asked.from.service(), asked.now, &admitted, dropped))
+    }
+
+    /// The same for one of many.
+    #[inline(never)]
+    pub(crate) fn store_next(
+        &mut self,
+        asked: &Asked,
+        record: SentRecord<'_>,
+    ) -> Result<RecordId, Reason> {
+        self.store(asked, record)
+    }
+
+    #[cold]
+    fn store_settled(
+        &mut self,
+        slot: SenderSlot,
+        service: ServiceId,
+        now: Mono,
+        record: SentRecord<'_>,
+    ) -> Result<RecordId, Reason> {
+        let Self { admission, senders, journal, .. } = self;
+        let admitted = admission.settle(&record)?;
+        senders.redacted(slot, u64::from(admitted.redacted));
+        senders.accepted(slot, 1);
+        let dropped = |from| senders.dropped(from, 1);
+        Ok(journal.append(slot, service, now, &admitted, dropped))
     }
 }

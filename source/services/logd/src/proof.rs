@@ -17,8 +17,9 @@ const FRAME_ROOM: usize = 128;
 impl Logd {
     /// Appends a record through the way that every frame takes, reads it back by a QUERY that takes
     /// it too, and only then says that logd is ready.
-    pub(crate) fn prove(&mut self, now: Mono, world: &mut impl World, out: &mut [u8]) {
-        let proven = self.append_and_read_back(now, world, out) == Ok(true);
+    #[cold]
+    pub(crate) fn prove(&mut self, now: Mono, world: &mut impl World) {
+        let proven = self.append_and_read_back(now, world) == Ok(true);
         self.phase = match proven {
             true => Phase::Proven { since: now },
             false => Phase::Failed { since: now },
@@ -32,7 +33,6 @@ impl Logd {
         &mut self,
         now: Mono,
         world: &mut impl World,
-        out: &mut [u8],
     ) -> Result<bool, EncodeError> {
         let me = Sender::stamped(ServiceId::from_name(NAME), 0, Incarnation::new(1), Rights::QUERY);
         let mut fields = [0; FIELDS_ROOM];
@@ -48,24 +48,43 @@ impl Logd {
             fields: fields.as_str().as_bytes(),
         };
         let request = logs::encode(&Request::Append(ready.join(&mut text)?), head, &mut frame)?;
-        let reply = self.answer(now, me, request, world, out);
-        let Some((LogStatus::Ok, Reply::Append(appended))) =
-            logs::decode_reply(Op::Append, head, reply)
-        else {
-            return Ok(false);
-        };
+        let mut appended = None;
+        self.ask(now, me, request, world, &mut |reply| {
+            if let Some((LogStatus::Ok, Reply::Append(reply))) =
+                logs::decode_reply(Op::Append, head, reply)
+            {
+                appended = Some(reply.id);
+            }
+        });
 
         let head = Head { version: Version::V2, nonce: 2 };
         let query = Request::Query { since_ns: now.0, max: 1 };
         let request = logs::encode(&query, head, &mut frame)?;
-        let reply = self.answer(now, me, request, world, out);
-        let Some((LogStatus::Ok, Reply::Query(found))) = logs::decode_reply(Op::Query, head, reply)
-        else {
-            return Ok(false);
-        };
-        Ok(found.iter().any(|record| {
-            record.id == appended.id && record.service == me.service() && record.as_new() == ready
-        }))
+        let mut is_read_back = false;
+        self.ask(now, me, request, world, &mut |reply| {
+            if let Some((LogStatus::Ok, Reply::Query(found))) =
+                logs::decode_reply(Op::Query, head, reply)
+            {
+                is_read_back = found.iter().any(|record| {
+                    Some(record.id) == appended
+                        && record.service == me.service()
+                        && record.as_new() == ready
+                });
+            }
+        });
+        Ok(is_read_back)
+    }
+
+    #[inline(never)]
+    fn ask(
+        &mut self,
+        now: Mono,
+        from: Sender,
+        frame: &[u8],
+        world: &mut impl World,
+        look: &mut dyn FnMut(&[u8]),
+    ) {
+        self.answer(now, from, frame, world, |_, reply| look(reply));
     }
 }
 

@@ -37,20 +37,26 @@ impl<T> Table<T> {
 impl<T> Index<usize> for Table<T> {
     type Output = T;
 
-    #[inline]
-    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
+    #[inline(always)]
     fn index(&self, row: usize) -> &T {
-        assert!(row < self.0.len(), "a row of this table");
-        &self.0[row]
+        self.0.get(row).unwrap_or_else(|| no_such_row(row, self.0.len()))
     }
 }
 
 impl<T> IndexMut<usize> for Table<T> {
-    #[inline]
-    #[expect(clippy::indexing_slicing, reason = "own index: a row that this crate numbered")]
+    #[inline(always)]
     fn index_mut(&mut self, row: usize) -> &mut T {
-        assert!(row < self.0.len(), "a row of this table");
-        &mut self.0[row]
+        let rows = self.0.len();
+        self.0.get_mut(row).unwrap_or_else(|| no_such_row(row, rows))
+    }
+}
+
+/// Apart from where it is found out, so that nothing is made ready for it there.
+#[cold]
+#[inline(never)]
+fn no_such_row(row: usize, rows: usize) -> ! {
+    loop {
+        assert!(row < rows, "a row of this table");
     }
 }
 

@@ -40,9 +40,11 @@ impl Anchors {
     }
 
     /// Whether there is one in `bytes`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn any_in(&self, bytes: &[u8]) -> bool {
-        !self.is_plain(bytes, usize::MAX)
+        let (eights, _) = bytes.as_chunks::<8>();
+        let end = self.of_end(bytes);
+        eights.iter().fold(end, |any, eight| any | self.any_of(eight)) & ANCHOR != 0
     }
 
     /// Whether there is none in `bytes`, nor a run of at least `run_min` bytes such as words have;
@@ -50,19 +52,17 @@ impl Anchors {
     /// search takes twice as many.
     #[inline]
     pub(super) fn is_plain(&self, bytes: &[u8], run_min: usize) -> bool {
-        let (mut any, mut at) = (0, 0);
-        let may_have_run = bytes.len() >= run_min;
-        let (eights, rest) = bytes.as_chunks::<8>();
-        for eight in eights {
+        if bytes.len() < run_min {
+            return !self.any_in(bytes);
+        }
+        let (eights, _) = bytes.as_chunks::<8>();
+        let mut any = self.of_end(bytes);
+        for (eight, at) in eights.iter().zip((8..).step_by(8)) {
             let class = self.any_of(eight);
             any |= class;
-            at += 8;
-            if class & GAP == 0 && may_have_run && self.run_around(bytes, at) >= run_min {
+            if class & GAP == 0 && self.run_around(bytes, at) >= run_min {
                 return false;
             }
-        }
-        if !rest.is_empty() {
-            any |= self.of_end(bytes);
         }
         any & ANCHOR == 0
     }
@@ -76,8 +76,8 @@ impl Anchors {
             + behind.iter().position(is_gap).unwrap_or(behind.len())
     }
 
-    /// What the last seven bytes are, maybe with some before them.
-    #[inline]
+    /// What the last bytes are, up to eight.
+    #[inline(always)]
     fn of_end(&self, bytes: &[u8]) -> u8 {
         if let Some(eight) = bytes.last_chunk::<8>() {
             return self.any_of(eight);

@@ -2,7 +2,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::ops::Range;
 
-use nexus_bounded::eights::{equal, is_ascii, lowest, word_at};
 use nexus_recipe::Redaction;
 use nexus_wire::{FieldBounds, is_identity_key};
 
@@ -10,15 +9,19 @@ use super::REDACTED;
 use super::anchors::Anchors;
 use super::ends;
 use super::keys::{Keys, Verdict};
-use super::known::{Judged, Known, START, Short};
+use super::known::{Judged, Known, Short};
 use super::runs::{in_word, next_run};
+use super::texts::KnownTexts;
+use super::values::{Value, Values};
 
 /// Finds the parts of a text that must go.
 pub(super) struct Finder {
     keys: Keys,
-    known: Known,
+    pub(super) known: Known,
+    pub(super) values: Values,
+    texts: KnownTexts,
     prefixes: Box<[Prefix]>,
-    anchors: Anchors,
+    pub(super) anchors: Anchors,
     hex_run: usize,
     base64_run: usize,
     /// The shortest run that may be secret by its shape.
@@ -26,6 +29,10 @@ pub(super) struct Finder {
     /// The same for the quick look, which cannot see them shorter than it does.
     run_seen: usize,
     short_runs: bool,
+    /// Shorter texts are looked at more quickly than known, and have no such run.
+    quick_bytes: usize,
+    /// Whether numbers have nothing secret in them that are no longer than a [`Value`].
+    pub(super) numbers_are_clean: bool,
 }
 
 /// A denied prefix.
@@ -69,16 +76,22 @@ impl Finder {
         let prefixes: Box<[Prefix]> =
             rules.deny_prefixes.iter().filter_map(|text| Prefix::new(text)).collect();
         let (hex_run, base64_run) = (rules.hex_run as usize, rules.base64_run as usize);
+        let anchors = Anchors::new(prefixes.iter().map(|prefix| prefix.anchor));
         let run_min = [hex_run, base64_run].into_iter().filter(|run| *run > 0).min();
         Self {
             keys: Keys::new(&rules.deny_keys, &rules.allow_keys),
             known: Known::new(),
-            anchors: Anchors::new(prefixes.iter().map(|prefix| prefix.anchor)),
+            values: Values::new(),
+            texts: KnownTexts::new(),
+            numbers_are_clean: !anchors.any_in(Value::BYTES_OF_NUMBERS)
+                && run_min.is_none_or(|min| min > Value::BYTES_MAX),
+            anchors,
             prefixes,
             hex_run,
             base64_run,
             run_min,
             run_seen: run_min.unwrap_or(usize::MAX).max(Anchors::RUN_MIN),
+            quick_bytes: KnownTexts::WORTH_BYTES.min(run_min.unwrap_or(usize::MAX)),
             short_runs: run_min.is_some_and(|min| min < Anchors::RUN_MIN),
         }
     }
@@ -86,7 +99,38 @@ impl Finder {
     /// Bytes of memory that the rules take.
     pub(super) fn bytes(rules: &Redaction) -> usize {
         let prefixes = rules.deny_prefixes.iter().map(|text| size_of::<Prefix>() + text.len());
-        Keys::bytes(&rules.deny_keys, &rules.allow_keys) + Known::bytes() + prefixes.sum::<usize>()
+        let kept = Known::bytes() + Values::bytes() + KnownTexts::bytes();
+        Keys::bytes(&rules.deny_keys, &rules.allow_keys) + kept + prefixes.sum::<usize>()
+    }
+
+    /// Whether texts and fields may be stored. One call for both: it costs as much as a field.
+    #[inline(never)]
+    pub(super) fn passes(
+        &mut self,
+        texts: &[u8],
+        first_len: usize,
+        fields: &[u8],
+        bounds: &FieldBounds,
+    ) -> bool {
+        self.are_clean(texts, first_len) && self.knows(fields, bounds)
+    }
+
+    /// Whether nothing is secret in either of two texts that lie one behind the other.
+    #[inline(always)]
+    pub(super) fn are_clean(&mut self, texts: &[u8], first_len: usize) -> bool {
+        texts.len() < self.quick_bytes && !self.anchors.any_in(texts)
+            || self.texts.has(texts, first_len)
+            || self.are_found_clean(texts, first_len)
+    }
+
+    #[inline(never)]
+    fn are_found_clean(&mut self, texts: &[u8], first_len: usize) -> bool {
+        let (first, second) = texts.split_at_checked(first_len).unwrap_or((texts, &[]));
+        let are_clean = self.is_plain(texts) || self.is_clean(first) && self.is_clean(second);
+        if are_clean {
+            self.texts.learn(texts, first_len);
+        }
+        are_clean
     }
 
     /// Whether `text` has surely nothing secret in it: no byte at which a secret could be found,
@@ -144,54 +188,6 @@ impl Finder {
             }
             Judged { verdict: Verdict::Secret, .. } => value == REDACTED.as_bytes(),
         }
-    }
-
-    /// Whether fields are canonical and within `bounds`, and have nothing secret in them, as far as
-    /// that can be said quickly: all keys are known and differ early, all values are ASCII.
-    pub(super) fn knows(&mut self, fields: &[u8], bounds: &FieldBounds) -> bool {
-        if bounds.key_bytes < Short::KEY_BYTES_MAX || bounds.value_bytes < SHORTEST {
-            return false;
-        }
-        let (mut rest, mut order) = (fields, 0);
-        let (mut before, mut expected) = (START, self.known.at(START).next);
-        for _ in 0..bounds.count {
-            if rest.is_empty() {
-                return true;
-            }
-            if !self.known.at(expected).begins(rest) {
-                let Some(found) = self.known.find(rest, before) else { return false };
-                expected = found;
-            }
-            let place = self.known.at(expected);
-            if place.order <= order {
-                return false;
-            }
-            (order, before, expected) = (place.order, expected, place.next);
-            let end = match place.end_of_short_value(rest) {
-                Some(end) => end,
-                None => match self.end_of_value(before, rest, bounds.value_bytes) {
-                    Some(end) => end,
-                    None => return false,
-                },
-            };
-            let Some(behind) = rest.get(end + 1..) else { return false };
-            rest = behind;
-        }
-        rest.is_empty()
-    }
-
-    /// Where the value ends in a text that begins with the key at a place, if the value may stand
-    /// behind it.
-    #[inline(never)]
-    fn end_of_value(&mut self, place: u8, text: &[u8], bytes_max: usize) -> Option<usize> {
-        let place = self.known.at(place);
-        let (start, judged) = (place.value_at(), place.judged);
-        let end = end_of_line(text, start)?;
-        let value = text.get(start..end)?;
-        let is_plain = place.is_plain && self.is_plain(value);
-        let may_stand = value.len() <= bytes_max
-            && (is_plain || judged.is_legal && self.value_is_clean(judged, value));
-        may_stand.then_some(end)
     }
 
     /// Whether nothing in a text is secret.
@@ -317,24 +313,6 @@ impl Finder {
             && run.iter().any(u8::is_ascii_lowercase)
             && run.iter().any(u8::is_ascii_digit)
     }
-}
-
-/// Where the line ends that begins before `from`, if it is ASCII.
-#[inline]
-fn end_of_line(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while at < text.len() {
-        let word = word_at(text, at);
-        if !is_ascii(word) {
-            return None;
-        }
-        let newline = equal(word, b'\n');
-        if newline != 0 {
-            return Some(at + lowest(newline));
-        }
-        at += 8;
-    }
-    None
 }
 
 /// Whether fields may have this key.

@@ -1,6 +1,6 @@
 use alloc::boxed::Box;
 
-use nexus_bounded::eights::{equal, is_ascii, lowest, word_at};
+use nexus_bounded::eights::{equal, first, lowest, word_at, word_in};
 
 use super::finder::SHORTEST;
 use super::keys::Verdict;
@@ -28,12 +28,16 @@ pub(super) struct Place {
     key: Short,
     /// Its first eight bytes, the first one highest: such numbers are ordered as the keys are, but
     /// for keys that differ later.
-    pub(super) order: u64,
+    order: u64,
     pub(super) judged: Judged,
-    /// Whether fields may have it, and it says nothing of its value and is nothing secret.
-    pub(super) is_plain: bool,
-    /// Where the key lies that came behind it last.
+    /// The top bits of the bytes at which a value ends that is too short to have something secret
+    /// in it. None if fields may not have the key, or it is secret or says something of its value.
+    pub(super) ends_of_short: u64,
+    /// Where the key lies that came behind it last, and is behind it in the order; [`START`] if
+    /// there is none, as no key lies there.
     pub(super) next: u8,
+    /// The number of this place.
+    pub(super) own: u8,
 }
 
 /// A key of 1 to 15 bytes with the joint behind it.
@@ -52,10 +56,15 @@ pub(super) struct Short {
 const NOBODY: Place = Place {
     key: Short { front: u64::MAX, back: 0, len: 1, free: 56 },
     judged: Judged { verdict: Verdict::Plain, is_secret: false, is_legal: false },
-    is_plain: false,
+    ends_of_short: 0,
     next: START,
+    own: START,
     order: 0,
 };
+
+/// Bytes of a text that are looked at together: the longest such key and the longest value that is
+/// known as a whole.
+pub(super) const WINDOW: usize = 32;
 
 /// As many as a byte can number. A key has two: that which its bytes say, and the other of a pair.
 /// The first one is no key's: what comes behind it is what fields begin with.
@@ -98,47 +107,63 @@ impl Known {
     /// which have its places.
     pub(super) fn keep(&mut self, key: Short, judged: Judged) {
         let [place, other] = key.places();
+        // Nobody may expect behind its key what comes to another's place; nor may the elder itself.
+        self.forget(place);
+        self.forget(other);
         let elder = *self.at(place);
         if elder.key != NOBODY.key && place != other {
-            *self.at_mut(other) = elder;
+            *self.at_mut(other) = Place { own: other, ..elder };
         }
         let Judged { verdict, is_secret, is_legal } = judged;
         let is_plain = verdict == Verdict::Plain && is_legal && !is_secret;
-        *self.at_mut(place) = Place { key, judged, is_plain, order: key.order(), next: START };
+        let ends_of_short = if is_plain { first(SHORTEST) } else { 0 };
+        let order = key.order();
+        *self.at_mut(place) = Place { key, order, judged, ends_of_short, next: START, own: place };
     }
 
-    /// The place of the key in front of the first `=`, if it is known. Behind `before` it will be
-    /// expected from now on.
+    fn forget(&mut self, gone: u8) {
+        let expecting = self.places.iter_mut().filter(|place| place.next == gone);
+        expecting.for_each(|place| place.next = START);
+    }
+
+    /// The place of the key at `at`, if it is known and behind that at `before` in the order. There
+    /// it is expected from now on.
     #[inline(never)]
-    pub(super) fn find(&mut self, text: &[u8], before: u8) -> Option<u8> {
-        let place = self.place_of(Short::before_joint(text)?)?;
-        self.at_mut(before).next = place;
-        Some(place)
+    pub(super) fn find(&mut self, before: u8, text: &[u8], at: usize) -> Option<u8> {
+        let place = self.place_of(Short::before_joint(text.get(at..)?)?)?;
+        let is_behind = self.at(place).order > self.at(before).order;
+        is_behind.then(|| {
+            self.at_mut(before).next = place;
+            place
+        })
     }
 }
 
 impl Place {
     /// Whether a text begins with its key.
     #[inline(always)]
-    pub(super) fn begins(&self, text: &[u8]) -> bool {
+    pub(super) fn begins(&self, text: &[u8; WINDOW]) -> bool {
         let key = self.key;
-        word_at(text, 0).wrapping_shl(key.free.into()) == key.front
-            && (key.len <= 8 || word_at(text, usize::from(key.len) - 8) == key.back)
+        word_in(text, 0).wrapping_shl(key.free.into()) == key.front
+            && (key.len <= 8 || word_in(text, usize::from(key.len - 8)) == key.back)
     }
 
-    /// Where the value begins in a text that begins with its key.
+    /// Whether fields may have the key, and it says nothing of its value and is nothing secret.
+    #[inline(always)]
+    pub(super) const fn is_plain(&self) -> bool {
+        self.ends_of_short != 0
+    }
+
+    /// Whether fields may have the key, and the shape of its value says nothing.
+    pub(super) const fn is_allowed(&self) -> bool {
+        let Judged { verdict, is_secret, is_legal } = self.judged;
+        matches!(verdict, Verdict::Allowed) && is_legal && !is_secret
+    }
+
+    /// Where the value begins behind where its key begins.
     #[inline(always)]
     pub(super) const fn value_at(&self) -> usize {
         self.key.len as usize
-    }
-
-    /// Where the value ends in a text that begins with its key, if the key is plain and the value
-    /// is ASCII and too short to have something secret in it.
-    #[inline(always)]
-    pub(super) fn end_of_short_value(&self, text: &[u8]) -> Option<usize> {
-        let word = word_at(text, self.value_at());
-        let end = lowest(equal(word, b'\n'));
-        (is_ascii(word) && self.is_plain && end < SHORTEST).then(|| self.value_at() + end)
     }
 }
 

@@ -5,17 +5,21 @@
 //! can know every secret; what a program knows to be one it wraps in `Secret`.
 //!
 //! Texts are searched for the few bytes at which a secret can be found, eight at a time; what keys
-//! say is kept. So a text without secrets costs little, and a text with some is looked at by rules
-//! that may take their time.
+//! say is kept, and so are values and messages that were found clean and come again. So a text
+//! without secrets costs little, and a text with some is looked at by rules that may take their
+//! time.
 
 mod anchors;
 mod ends;
+mod fields;
 mod finder;
 mod keys;
 mod known;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod values;
 
 use core::fmt::Write as _;
 
@@ -79,24 +83,25 @@ impl Redactor {
         self.on_secret
     }
 
-    /// Whether a text has surely nothing secret in it, by a quick look: no byte of it is one at
-    /// which a secret could be found. Texts that lie one behind the other may be asked of as one.
+    /// Whether nothing is secret in either of two texts that lie one behind the other, of which the
+    /// first one has `first_len` bytes, and `fields` are canonical, claim no identity, are within
+    /// `bounds` and have nothing secret in them, as far as all that can be said quickly. If not, it
+    /// may be so none the less.
     #[inline]
-    #[must_use]
-    pub fn is_plain(&self, text: &[u8]) -> bool {
-        self.finder.is_plain(text)
+    pub fn passes(
+        &mut self,
+        texts: &[u8],
+        first_len: usize,
+        fields: &[u8],
+        bounds: &FieldBounds,
+    ) -> bool {
+        self.finder.passes(texts, first_len, fields, bounds)
     }
 
     /// Whether nothing in a text is secret.
     #[inline]
     pub fn is_clean(&mut self, text: &[u8]) -> bool {
         self.finder.is_clean(text)
-    }
-
-    /// Whether fields are canonical, claim no identity, are within `bounds` and have nothing secret
-    /// in them, as far as that can be said quickly. If not, they may be so none the less.
-    pub fn knows(&mut self, fields: &[u8], bounds: &FieldBounds) -> bool {
-        self.finder.knows(fields, bounds)
     }
 
     /// Whether a field neither is nor has something secret, by its key or by its value. Under an

@@ -109,16 +109,6 @@ impl<'a> Opened<'a> {
         self.op
     }
 
-    /// The body of an APPEND: the same as of [`Self::request`], without the way through all others.
-    ///
-    /// # Errors
-    /// As [`decode`].
-    #[inline]
-    pub fn append(&self) -> Result<SentRecord<'a>, Refusal> {
-        assert!(self.op == Op::Append, "asked for what it is");
-        read_whole(self.body, SentRecord::read).map_err(|status| self.refusal(status))
-    }
-
     /// The body.
     ///
     /// # Errors
@@ -144,11 +134,25 @@ pub fn decode(frame: &[u8]) -> Result<Frame<'_>, Refusal> {
     Ok(Frame { head: opened.head, request: opened.request()? })
 }
 
+/// The record of a well-formed APPEND: the same as by [`decode`], without the way through all
+/// others. `None` for all else, of which that says what it is.
+#[inline(always)]
+#[must_use]
+pub fn read_append(frame: &[u8]) -> Option<(Head, SentRecord<'_>)> {
+    const APPEND: u8 = Op::Append.raw();
+    let opened = match frame {
+        [_, _, _, APPEND, ..] => open(frame).ok()?,
+        _ => return None,
+    };
+    let record = read_whole(opened.body, SentRecord::read).ok()?;
+    Some((opened.head, record))
+}
+
 /// Reads the head of a request.
 ///
 /// # Errors
 /// As [`decode`], for what the head says.
-#[inline]
+#[inline(always)]
 pub fn open(frame: &[u8]) -> Result<Opened<'_>, Refusal> {
     const V1: Head = Head { version: Version::V1, nonce: 0 };
     let refuse = |head, op, status| Refusal { head, op, status };
@@ -214,6 +218,7 @@ fn begin(op: Op, head: Head, out: &mut [u8]) -> Writer<'_> {
     writer
 }
 
+#[inline(always)]
 fn begin_reply(op: Op, head: Head, status: LogStatus, out: &mut [u8]) -> Writer<'_> {
     let mut writer = Writer::new(out);
     let [m0, m1] = MAGIC;

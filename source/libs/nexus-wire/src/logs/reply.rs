@@ -278,10 +278,14 @@ impl<'a> Reply<'a> {
 }
 
 impl AppendReply {
+    /// Bytes of the longest such reply: version 2.
+    pub const BYTES_MAX: usize = 5 + 8 + 16;
+
     /// Encodes the reply to the front of `out`.
     ///
     /// # Errors
     /// [`EncodeError`] if `out` is too short.
+    #[inline(always)]
     pub fn encode<'b>(
         &self,
         head: Head,

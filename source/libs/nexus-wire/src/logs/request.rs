@@ -65,7 +65,7 @@ pub struct SentRecord<'a> {
 }
 
 impl<'a> SentRecord<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(from: &mut Reader<'a>) -> Result<Self, LogStatus> {
         let [level, scope_len, m0, m1, f0, f1] = from.array().ok_or(SHORT)?;
         let message_len = u16::from_le_bytes([m0, m1]);
@@ -77,16 +77,8 @@ impl<'a> SentRecord<'a> {
         let level = Level::from_raw(level).ok_or(SHORT)?;
         let text = from.bytes(scope + message + fields).ok_or(SHORT)?;
         let record = Self { level, scope_len, message_len, text };
-        if text_is_ascii(record.scope_and_message()) || record.is_utf8() {
-            Ok(record)
-        } else {
-            Err(SHORT)
-        }
-    }
-
-    #[cold]
-    fn is_utf8(&self) -> bool {
-        [self.scope(), self.message()].iter().all(|part| core::str::from_utf8(part).is_ok())
+        let texts = record.scope_and_message();
+        if text_is_ascii(texts) || are_utf8(texts, scope) { Ok(record) } else { Err(SHORT) }
     }
 
     fn parts(&self) -> (&'a [u8], &'a [u8], &'a [u8]) {
@@ -147,6 +139,13 @@ impl<'a> SentRecord<'a> {
         let text = |bytes| core::str::from_utf8(bytes).unwrap_or_default();
         NewRecord { level: self.level, scope: text(scope), message: text(message), fields }
     }
+}
+
+/// Whether two texts that lie one behind the other are UTF-8, each by itself.
+#[cold]
+fn are_utf8(texts: &[u8], first_len: usize) -> bool {
+    let (first, second) = texts.split_at_checked(first_len).unwrap_or_default();
+    [first, second].iter().all(|part| core::str::from_utf8(part).is_ok())
 }
 
 pub(crate) const fn lengths_are_legal(scope: usize, message: usize, fields: usize) -> bool {
@@ -229,7 +228,7 @@ impl<'a> AppendBatchWriter<'a> {
 }
 
 /// Reads something that must be all there is.
-#[inline]
+#[inline(always)]
 pub(super) fn read_whole<'a, T>(
     mut body: Reader<'a>,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, LogStatus>,

@@ -39,6 +39,11 @@ fn feed_metricsd(bytes: &[u8]) {
 
 /// Decodes `bytes` as a request to logd and reads all that is in it.
 fn feed_logd(bytes: &[u8]) {
+    let append = match logs::decode(bytes) {
+        Ok(logs::Frame { head, request: logs::Request::Append(record) }) => Some((head, record)),
+        _ => None,
+    };
+    assert_eq!(logs::read_append(bytes), append, "the short way says the same");
     match logs::decode(bytes) {
         Ok(frame) => {
             if let logs::Request::AppendBatch(batch) = frame.request {

@@ -106,7 +106,13 @@ proptest! {
         let mut out = [0; 8192];
         let frame = logs::encode(&request, head, &mut out);
         if request.op().version_is_legal(head.version) {
-            prop_assert_eq!(logs::decode(frame.unwrap()), Ok(Frame { head, request }));
+            let frame = frame.unwrap();
+            prop_assert_eq!(logs::decode(frame), Ok(Frame { head, request }));
+            let append = match request {
+                Request::Append(record) => Some((head, record)),
+                _ => None,
+            };
+            prop_assert_eq!(logs::read_append(frame), append);
         } else {
             prop_assert!(frame.is_err());
         }

@@ -71,6 +71,7 @@ impl EntryLog {
 
     /// Makes a place for one more. Where entries move for that, `relink` hears of each at its new
     /// place, from the newest to the oldest, and whether the one behind it in its queue has moved.
+    #[inline(always)]
     pub(crate) fn make_room(&mut self, relink: impl FnMut(&mut Entry, u32, bool)) {
         if self.len < self.places.len() {
             return;
@@ -119,6 +120,7 @@ impl EntryLog {
     }
 
     /// Appends an entry; there must be room.
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) -> u32 {
         assert!(self.len < self.places.len(), "room was made");
         let at = self.place(self.len);
@@ -139,6 +141,7 @@ impl EntryLog {
     }
 
     /// Leaves of the entry at a place but a mark.
+    #[inline(always)]
     pub(crate) fn drop_at(&mut self, at: u32) {
         self.kept.remove(at as usize);
     }

@@ -30,7 +30,7 @@ use crate::admission::Admitted;
 use crate::table::Table;
 use entry::{EntryLog, NONE};
 use place_set::PlaceSet;
-use share::Share;
+use share::{Held, Share};
 
 pub(crate) use entry::Entry;
 pub(crate) use gap::Gap;
@@ -47,25 +47,41 @@ struct Queue {
     service: ServiceId,
     head: u32,
     tail: u32,
+    used: Used,
     gap: Gap,
 }
 
-const EMPTY: Queue =
-    Queue { service: ServiceId::from_raw(0), head: NONE, tail: NONE, gap: Gap::NONE };
+/// How much of each resource.
+#[derive(Clone, Copy)]
+struct Used {
+    records: u32,
+    blocks: u32,
+}
+
+const EMPTY: Queue = Queue {
+    service: ServiceId::from_raw(0),
+    head: NONE,
+    tail: NONE,
+    used: Used { records: 0, blocks: 0 },
+    gap: Gap::NONE,
+};
 
 impl Queue {
     /// Id of its oldest record.
-    fn oldest(&self, log: &EntryLog) -> Option<RecordId> {
-        (self.head != NONE).then(|| log.get(self.head).id)
+    #[inline(always)]
+    fn oldest(&self, log: &EntryLog) -> u64 {
+        if self.head == NONE { Held::NOTHING } else { log.get(self.head).id.0 }
     }
-}
 
-/// Tells the oldest record of a seat.
-fn oldest<'a>(
-    queues: &'a Table<Queue>,
-    log: &'a EntryLog,
-) -> impl Fn(usize) -> Option<RecordId> + 'a {
-    |seat| queues[seat].oldest(log)
+    #[inline(always)]
+    fn records(&self, log: &EntryLog) -> Held {
+        Held { used: self.used.records, oldest: self.oldest(log) }
+    }
+
+    #[inline(always)]
+    fn blocks(&self, log: &EntryLog) -> Held {
+        Held { used: self.used.blocks, oldest: self.oldest(log) }
+    }
 }
 
 /// See the module.
@@ -110,6 +126,7 @@ impl Journal {
 
     /// Appends a record of the sender at `from` and gives its id. Every record that has to go for
     /// it is told to `dropped` by the seat it was kept under.
+    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         from: SenderSlot,
@@ -125,7 +142,7 @@ impl Journal {
         self.latest = self.latest.max(now);
         self.total += 1;
         let id = RecordId(self.total);
-        self.link(Entry {
+        let at = self.log.push(Entry {
             id,
             at: self.latest,
             service,
@@ -136,18 +153,24 @@ impl Journal {
             scope_len: record.scope_len as u8,
             level: record.level,
         });
-        self.count(from.index(), 1, blocks);
+        self.link(from.index(), service, at, blocks);
         id
     }
 
     /// Drops records until one more of `blocks` blocks has room.
+    #[inline(always)]
     fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
-        while self.store.free_blocks() < blocks {
-            let victim = self.blocks.next_to_go(seat, blocks, oldest(&self.queues, &self.log));
-            dropped(self.drop_oldest(victim));
-        }
-        while self.kept >= self.records_max {
-            let victim = self.records.next_to_go(seat, 1, oldest(&self.queues, &self.log));
+        loop {
+            let (queues, log) = (&self.queues, &self.log);
+            let victim = if self.store.free_blocks() < blocks {
+                let to_have = queues[seat].blocks(log).and(blocks);
+                self.blocks.next_to_go(seat, to_have, |seat| queues[seat].blocks(log))
+            } else if self.kept >= self.records_max {
+                let to_have = queues[seat].records(log).and(1);
+                self.records.next_to_go(seat, to_have, |seat| queues[seat].records(log))
+            } else {
+                break;
+            };
             dropped(self.drop_oldest(victim));
         }
         let queues = &mut self.queues;
@@ -162,7 +185,7 @@ impl Journal {
         });
     }
 
-    #[inline]
+    #[inline(always)]
     fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
         let queue = &mut self.queues[seat];
         let entry = self.log.get(queue.head);
@@ -170,52 +193,53 @@ impl Journal {
         queue.gap = queue.gap.and(Gap::of(entry.id, entry.at));
         let (gone, next) = (queue.head, entry.next);
         queue.head = next;
-        self.log.drop_at(gone);
-        if queue.head == NONE {
+        if next == NONE {
             queue.tail = NONE;
         }
+        queue.used.records -= 1;
+        queue.used.blocks -= JournalBlocks::blocks_for(text.len()) as u32;
+        self.log.drop_at(gone);
         self.store.release(text);
         self.kept -= 1;
         self.dropped += 1;
-        let blocks = JournalBlocks::blocks_for(text.len()) as u32;
-        self.records.give_back(seat, 1);
-        self.blocks.give_back(seat, blocks);
         owner
     }
 
-    /// Puts an entry behind all others and behind its owner's.
-    fn link(&mut self, entry: Entry) {
-        let queue = &mut self.queues[entry.owner.index()];
-        queue.service = entry.service;
-        let at = self.log.push(entry);
+    /// Puts the entry at a place, whose text takes `blocks`, behind all others of its seat.
+    #[inline(always)]
+    fn link(&mut self, seat: usize, service: ServiceId, at: u32, blocks: u32) {
+        let queue = &mut self.queues[seat];
+        queue.service = service;
         if queue.tail == NONE {
             queue.head = at;
         } else {
             self.log.get_mut(queue.tail).next = at;
         }
         queue.tail = at;
+        queue.used.records += 1;
+        queue.used.blocks += blocks;
         self.kept += 1;
-    }
-
-    fn count(&mut self, seat: usize, records: u32, blocks: u32) {
-        let oldest = || oldest(&self.queues, &self.log)(seat);
-        self.records.take(seat, records, oldest);
-        self.blocks.take(seat, blocks, oldest);
+        let Used { records: now_records, blocks: now_blocks } = queue.used;
+        if self.records.is_passed(seat, now_records, 1) {
+            self.records.inherit(seat, queue.records(&self.log));
+        }
+        if self.blocks.is_passed(seat, now_blocks, blocks) {
+            self.blocks.inherit(seat, queue.blocks(&self.log));
+        }
     }
 
     /// The sender at `seat` has lost its place: what it has goes to the row of the evicted.
     pub(crate) fn evict(&mut self, seat: SenderSlot) {
         let (from, to) = (seat.index(), SenderSlot::EVICTED.index());
-        let Queue { head, gap, .. } = self.queues[from];
+        let Queue { head, used, gap, .. } = self.queues[from];
         self.queues[from] = EMPTY;
-        self.queues[to].gap = self.queues[to].gap.and(gap);
         self.merge(head);
-        let (records, blocks) = (self.records.used(from), self.blocks.used(from));
-        self.records.give_back(from, records);
-        self.blocks.give_back(from, blocks);
-        let oldest = self.queues[to].oldest(&self.log);
-        self.records.inherit(to, records, oldest);
-        self.blocks.inherit(to, blocks, oldest);
+        let queue = &mut self.queues[to];
+        queue.gap = queue.gap.and(gap);
+        queue.used.records += used.records;
+        queue.used.blocks += used.blocks;
+        self.records.inherit(to, queue.records(&self.log));
+        self.blocks.inherit(to, queue.blocks(&self.log));
     }
 
     /// Merges a queue into that of the evicted, in the order of ids.
@@ -260,7 +284,7 @@ impl Journal {
 
     /// Records kept of the sender at a seat.
     pub(crate) fn kept_of(&self, seat: SenderSlot) -> u32 {
-        self.records.used(seat.index())
+        self.queues[seat.index()].used.records
     }
 
     /// Bytes that the texts of the kept records take, with the needs of their storage.

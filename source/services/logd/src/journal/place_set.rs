@@ -8,7 +8,10 @@ use crate::table::Table;
 /// Each level has a bit for every word of the one below, set while that word is not 0; the last
 /// level is one word. That is one more bit in 63 than a plain set of bits takes.
 pub(crate) struct PlaceSet {
-    levels: Box<[Table<u64>]>,
+    /// The first level, of which a bit is a place.
+    words: Table<u64>,
+    /// The others.
+    above: Box<[Table<u64>]>,
 }
 
 /// Bits in a word.
@@ -17,14 +20,15 @@ const BITS: usize = u64::BITS as usize;
 impl PlaceSet {
     /// An empty set of places below `count`.
     pub(crate) fn new(count: usize) -> Self {
-        let words = Self::words(count);
-        Self { levels: words.map(|words| Table::filled(words, 0)).collect() }
+        let mut levels = Self::words(count).map(|words| Table::filled(words, 0));
+        let words = levels.next().unwrap_or_else(|| Table::filled(0, 0));
+        Self { words, above: levels.collect() }
     }
 
     /// Bytes of memory that a set of places below `count` takes.
     pub(crate) fn bytes(count: usize) -> usize {
-        let level = |words: usize| size_of::<Table<u64>>() + words * size_of::<u64>();
-        Self::words(count).map(level).sum()
+        let words = Self::words(count).sum::<usize>();
+        words * size_of::<u64>() + (Self::words(count).count() - 1) * size_of::<Table<u64>>()
     }
 
     /// Words of each level. There is a bit for `count` itself, from which people look back.
@@ -34,43 +38,40 @@ impl PlaceSet {
     }
 
     /// Adds a place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, place: usize) {
-        let mut at = place;
-        for level in &mut self.levels {
-            let word = &mut level[at / BITS];
-            let was_empty = *word == 0;
-            *word |= 1 << (at % BITS);
-            if !was_empty {
-                return;
-            }
-            at /= BITS;
+        if set(&mut self.words, place) {
+            let levels = self.above.iter_mut();
+            let _ = levels.zip(words_of(place)).all(|(level, word)| set(level, word));
         }
     }
 
     /// Takes a place out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, place: usize) {
-        let mut at = place;
-        for level in &mut self.levels {
-            let word = &mut level[at / BITS];
-            *word &= !(1 << (at % BITS));
-            if *word != 0 {
-                return;
-            }
-            at /= BITS;
+        if clear(&mut self.words, place) {
+            let levels = self.above.iter_mut();
+            let _ = levels.zip(words_of(place)).all(|(level, word)| clear(level, word));
         }
     }
 
     /// Whether a place is in it.
     pub(crate) fn has(&self, place: usize) -> bool {
-        self.levels.first().is_some_and(|level| level[place / BITS] >> (place % BITS) & 1 != 0)
+        self.words[place / BITS] >> (place % BITS) & 1 != 0
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Table<u64>> {
+        core::iter::once(&self.words).chain(&self.above)
+    }
+
+    fn level(&self, at: usize) -> &Table<u64> {
+        at.checked_sub(1).and_then(|at| self.above.get(at)).unwrap_or(&self.words)
     }
 
     /// The first member that is not below `place`.
     pub(crate) fn from(&self, place: usize) -> Option<usize> {
         let mut at = place;
-        for (above, level) in self.levels.iter().enumerate() {
+        for (above, level) in self.levels().enumerate() {
             let rest = level.find(at / BITS)? & !low_bits(at % BITS);
             if rest != 0 {
                 let first = at / BITS * BITS + rest.trailing_zeros() as usize;
@@ -84,7 +85,7 @@ impl PlaceSet {
     /// The last member below `place`.
     pub(crate) fn before(&self, place: usize) -> Option<usize> {
         let mut at = place;
-        for (above, level) in self.levels.iter().enumerate() {
+        for (above, level) in self.levels().enumerate() {
             let word = level.find(at / BITS).copied().unwrap_or(0);
             let rest = word & low_bits(at % BITS);
             if rest != 0 {
@@ -98,9 +99,31 @@ impl PlaceSet {
 
     /// From a bit of a level to the place below it that `choose` leads to.
     fn descend(&self, level: usize, bit: usize, choose: impl Fn(u64) -> u32) -> usize {
-        let below = self.levels.iter().take(level).rev();
-        below.fold(bit, |at, level| at * BITS + choose(level[at]) as usize)
+        let below = (0..level).rev();
+        below.fold(bit, |at, level| at * BITS + choose(self.level(level)[at]) as usize)
     }
+}
+
+/// Sets a bit; whether its word was 0.
+#[inline(always)]
+fn set(level: &mut Table<u64>, bit: usize) -> bool {
+    let word = &mut level[bit / BITS];
+    let was_empty = *word == 0;
+    *word |= 1 << (bit % BITS);
+    was_empty
+}
+
+/// Clears a bit; whether its word is 0 now.
+#[inline(always)]
+fn clear(level: &mut Table<u64>, bit: usize) -> bool {
+    let word = &mut level[bit / BITS];
+    *word &= !(1 << (bit % BITS));
+    *word == 0
+}
+
+/// The words in which a place lies, level by level.
+fn words_of(place: usize) -> impl Iterator<Item = usize> {
+    core::iter::successors(Some(place / BITS), |word| Some(word / BITS))
 }
 
 /// The lowest `count` bits; fewer than a word has.
