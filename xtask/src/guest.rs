@@ -93,6 +93,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) image: &'a Path,
     pub(crate) memory_mib: u32,
     pub(crate) time: Time,
+    /// The image of its disk, if it has one.
+    pub(crate) disk: Option<&'a Path>,
     /// When to end it the hard way.
     pub(crate) patience: Duration,
 }
@@ -171,6 +173,10 @@ impl Machine<'_> {
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
+        if let Some(disk) = self.disk {
+            let drive = format!("file={},if=none,format=raw,id=state", disk.display());
+            command.args(["-drive", &drive, "-device", DISK]);
+        }
         if let Time::Counted(shift) = self.time {
             let icount = format!("shift={shift},sleep=off");
             command.args(["-icount", &icount, "-rtc", "clock=vm"]);
@@ -179,6 +185,9 @@ impl Machine<'_> {
         Ok(command)
     }
 }
+
+/// Where a disk is attached: where the image's recipe says that it is.
+const DISK: &str = "virtio-blk-device,drive=state,bus=virtio-mmio-bus.0";
 
 const CANNOT_RUN: &str = "qemu-system-riscv64 cannot be run";
 
@@ -229,6 +238,7 @@ mod tests {
             image: nowhere,
             memory_mib: 1,
             time: Time::Host,
+            disk: None,
             patience: Duration::ZERO,
         };
         let command = machine.command().unwrap();

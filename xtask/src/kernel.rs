@@ -91,6 +91,7 @@ fn boot(recipe: &str) -> Result<Run> {
         image: &image,
         memory_mib: image::MEMORY_MIB,
         time: Time::Counted(0),
+        disk: None,
         patience: PATIENCE,
     };
     machine.run()

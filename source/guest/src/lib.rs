@@ -12,12 +12,16 @@ extern crate alloc;
 mod forgetful;
 mod mortal;
 mod reporter;
+mod state;
 mod twin;
+mod volatile;
 
 pub use forgetful::Forgetful;
 pub use mortal::Mortal;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
+pub use state::{state_recipe, statefsd};
 pub use twin::{Lie, Twin};
+pub use volatile::Volatile;
 
 use nexus_bounded::Nanos;
 use nexus_recipe::{

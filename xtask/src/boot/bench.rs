@@ -27,6 +27,7 @@ pub(crate) fn bench() -> Result<u32> {
         image: &image,
         memory_mib: image::MEMORY_MIB,
         time: Time::Counted(0),
+        disk: None,
         patience: PATIENCE,
     };
     let run = machine.run()?;

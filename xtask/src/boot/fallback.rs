@@ -63,5 +63,5 @@ fn boot(built: &Built, swap: Option<Swap<'_>>, patience: Duration) -> Result<Run
     let image = built.image("image-fallback", swap)?;
     let kernel = &built.kernel;
     let (memory_mib, time) = (image::MEMORY_MIB, Time::Counted(0));
-    Machine { kernel, image: &image, memory_mib, time, patience }.run()
+    Machine { kernel, image: &image, memory_mib, time, disk: None, patience }.run()
 }

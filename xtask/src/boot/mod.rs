@@ -17,8 +17,10 @@ use crate::{setup, shell};
 
 mod bench;
 mod fallback;
+mod image_file;
 mod matcher;
 mod seen;
+mod state;
 mod twins;
 mod variant;
 
@@ -46,6 +48,10 @@ pub(crate) struct Args {
     /// show a console without logd.
     #[arg(long)]
     twins: bool,
+    /// Boot a system with a disk, cut its power again and again, and see from inside and from
+    /// outside that what was synced is there; and one that must fail.
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage"])]
+    state: bool,
     /// Boot so many times; all consoles have to be the same.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -104,6 +110,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("twins: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
+    if args.state {
+        let counts = state::proofs(&Built::new()?)?;
+        println!("state: {counts}");
+        return Ok(verdict(counts.failed == 0));
+    }
     let console = Console { all: args.console, until_marker, silent: false };
     let (built, mut all) = (Built::new()?, Vec::new());
     for _ in 0..args.runs {
@@ -134,6 +145,7 @@ pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
     counts += fallback::proofs(&built)?;
+    counts += state::proofs(&built)?;
     for variant in Variant::ALL {
         let mut all = Vec::new();
         for silent in [false, true] {
@@ -175,6 +187,7 @@ impl Variant {
             image: &image,
             memory_mib: image::MEMORY_MIB,
             time: self.time(),
+            disk: None,
             patience,
         };
         let ended = machine.watch(|line| {

@@ -78,11 +78,13 @@ impl Interrupts {
 
     /// Lets a line interrupt, or keeps it from it.
     pub(crate) fn enable(self, line: u32, enabled: bool) {
-        self.register(4 * line as usize).write(1);
         let register = self.register(0x2000 + CONTEXT * 0x80 + line as usize / 32 * 4);
         let bit = 1 << (line % 32);
         let others = register.read() & !bit;
         register.write(if enabled { others | bit } else { others });
+        // The priority comes last: QEMU 7.2 looks whether something is pending when a priority is
+        // written, and not when a line is enabled; what has come meanwhile would be lost.
+        self.register(4 * line as usize).write(1);
     }
 
     /// A line that interrupts, which is kept from doing it again.

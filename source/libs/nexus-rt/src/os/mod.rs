@@ -11,6 +11,7 @@
 mod aside;
 pub mod calls;
 mod console;
+mod disk;
 mod frames;
 mod heap;
 mod link;

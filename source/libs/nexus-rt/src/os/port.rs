@@ -14,10 +14,11 @@ use core::fmt;
 use nexus_abi::ServiceId;
 use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, PAGE_BYTES, Received, Signals};
 use nexus_bounded::{Mono, Nanos};
-use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
+use nexus_port::{BlockRequest, CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
 use super::aside::LAST_PATIENCE;
 use super::calls::{self, Slot};
+use super::disk::Disk;
 use super::frames::{Calls, Frame, refused};
 use super::{Aside, Clock, heap};
 
@@ -33,6 +34,8 @@ const STOP_PATIENCE: Nanos = Nanos::from_secs(5);
 
 struct Port {
     console: Option<Slot>,
+    /// The disk that the image gives us, if it does and it can be used.
+    disk: Option<Disk>,
     calls: Calls,
     /// Answers to senders that were gone.
     replies_gone: u64,
@@ -84,6 +87,7 @@ impl<S: Service, A: Aside> Turn<S, A> {
 
     fn serve(mut self, name: &str) -> i32 {
         self.port.tell_memory(name);
+        self.port.find_disk(name);
         if self.raised_at_start.has(SET_ASIDE) {
             self.port.say(format_args!("{name}: was told to set its stored state aside"));
         }
@@ -143,7 +147,20 @@ impl<S: Service, A: Aside> Turn<S, A> {
         self.deliver(Event::Completion { call: ended.call, result });
     }
 
+    /// The disk has done some of what it was asked for.
+    fn disk_done(&mut self) {
+        self.port.disk.iter_mut().for_each(Disk::interrupted);
+        while let Some(ended) = self.port.disk.as_mut().and_then(Disk::ended) {
+            let (call, outcome) = (ended.call, ended.outcome());
+            self.deliver(Event::Block { call, outcome });
+        }
+        self.port.disk.iter().for_each(Disk::listen);
+    }
+
     fn signalled(&mut self, signals: Signals) {
+        if self.port.disk.as_ref().is_some_and(|disk| signals.has(disk.signal())) {
+            self.disk_done();
+        }
         if signals.0 & Signals::STOP.0 != 0 && self.stop.is_none() {
             self.stop = Some(self.clock.now().after(STOP_PATIENCE));
             self.deliver(Event::Stop);
@@ -158,13 +175,21 @@ fn now(clock: Clock) -> Now {
 impl Port {
     fn new() -> Self {
         let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0)).ok();
-        Self { console, calls: Calls::new(), replies_gone: 0, calls_died: 0 }
+        Self { console, disk: None, calls: Calls::new(), replies_gone: 0, calls_died: 0 }
     }
 
     /// Says what was taken, now that no more can be.
     fn tell_memory(&self, name: &str) {
         let (taken, left) = (heap::taken().div_ceil(KIB), calls::info().pages_left * PAGE_KIB);
         self.say(format_args!("{name}: heap of {taken} KiB, {left} KiB of the budget left"));
+    }
+
+    fn find_disk(&mut self, name: &str) {
+        match Disk::find() {
+            Some(Ok(disk)) => self.disk = Some(disk),
+            Some(Err(unfit)) => self.say(format_args!("{name}: no disk: {unfit}")),
+            None => {}
+        }
     }
 
     fn say(&self, line: fmt::Arguments<'_>) {
@@ -186,6 +211,10 @@ impl World for Port {
     fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError> {
         let to = calls::find(CapabilityKind::Call, to).map_err(|_| SubmitError::NotReady)?;
         self.calls.submit(to, call, frame).map_err(refused)
+    }
+
+    fn submit_block(&mut self, call: CallId, request: BlockRequest<'_>) -> Result<(), SubmitError> {
+        self.disk.as_mut().ok_or(SubmitError::NotReady)?.submit(call, request)
     }
 
     fn print(&mut self, line: &str) {

@@ -1,0 +1,210 @@
+//! A system with a disk whose power is cut again and again, in the middle of its work. After each
+//! cut the host reads the disk's image: what the witness has said to be durable is there, and
+//! nothing is damaged. The next boot finds the same. A system whose syncs are not durable must fail.
+//!
+//! Ending QEMU keeps what the guest has written and not flushed: that flushes come in their places
+//! the simulated disk of the service's tests shows.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nexus_recipe::StateRecipe;
+use statefs::{Finding, blocking, fsck};
+
+use super::Built;
+use super::image_file::ImageFile;
+use crate::counts::Counts;
+use crate::guest::{Go, Machine, Time};
+use crate::image::{self, Swap};
+use crate::shell;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// After which line of each boot its power is cut; none: it ends by itself.
+const CUTS: [Option<u32>; 6] = [Some(1), Some(2), Some(13), Some(31), Some(40), None];
+/// Lines of a boot.
+const LINES: u32 = 40;
+
+const VOLATILE: Swap<'static> = Swap { entry: "statefsd", program: "os-twin-volatile-statefsd" };
+
+/// The last line that is durable, of each boot from 1 on.
+type Durable = Vec<u32>;
+
+/// Boots both.
+pub(super) fn proofs(built: &Built) -> Result<Counts> {
+    let holds = told("holds through cuts of power", through_cuts(built));
+    let formatted = told("holds on a disk that the host has formatted", formatted_by_host(built));
+    let twin = through_cut_of(built, Some(VOLATILE), CUTS[2]);
+    let fails = told("fails where syncs are not durable", twin.map(|wrong| !wrong));
+    let mut counts = Counts::one(holds);
+    counts += Counts::one(formatted);
+    counts += Counts::one(fails);
+    Ok(counts)
+}
+
+fn told(what: &str, result: Result<bool>) -> bool {
+    let is_so = matches!(result, Ok(true));
+    println!("state disk {what}: {}", if is_so { "ok" } else { "FAILED" });
+    if let Err(error) = result {
+        println!("  {error:#}");
+    }
+    is_so
+}
+
+/// A new image of zeros, as long as the recipe says.
+fn blank(name: &str, built: &Built) -> Result<(PathBuf, StateRecipe)> {
+    let recipe = shell::root()?.join("recipes/observability/state.toml");
+    let text = std::fs::read_to_string(&recipe).with_context(|| recipe.display().to_string())?;
+    let recipe = StateRecipe::parse(&text).context("state.toml")?;
+    let path = built.programs.join(format!("{name}.disk"));
+    let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
+    file.set_len(recipe.statefsd.disk_bytes.into())?;
+    Ok((path, recipe))
+}
+
+fn through_cuts(built: &Built) -> Result<bool> {
+    let (disk, _) = blank("state", built)?;
+    let image = built.image("image-state", None)?;
+    let mut durable = Durable::new();
+    for cut in CUTS {
+        boot(built, &image, &disk, cut, &mut durable)?;
+        check(&disk, &durable)?;
+    }
+    Ok(durable.len() == CUTS.len() && durable.last() == Some(&LINES))
+}
+
+/// The host formats as statefsd does, and a boot goes on with that.
+fn formatted_by_host(built: &Built) -> Result<bool> {
+    let (disk, recipe) = blank("state-formatted", built)?;
+    let limits = statefsd::layout(&recipe)?.limits();
+    let mut store = blocking::format(&mut ImageFile::writable(&disk)?, limits, &[])?;
+    store.replace("logd/from-host", b"kept")?;
+    blocking::sync(&mut store, &mut ImageFile::writable(&disk)?)?;
+    let image = built.image("image-state", None)?;
+    let mut durable = Durable::new();
+    boot(built, &image, &disk, None, &mut durable)?;
+    check(&disk, &durable)?;
+    Ok(read(&disk, "logd/from-host")? == b"kept")
+}
+
+/// Whether what one boot has said holds after its power was cut.
+fn through_cut_of(built: &Built, swap: Option<Swap<'_>>, cut: Option<u32>) -> Result<bool> {
+    let (disk, _) = blank("state-twin", built)?;
+    let image = built.image("image-state", swap)?;
+    let mut durable = Durable::new();
+    boot(built, &image, &disk, cut, &mut durable)?;
+    if durable != [cut.unwrap_or(LINES)] {
+        bail!("the twin gives itself away before the power is cut");
+    }
+    Ok(check(&disk, &durable).is_ok())
+}
+
+/// Boots once more, and takes down what is durable.
+fn boot(
+    built: &Built,
+    image: &Path,
+    disk: &Path,
+    cut: Option<u32>,
+    durable: &mut Durable,
+) -> Result<()> {
+    let machine = Machine {
+        kernel: &built.kernel,
+        image,
+        memory_mib: image::MEMORY_MIB,
+        time: Time::Host,
+        disk: Some(disk),
+        patience: PATIENCE,
+    };
+    let number = durable.len() as u32 + 1;
+    let (mut lines, mut last, mut found) = (Vec::new(), 0, None);
+    let code = machine.watch(|line| {
+        lines.push(line.to_owned());
+        found = found.or_else(|| numbers(line, "found boot ", ""));
+        let is_durable = numbers(line, "boot ", " is durable").filter(|(boot, _)| *boot == number);
+        last = is_durable.map_or(last, |(_, line)| line);
+        if is_durable.is_some_and(|(_, line)| Some(line) == cut) { Go::Stop } else { Go::On }
+    })?;
+    let is_ended = if cut.is_some() { code.is_none() } else { code == Some(0) };
+    if !is_ended || last != cut.unwrap_or(LINES) {
+        bail!("boot {number} ended with {code:?} after line {last}: {lines:#?}");
+    }
+    let (found_boot, found_line) = found.context("it does not say what it has found")?;
+    // The sync that was under way when the power was cut may have become durable.
+    let expected = durable.last().copied().unwrap_or_default();
+    let is_all = found_boot == number - 1 && (expected..=expected + 1).contains(&found_line);
+    if !is_all {
+        bail!("boot {number} finds boot {found_boot} line {found_line}, not line {expected}");
+    }
+    if let Some(known) = durable.last_mut() {
+        *known = found_line;
+    }
+    durable.push(last);
+    Ok(())
+}
+
+/// The two numbers of a line of the witness that begins and ends so.
+fn numbers(line: &str, begins: &str, ends: &str) -> Option<(u32, u32)> {
+    let line = line.strip_prefix("witness: ")?.strip_prefix(begins)?.strip_suffix(ends)?;
+    let (boot, line) = line.split_once(" line ")?;
+    Some((boot.parse().ok()?, line.parse().ok()?))
+}
+
+/// Holds the image to what was said, as the host reads it; it is not written.
+fn check(disk: &Path, durable: &Durable) -> Result<()> {
+    let mut damage = Vec::new();
+    fsck(&mut ImageFile::readable(disk)?, |finding| {
+        if !matches!(finding, Finding::Torn | Finding::Single { .. }) {
+            damage.push(finding);
+        }
+    })?;
+    if !damage.is_empty() {
+        bail!("the image is damaged: {damage:?}");
+    }
+    let log = String::from_utf8(read(disk, "selftest-client/log")?)?;
+    let mut lines =
+        log.lines().map(|line| numbers(&format!("witness: {}", head(line)), "boot ", ""));
+    for (boot, last) in (1..).zip(durable) {
+        for number in 1..=*last {
+            if lines.next() != Some(Some((boot, number))) {
+                bail!("boot {boot} line {number} was said to be durable, and is not there");
+            }
+        }
+    }
+    // One more may have been under way.
+    if lines.count() > 1 {
+        bail!("there are lines that nobody has written");
+    }
+    Ok(())
+}
+
+/// A line without its filling.
+fn head(line: &str) -> &str {
+    line.trim_end_matches('.').trim_end()
+}
+
+fn read(disk: &Path, name: &str) -> Result<Vec<u8>> {
+    let mut device = ImageFile::readable(disk)?;
+    let store = blocking::mount(&mut device, &[])?;
+    let file = store.find(name).with_context(|| format!("{name} is not on the disk"))?;
+    let entry = store.entry(file).context("it was there")?;
+    let mut bytes = vec![0; entry.len as usize];
+    let len = blocking::read(&store, &mut device, file, 0, &mut bytes)?;
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_witness_says_is_understood() {
+        let is_durable = |line| numbers(line, "boot ", " is durable");
+        assert_eq!(is_durable("witness: boot 3 line 17 is durable"), Some((3, 17)));
+        assert_eq!(is_durable("witness: boot 3 line 17"), None);
+        assert_eq!(is_durable("boot 3 line 17 is durable"), None);
+        assert_eq!(numbers("witness: found boot 0 line 0", "found boot ", ""), Some((0, 0)));
+        assert_eq!(head("boot 1 line 2 ...."), "boot 1 line 2");
+    }
+}
