@@ -9,14 +9,20 @@
 
 extern crate alloc;
 
+mod cut;
 mod forgetful;
+mod lenient;
 mod mortal;
 mod reporter;
+mod retold;
 mod twin;
 
+pub use cut::Cut;
 pub use forgetful::Forgetful;
+pub use lenient::Lenient;
 pub use mortal::Mortal;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
+pub use retold::{Alteration, Retold};
 pub use twin::{Lie, Twin};
 
 use nexus_bounded::Nanos;
