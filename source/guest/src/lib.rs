@@ -9,16 +9,22 @@
 
 extern crate alloc;
 
+mod cut;
 mod forgetful;
+mod lenient;
 mod mortal;
 mod reporter;
+mod retold;
 mod state;
 mod twin;
 mod volatile;
 
+pub use cut::Cut;
 pub use forgetful::Forgetful;
+pub use lenient::Lenient;
 pub use mortal::Mortal;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
+pub use retold::{Alteration, Retold};
 pub use state::{state_recipe, statefsd};
 pub use twin::{Lie, Twin};
 pub use volatile::Volatile;

@@ -45,7 +45,19 @@ const TWINS: &[Twin] = &[
         name: "logd's guard is off",
         of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-gullible-logd" },
+        ends: End::Without(markers::LOGD_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "logd says of what it refused that it was stored",
+        of: Variant::Everything,
+        swap: Swap { entry: "logd", program: "os-twin-flattering-logd" },
         ends: End::Without(markers::LOGD_REJECT_OVER_LIMIT),
+    },
+    Twin {
+        name: "logd stores what it says it refused",
+        of: Variant::Everything,
+        swap: Swap { entry: "logd", program: "os-twin-hoarding-logd" },
+        ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
     },
     Twin {
         name: "logd drops silently",
@@ -76,6 +88,18 @@ const TWINS: &[Twin] = &[
         of: Variant::Everything,
         swap: Swap { entry: "metricsd", program: "os-twin-mute-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "metricsd's export is cut once it is ready",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-cut-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_SECURITY),
+    },
+    Twin {
+        name: "metricsd exports a total too large by one",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-miscounting-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_COUNTERS),
     },
     Twin {
         name: "only invalid traffic reaches metricsd",

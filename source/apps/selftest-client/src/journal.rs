@@ -2,8 +2,8 @@
 //! on.
 
 use nexus_bounded::Mono;
-use nexus_wire::logs::{Found, Record, Reply, Request, Search};
-use nexus_wire::{LogStatus, QUERY_RECORDS_MAX, RecordId};
+use nexus_wire::logs::{Found, Record, RecordText, Records, Reply, Request, Search};
+use nexus_wire::{LogStatus, QUERY_RECORDS_MAX, QUERY_REPLY_BYTES_MAX, RecordId};
 
 use crate::Why;
 use crate::talk::Talk;
@@ -11,12 +11,27 @@ use crate::talk::Talk;
 /// Pages that one look takes; a journal of a test has fewer.
 const PAGES_MAX: u32 = 256;
 
+/// Bytes of an answer before its records, and of a record before its texts.
+const PAGE_HEAD_BYTES: usize = 31;
+const RECORD_HEAD_BYTES: usize = 30;
+
+const NO_BUDGET: Why = "no budget to read";
+
 /// Where a look goes on.
 #[derive(Clone, Copy)]
 struct From {
     since_ns: u64,
     /// The last record that was seen.
     id: u64,
+}
+
+/// How far a page has brought us.
+enum Page {
+    Until(From),
+    /// There are no more.
+    Last,
+    /// There are more, of the same time: a query never gives them.
+    Stuck,
 }
 
 /// Looks at a record.
@@ -42,18 +57,20 @@ impl Talk<'_> {
     ) -> Result<(), Why> {
         let mut from = From { since_ns: since.0, id: 0 };
         for _ in 0..PAGES_MAX {
-            let page = self.until("no budget to read", |talk| talk.page(from, &mut look))?;
-            if page.id == from.id {
-                return Ok(());
-            }
-            from = page;
+            from = match self.until(NO_BUDGET, |talk| talk.page(from, &mut look))? {
+                Page::Last => return Ok(()),
+                Page::Until(last) => last,
+                Page::Stuck => {
+                    self.until(NO_BUDGET, |talk| talk.page_of_one_time(from, &mut look))?
+                }
+            };
         }
         Err("the journal has no end")
     }
 
     /// Shows one page; `None` if our budget is used up for now. The next page begins at the time of
     /// the last record, as others may have the same.
-    fn page(&mut self, from: From, look: &mut Look<'_>) -> Result<Option<From>, Why> {
+    fn page(&mut self, from: From, look: &mut Look<'_>) -> Result<Option<Page>, Why> {
         let max = QUERY_RECORDS_MAX as u16;
         let query = Request::Query { since_ns: from.since_ns, max };
         let records = match self.ask_logd(&query)? {
@@ -67,11 +84,12 @@ impl Talk<'_> {
         }
         // The last of all records is never older than one that was seen.
         let is_at_end = from.id == 0 || from.id == records.total;
-        if last.id > from.id || is_at_end {
-            Ok(Some(last))
-        } else {
-            self.page_of_one_time(from, look)
-        }
+        Ok(Some(match last.id > from.id {
+            true => Page::Until(last),
+            false if is_at_end => Page::Last,
+            false if is_full(&records) => Page::Stuck,
+            false => return Err("a page has room, and does not give what there is"),
+        }))
     }
 
     /// Shows one page behind a record by its number: of more records of one time than a page holds,
@@ -111,6 +129,18 @@ impl Talk<'_> {
             Ok(found)
         })
     }
+}
+
+/// Whether a page has no room for every record.
+fn is_full(page: &Records<'_>) -> bool {
+    const TEXT_BYTES_MAX: usize = size_of::<RecordText>();
+    let text = |record: Record<'_>| {
+        record.scope.len() + record.message.len() + record.fields.as_bytes().len()
+    };
+    let bytes = |record| RECORD_HEAD_BYTES + text(record);
+    let used = PAGE_HEAD_BYTES + page.iter().map(bytes).sum::<usize>();
+    page.iter().count() == QUERY_RECORDS_MAX
+        || used + RECORD_HEAD_BYTES + TEXT_BYTES_MAX > QUERY_REPLY_BYTES_MAX
 }
 
 /// Whether a record has these fields with these very values, whatever others it has.

@@ -1,6 +1,7 @@
 //! The whole table in the simulated world; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use guest::{Alteration, Cut, Lenient, Retold};
 use logd::Logd;
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
@@ -12,6 +13,10 @@ use nexus_recipe::Recipe;
 use nexus_wire::markers;
 use selftest_client::{Client, LOGD, METRICSD, expected, run};
 use simkit::{Link, World};
+
+mod lies;
+
+use lies::Queried;
 
 const ME: &str = "selftest-client";
 
@@ -30,8 +35,25 @@ struct Simulated {
     shown: usize,
     /// Whether metricsd may begin once logd is proven.
     has_metricsd: bool,
-    /// Whether metricsd gets nothing but malformed frames.
-    spoils: bool,
+    /// Who lies.
+    lies: Lies,
+}
+
+/// How a world differs from one in which all cases hold.
+#[derive(Clone, Copy, Debug)]
+struct Lies {
+    /// metricsd gets nothing but malformed frames.
+    spoiled: bool,
+    /// The export is cut once metricsd is ready.
+    cut: bool,
+    /// A field of the export is altered.
+    altered: Option<Alteration>,
+    /// metricsd is told once more of a counter that was exported.
+    told_again: bool,
+    /// What we read is not what logd has.
+    queried: Option<Queried>,
+    /// logd stores what it refuses; whether it says that it refused.
+    stores_refused: Option<bool>,
 }
 
 /// What this process records, and its ways to the services.
@@ -88,19 +110,25 @@ impl Simulated {
         self.world.run_for(TICK);
     }
 
-    fn new(recipe: &str, rights: Rights) -> Self {
+    fn new(recipe: &str, rights: Rights, lies: Lies) -> Self {
         let recipe = Recipe::parse(recipe).unwrap();
         let mut world = World::new(1);
         let of_logd = recipe.clone();
-        world.spawn("logd", move |start| Logd::new(&of_logd, start.boot));
+        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot);
+        match lies.stores_refused {
+            None => world.spawn("logd", logd),
+            Some(says_refused) => {
+                world.spawn("logd", move |start| Lenient { logd: logd(start), says_refused });
+            }
+        }
         let me = world.client(ME, rights);
         let recorded = Recorded::new(&mut world, rights);
         let console = Vec::new();
-        Self { world, me, recorded, recipe, console, shown: 0, has_metricsd: true, spoils: false }
+        Self { world, me, recorded, recipe, console, shown: 0, has_metricsd: true, lies }
     }
 
-    fn console(recipe: &str) -> (bool, Vec<String>) {
-        let mut client = Self::new(recipe, Rights::QUERY.with(Rights::SCRAPE));
+    fn console(recipe: &str, lies: Lies) -> (bool, Vec<String>) {
+        let mut client = Self::new(recipe, Rights::QUERY.with(Rights::SCRAPE), lies);
         let all_hold = run(&mut client, false);
         (all_hold, client.console)
     }
@@ -132,10 +160,17 @@ impl Client for Simulated {
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
         let name = ["logd", "metricsd"].into_iter().find(|name| ServiceId::from_name(name) == to);
         let mut frame = frame.to_vec();
-        if self.spoils && name == Some("metricsd") {
+        if self.lies.spoiled && name == Some("metricsd") {
             frame[0] = !frame[0];
         }
-        let got = self.world.call(self.me, name?, &frame).ok()?;
+        if self.lies.told_again && lies::waits_for_a_round(&frame) {
+            let _answer = self.world.call(self.me, "metricsd", &lies::told_again());
+        }
+        let got = match self.lies.queried.filter(|_| name == Some("logd")) {
+            Some(queried) => queried.call(&frame, |frame| self.world.call(self.me, "logd", frame)),
+            None => self.world.call(self.me, name?, &frame),
+        };
+        let got = got.ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);
         Some(got.len())
     }
@@ -154,7 +189,19 @@ impl Client for Simulated {
         if self.has_metricsd {
             let recipe = self.recipe.clone();
             let make = move |start: simkit::Start| Metricsd::new(&recipe, start.boot);
-            self.world.spawn_with("metricsd", Rights::QUERY, make);
+            let (world, query) = (&mut self.world, Rights::QUERY);
+            match self.lies {
+                Lies { cut: true, .. } => {
+                    world.spawn_with("metricsd", query, move |start| Cut::new(make(start)))
+                }
+                Lies { altered: Some(alteration), .. } => {
+                    world.spawn_with("metricsd", query, move |start| Retold {
+                        service: make(start),
+                        alteration,
+                    });
+                }
+                _ => world.spawn_with("metricsd", query, make),
+            }
         }
     }
 
@@ -170,19 +217,19 @@ fn everything() -> Vec<&'static str> {
 
 #[test]
 fn all_cases_hold_and_print_what_is_expected_and_nothing_else() {
-    let (all_hold, console) = Simulated::console(GUEST);
+    let (all_hold, console) = Simulated::console(GUEST, NONE);
     assert_eq!(console, everything());
     assert!(all_hold);
 }
 
 #[test]
 fn the_same_console_comes_of_a_second_run() {
-    assert_eq!(Simulated::console(GUEST), Simulated::console(GUEST));
+    assert_eq!(Simulated::console(GUEST, NONE), Simulated::console(GUEST, NONE));
 }
 
 #[test]
 fn without_the_right_to_read_nothing_is_proven() {
-    let mut client = Simulated::new(GUEST, Rights::SCRAPE);
+    let mut client = Simulated::new(GUEST, Rights::SCRAPE, NONE);
     assert!(!run(&mut client, false));
     assert!(!client.console.iter().any(|line| line.starts_with("SELFTEST:")));
     assert!(client.console.last().unwrap().contains(markers::SELFTEST_LOGD_HARDENING));
@@ -190,7 +237,8 @@ fn without_the_right_to_read_nothing_is_proven() {
 
 #[test]
 fn without_metricsd_logd_is_proven_and_nothing_of_metrics() {
-    let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE));
+    let rights = Rights::QUERY.with(Rights::SCRAPE);
+    let mut client = Simulated::new(GUEST, rights, NONE);
     client.has_metricsd = false;
     assert!(!run(&mut client, false));
     let logd = expected(LOGD).collect::<Vec<_>>();
@@ -200,18 +248,148 @@ fn without_metricsd_logd_is_proven_and_nothing_of_metrics() {
 
 #[test]
 fn from_invalid_traffic_nothing_of_metrics_is_proven() {
-    let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE));
-    client.spoils = true;
-    assert!(!run(&mut client, false));
-    let seen = [markers::METRICSD_READY, markers::METRICSD_REJECT_INVALID_ARGS];
-    let seen = expected(LOGD).chain(seen).collect::<Vec<_>>();
-    assert_eq!(client.console[..client.console.len() - 1], seen);
+    fails_without(markers::METRICSD_REJECT_OVER_LIMIT, Lies { spoiled: true, ..NONE });
 }
 
 /// Rounds of 10 s take longer than a case waits: what is not exported is not believed.
 #[test]
 fn a_total_that_only_metricsd_knows_is_no_proof() {
-    let (all_hold, console) = Simulated::console(MACHINE);
+    let (all_hold, console) = Simulated::console(MACHINE, NONE);
     assert!(!all_hold);
     assert!(!console.iter().any(|line| line == markers::SELFTEST_METRICS_COUNTERS));
+}
+
+const NONE: Lies = Lies {
+    spoiled: false,
+    cut: false,
+    altered: None,
+    told_again: false,
+    queried: None,
+    stores_refused: None,
+};
+
+/// All lines before that one come, it does not, and nothing else but a word of what is missing.
+fn fails_without(marker: &str, lies: Lies) {
+    let (all_hold, mut console) = Simulated::console(GUEST, lies);
+    let word = console.pop().unwrap();
+    let is_word = word.starts_with("selftest-client: no \"SELFTEST: ");
+    assert!(!all_hold && is_word, "{lies:?}: {word}");
+    let before = everything().into_iter().take_while(|line| *line != marker).collect::<Vec<_>>();
+    assert_eq!(console, before, "{lies:?}: {word}");
+}
+
+fn altered(
+    marker: &str,
+    of: &'static str,
+    key: &'static str,
+    honest: Option<&'static str>,
+    told: Option<&'static str>,
+) {
+    let altered = Some(Alteration { of, key, honest, told });
+    fails_without(marker, Lies { altered, ..NONE });
+}
+
+/// Somebody whom nobody knows.
+const STRANGER: Option<&str> = Some("00000000000000ab");
+
+#[test]
+fn a_counter_that_is_not_exactly_what_was_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_METRICS_COUNTERS;
+    const NAME: &str = "selftest_events_total";
+    altered(MARKER, NAME, "value", Some("7"), Some("8"));
+    altered(MARKER, NAME, "value", Some("40"), Some("41"));
+    altered(MARKER, NAME, "origin", None, STRANGER);
+    altered(MARKER, NAME, "kind", None, Some("gauge"));
+    altered(MARKER, NAME, "unit", None, Some("ns"));
+    altered(MARKER, NAME, "label.part", Some("b"), Some("c"));
+    altered(MARKER, NAME, "label.extra", None, Some("1"));
+    altered(MARKER, NAME, "overflow", None, Some("1"));
+    altered(MARKER, NAME, "at_ns", None, None);
+    altered(MARKER, NAME, "seq", None, Some("many"));
+    altered(MARKER, "selftest_client_total", "value", Some("42"), Some("43"));
+    altered(MARKER, "selftest_client_total", "value", Some("1"), Some("0"));
+}
+
+#[test]
+fn a_counter_that_grows_once_it_was_seen_is_no_proof() {
+    fails_without(markers::SELFTEST_METRICS_COUNTERS, Lies { told_again: true, ..NONE });
+}
+
+#[test]
+fn a_gauge_that_is_not_exactly_what_was_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_METRICS_GAUGES;
+    const LOWEST: Option<&str> = Some("-9223372036854775808");
+    altered(MARKER, "selftest_level", "value", Some("-9"), Some("9"));
+    altered(MARKER, "selftest_level", "value", LOWEST, Some("-9223372036854775807"));
+    altered(MARKER, "selftest_level", "origin", None, STRANGER);
+    altered(MARKER, "selftest_client_level", "value", Some("-9"), Some("9"));
+}
+
+#[test]
+fn a_histogram_that_is_not_exactly_what_was_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_METRICS_HISTOGRAMS;
+    const NAME: &str = "selftest_latency_ns";
+    altered(MARKER, NAME, "le.2048", Some("3"), Some("2"));
+    altered(MARKER, NAME, "le.8192", None, Some("4"));
+    altered(MARKER, NAME, "le.inf", None, None);
+    altered(MARKER, NAME, "count", Some("5"), Some("6"));
+    altered(MARKER, NAME, "sum", Some("1099511634825"), Some("1099511634824"));
+    altered(MARKER, NAME, "origin", None, STRANGER);
+    altered(MARKER, "selftest_client_ns", "le.5000000", Some("2"), Some("1"));
+    altered(MARKER, "selftest_client_ns", "unit", None, Some("none"));
+}
+
+#[test]
+fn a_span_that_is_not_exactly_what_was_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_TRACING_SPANS;
+    const INNER: &str = "selftest.inner";
+    const OUTER: &str = "selftest.outer";
+    const TRACE: Option<&str> = Some("000000010000000100000000000003e9");
+    altered(MARKER, INNER, "status", Some("error"), Some("ok"));
+    altered(MARKER, INNER, "parent", None, Some("0000000000000001"));
+    altered(MARKER, INNER, "parent", None, None);
+    altered(MARKER, INNER, "trace", None, TRACE);
+    altered(MARKER, INNER, "dur_ns", Some("345"), Some("346"));
+    altered(MARKER, INNER, "name", None, Some("selftest.other"));
+    altered(MARKER, INNER, "span", None, Some("0000000000000001"));
+    altered(MARKER, INNER, "incarnation", None, Some("77"));
+    altered(MARKER, INNER, "origin", None, STRANGER);
+    altered(MARKER, OUTER, "parent", None, Some("0000000000000001"));
+    altered(MARKER, OUTER, "attr.begun", None, None);
+    altered(MARKER, OUTER, "attr.extra", None, Some("1"));
+    altered(MARKER, "selftest.client.inner", "status", Some("error"), Some("ok"));
+    altered(MARKER, "selftest.client.inner", "attr.code", Some("3"), Some("4"));
+    altered(MARKER, "selftest.client.outer", "parent", None, Some("0000000000000001"));
+    altered(MARKER, "selftest.client.outer", "dur_ns", None, Some("long"));
+}
+
+#[test]
+fn an_export_that_is_cut_once_metricsd_is_ready_proves_no_more_than_that() {
+    fails_without(markers::SELFTEST_METRICS_SECURITY, Lies { cut: true, ..NONE });
+}
+
+#[test]
+fn a_query_that_gives_anything_else_than_it_was_asked_for_is_no_proof() {
+    for queried in Queried::OF_QUERIES {
+        let lies = Lies { queried: Some(queried), ..NONE };
+        fails_without(markers::SELFTEST_LOG_QUERY, lies);
+    }
+}
+
+#[test]
+fn a_logd_that_shows_older_records_than_were_asked_for_is_not_hardened() {
+    let lies = Lies { queried: Some(Queried::SinceEver), ..NONE };
+    fails_without(markers::SELFTEST_LOGD_HARDENING, lies);
+}
+
+#[test]
+fn a_logd_whose_guard_is_off_refuses_nothing() {
+    let lies = Lies { stores_refused: Some(false), ..NONE };
+    fails_without(markers::LOGD_REJECT_INVALID_ARGS, lies);
+}
+
+#[test]
+fn a_logd_that_stores_what_it_says_it_refused_is_not_hardened() {
+    let lies = Lies { stores_refused: Some(true), ..NONE };
+    fails_without(markers::SELFTEST_LOGD_HARDENING, lies);
 }
