@@ -1,7 +1,6 @@
 //! A system with a disk whose power is cut again and again, in the middle of its work. After each
 //! cut the host reads the disk's image: what the witness has said to be durable is there, and
-//! nothing is damaged. The next boot finds the same. A system whose syncs are not durable must
-//! fail.
+//! nothing is damaged. The next boot finds the same. Where syncs are not durable that must fail.
 //!
 //! Ending QEMU keeps what the guest has written and not flushed: that flushes come in their places
 //! the simulated disk of the service's tests shows.

@@ -10,12 +10,14 @@ use nexus_port::{
 use simkit::{Disk, World};
 
 type Notes<T> = Rc<RefCell<Vec<T>>>;
+type Answers = Notes<Result<(), SubmitError>>;
+type Ends = Notes<(u32, bool)>;
 
 /// Writes down what became of its requests, each of which writes the sector of its number.
 struct Writer {
     asked: bool,
-    answers: Notes<Result<(), SubmitError>>,
-    ends: Notes<(u32, bool)>,
+    answers: Answers,
+    ends: Ends,
 }
 
 impl Service for Writer {
@@ -42,9 +44,9 @@ impl Service for Writer {
     }
 }
 
-fn world(seed: u64) -> (World, Notes<Result<(), SubmitError>>, Notes<(u32, bool)>) {
+fn world(seed: u64) -> (World, Answers, Ends) {
     let mut world = World::new(seed);
-    let (answers, ends) = (Notes::default(), Notes::default());
+    let (answers, ends) = (Answers::default(), Ends::default());
     let (told, ended) = (Rc::clone(&answers), Rc::clone(&ends));
     world.spawn("writer", move |_| Writer {
         asked: false,
