@@ -13,8 +13,8 @@ use crate::{guest, setup, shell};
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-/// The image, programs and tables.
-const IMAGE_KIB_MAX: u64 = 512;
+/// The image, programs and tables: a fiftieth of the guest's memory.
+const IMAGE_KIB_MAX: u64 = 640;
 /// The budgets of all processes together.
 const BUDGETS_KIB_MAX: u64 = 8 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
