@@ -193,16 +193,23 @@ pub fn decode(frame: &[u8]) -> Result<Frame, Refusal> {
 }
 
 fn read(op: Op, body: &mut Reader<'_>) -> Option<Request> {
-    if op == Op::Cancel {
-        return Some(Request::Cancel { timer: TimerId(body.u32()?) });
-    }
+    Some(match op {
+        Op::Cancel => Request::Cancel { timer: TimerId(body.u32()?) },
+        Op::Register => {
+            let (qos, deadline) = read_deadline(body)?;
+            Request::Register { qos, deadline }
+        }
+        Op::SleepUntil => {
+            let (qos, deadline) = read_deadline(body)?;
+            Request::SleepUntil { qos, deadline }
+        }
+    })
+}
+
+fn read_deadline(body: &mut Reader<'_>) -> Option<(Qos, Mono)> {
     let [qos, pad] = body.array()?;
     let qos = Qos::from_raw(qos).filter(|_| pad == 0)?;
-    let deadline = Mono(body.u64()?);
-    Some(match op {
-        Op::SleepUntil => Request::SleepUntil { qos, deadline },
-        Op::Register | Op::Cancel => Request::Register { qos, deadline },
-    })
+    Some((qos, Mono(body.u64()?)))
 }
 
 /// Encodes a request to the front of `out`.

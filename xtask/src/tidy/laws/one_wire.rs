@@ -28,7 +28,7 @@ const OTHERS: &[&str] = &[
 const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
 
 /// How frames begin.
-const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF"];
+const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {
@@ -73,6 +73,7 @@ mod tests {
             "fn a() -> F { i16::from_be_bytes }",
             "const MAGIC: &[u8] = b\"MT\";",
             "const MAGIC: &[u8] = b\"LO\\x02\\x10\";",
+            "const MAGIC: &[u8] = b\"TM\\x01\";",
             "const MAGIC: [u8; 2] = [b'M', b'T'];",
         ] {
             refuses(&LAW, SERVICE, 1, text);
