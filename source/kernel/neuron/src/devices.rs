@@ -91,8 +91,10 @@ impl Interrupts {
     pub(crate) fn take(self) -> Option<u32> {
         let claim = self.register(0x20_0004 + CONTEXT * 0x1000);
         let line = Some(claim.read()).filter(|&line| line != 0)?;
-        self.enable(line, false);
+        // First the end of it, then the line: the controller overlooks the end of what is disabled
+        // (RISC-V PLIC specification, "Interrupt Completion").
         claim.write(line);
+        self.enable(line, false);
         Some(line)
     }
 }
