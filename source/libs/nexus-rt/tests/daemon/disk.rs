@@ -421,7 +421,7 @@ fn nothing_is_allocated_for_files_once_the_disk_serves() {
         );
         assert_eq!(files.sync(), FileStatus::Ok);
         assert_eq!(files.read("value").unwrap(), value);
-        assert_eq!(files.ask(&Request::Hello, |_, reply| matches!(reply, Reply::Hello(_))), true);
+        assert!(files.ask(&Request::Hello, |_, reply| matches!(reply, Reply::Hello(_))));
     };
     work(&mut files, 0);
     let before = daemon.total(&mut files.0, "allocations");

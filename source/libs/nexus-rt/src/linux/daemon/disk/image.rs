@@ -255,7 +255,6 @@ fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> rustix::io::Re
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
