@@ -7,10 +7,12 @@
 //! - [`rollup`]: columns of longer windows out of columns of shorter ones, exactly.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
+//! - [`files`]: calls to statefsd, which has the files in every world.
 //!
-//! Nothing here reads or writes a device: functions take bytes and give bytes, and say where they
-//! belong. Memory is taken by constructors only. The same input gives the same bytes, always.
-//! Every byte on the disk: `docs/retention-format.md`.
+//! Nothing here reads or writes a device: functions take bytes and give bytes and say where they
+//! belong, state machines ask statefsd by a [`nexus_port::World`]. Memory is taken by constructors
+//! only. The same input gives the same bytes, always. Every byte on the disk:
+//! `docs/retention-format.md`.
 //!
 //! Deliberately absent: what a record of the log or the key of a series means, when to seal, sync
 //! or delete, floating point, and compression that a reader of the page could not do by hand.
@@ -24,6 +26,7 @@
 extern crate alloc;
 
 mod bytes;
+pub mod files;
 mod keep;
 pub mod manifest;
 pub mod name;
