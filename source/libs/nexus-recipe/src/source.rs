@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, PortLimits, Recipe,
-    Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits,
+    BucketRule, Budget, ExportLimits, LogdLimits, MetricsRetention, MetricsdLimits, OnSecret,
+    PortLimits, Recipe, Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
@@ -130,8 +130,13 @@ structs! {
         series_per_metric metrics_per_sender histograms histograms_floor registrations text_bytes
         labels_count key_bytes value_bytes attrs_count series_idle quarantine spans
         spans_per_sender spans_floor span_ttl window_short window_long buckets budget
-        unknown_budget export
+        unknown_budget export retention
     }
+    MetricsRetention {
+        raw_interval sync_interval bytes log_bytes log_files wait_bytes buffer_bytes
+        segment_windows segment_bytes retry_min retry_max raw short long
+    }
+    TierLimits { ttl bytes segments }
     BucketRule { prefix bounds }
     ExportLimits {
         interval full_every records_per_s bytes_per_s queue_bytes in_flight retry_min retry_max

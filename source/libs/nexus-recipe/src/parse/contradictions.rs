@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use nexus_abi::ServiceId;
 
+use super::retention;
 use super::table::Report;
 use super::units::Unit;
 use crate::{JournalBlocks, Recipe, Redaction, SenderRule, TextBlocks};
@@ -23,6 +24,8 @@ const fn at_most(parts: &'static [&'static str], whole: &'static str, why: &'sta
 const SHARE: &str = "every sender is guaranteed its share";
 const FLOOR: &str = "every sender is guaranteed its floor";
 const NEVER_MET: &str = "a limit above it could never be met";
+const PAUSES: &str = "it is where pauses begin";
+const SYNCS: &str = "a sync is of whole windows";
 const EXPORT: &str = "logd would refuse what metricsd exports";
 
 #[rustfmt::skip]
@@ -46,7 +49,9 @@ const TABLE: &[AtMost] = &[
     at_most(&["metricsd.spans_floor"], "metricsd.spans_per_sender", FLOOR),
     at_most(&["metricsd.spans_per_sender"], "metricsd.spans", NEVER_MET),
     at_most(&["metricsd.value_bytes"], "logd.value_bytes", EXPORT),
-    at_most(&["metricsd.export.retry_min"], "metricsd.export.retry_max", "it is where pauses begin"),
+    at_most(&["metricsd.export.retry_min"], "metricsd.export.retry_max", PAUSES),
+    at_most(&["metricsd.retention.retry_min"], "metricsd.retention.retry_max", PAUSES),
+    at_most(&["metricsd.retention.raw_interval"], "metricsd.retention.sync_interval", SYNCS),
     at_most(&["port.connections_per_sender"], "port.connections", NEVER_MET),
 ];
 
@@ -58,6 +63,7 @@ pub(super) fn check(report: &mut Report<'_>, recipe: &Recipe) {
     exported_labels_fit_a_record(report);
     text_holds_the_floors(report);
     long_windows_are_made_of_short_ones(report);
+    retention::check(report);
     replies_outnumber_one_sender(report);
     rules_fit_the_tables(report, recipe);
     bucket_prefixes_differ(report, recipe);

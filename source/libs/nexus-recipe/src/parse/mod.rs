@@ -2,6 +2,7 @@
 
 mod contradictions;
 mod errors;
+mod retention;
 mod sections;
 mod state;
 mod table;
