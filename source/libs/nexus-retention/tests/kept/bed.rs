@@ -1,8 +1,9 @@
 //! statefsd on a disk that fails, and a service that keeps something there.
 
+use nexus_abi::ExitReason;
 use nexus_port::Service;
 use nexus_recipe::StateRecipe;
-use simkit::{Config, Disk, Start, World};
+use simkit::{Config, Disk, Fate, Start, World};
 use statefsd::Statefsd;
 
 pub(crate) const STATEFSD: &str = "statefsd";
@@ -49,4 +50,22 @@ pub(crate) fn world<S: Service + 'static>(
     world.settle();
     world.spawn(OWNER, owner);
     world
+}
+
+/// Power is cut and comes back: what was written and not flushed has those fates.
+pub(crate) fn cut(world: &mut World, fates: &[Fate]) {
+    let after = world.disk(STATEFSD).cut(fates);
+    swap(world, after);
+}
+
+/// Both end at once, and begin anew on another disk.
+pub(crate) fn swap(world: &mut World, disk: Disk) {
+    for name in [OWNER, STATEFSD] {
+        world.kill(name, ExitReason::Killed(9));
+    }
+    world.attach(STATEFSD, disk);
+    world.restart(STATEFSD);
+    world.settle();
+    world.restart(OWNER);
+    world.settle();
 }

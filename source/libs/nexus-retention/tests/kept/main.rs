@@ -3,3 +3,8 @@
 
 mod bed;
 mod calls;
+mod crashes;
+mod failures;
+mod generations;
+mod logs;
+mod owner;
