@@ -42,6 +42,12 @@ pub(super) struct Header {
     pub(super) used: u16,
 }
 
+/// The number of the first record that begins in a sector.
+pub(crate) fn first_record(sector: &Sector) -> Option<u64> {
+    let (header, _) = Header::open(sector).ok()?;
+    header.begins.map(|_| header.sequence)
+}
+
 /// Why a sector says nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Flaw {

@@ -6,9 +6,13 @@
 //! of it. A sender that loses its seat leaves its records and its gap to the row of the evicted,
 //! which has no share.
 //!
+//! Records of former lives, which a disk has kept, lie in an attic: in front of all others, and the
+//! first to go when memory is short. They never take the room of a record of this life.
+//!
 //! Invariants: every record ever appended is kept, or counted in exactly one gap that covers its
 //! id; a sender's records are dropped in the order they came in.
 
+mod attic;
 mod entry;
 mod gap;
 mod min_tree;
@@ -32,6 +36,7 @@ use entry::{EntryLog, NONE};
 use place_set::PlaceSet;
 use share::{Held, Share};
 
+pub(crate) use attic::{Attic, Past};
 pub(crate) use entry::Entry;
 pub(crate) use gap::Gap;
 
@@ -88,6 +93,7 @@ impl Queue {
 pub(crate) struct Journal {
     store: JournalBlocks,
     log: EntryLog,
+    attic: Attic,
     queues: Table<Queue>,
     records: Share,
     blocks: Share,
@@ -100,13 +106,14 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// An empty journal, all memory taken now.
-    pub(crate) fn new(limits: &LogdLimits) -> Self {
+    /// An empty journal, all memory taken now; with room for so many records of former lives.
+    pub(crate) fn new(limits: &LogdLimits, recovered: u32) -> Self {
         let seats = Self::seats(limits);
         let blocks_max = limits.journal_bytes / BLOCK_BYTES;
         Self {
             store: JournalBlocks::new(blocks_max),
             log: EntryLog::new(limits.journal_records),
+            attic: Attic::new(recovered),
             queues: Table::filled(seats, EMPTY),
             records: Share::new(limits.share_records, seats),
             blocks: Share::new(limits.share_bytes / BLOCK_BYTES, seats),
@@ -161,6 +168,10 @@ impl Journal {
     #[inline(always)]
     fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
         loop {
+            let is_full = self.kept + self.attic.len() >= self.records_max;
+            if (is_full || self.store.free_blocks() < blocks) && self.drop_oldest_past() {
+                continue;
+            }
             let (queues, log) = (&self.queues, &self.log);
             let victim = if self.store.free_blocks() < blocks {
                 let to_have = queues[seat].blocks(log).and(blocks);
@@ -183,6 +194,51 @@ impl Journal {
             }
             queue.head = place;
         });
+    }
+
+    /// Whether there was one in the attic.
+    #[inline(always)]
+    fn drop_oldest_past(&mut self) -> bool {
+        self.attic.len() > 0 && self.drop_past()
+    }
+
+    #[cold]
+    fn drop_past(&mut self) -> bool {
+        let gone = self.attic.pop();
+        gone.iter().for_each(|past| self.store.release(past.text));
+        gone.is_some()
+    }
+
+    /// Takes a record of a former life, behind all that it has taken. Room for it is made of older
+    /// ones of its kind only; `false`: there is none.
+    pub(crate) fn recall(&mut self, past: Past, text: &[&[u8]]) -> bool {
+        let len = text.iter().map(|part| part.len()).sum();
+        let blocks = JournalBlocks::blocks_for(len) as u32;
+        let has_room = loop {
+            let is_full = self.kept + self.attic.len() >= self.records_max;
+            if !is_full && !self.attic.is_full() && self.store.free_blocks() >= blocks {
+                break true;
+            }
+            if !self.drop_oldest_past() {
+                break false;
+            }
+        };
+        let mut whole = [0; TEXT_BYTES_MAX];
+        let mut at = 0;
+        for part in text {
+            if let Some(place) = whole.get_mut(at..at + part.len()) {
+                place.copy_from_slice(part);
+            }
+            at += part.len();
+        }
+        let text =
+            whole.get(..len).filter(|_| has_room).and_then(|text| self.store.store_one(text));
+        text.is_some_and(|text| self.attic.push(Past { text, ..past }))
+    }
+
+    /// Records of former lives.
+    pub(crate) const fn attic(&self) -> &Attic {
+        &self.attic
     }
 
     #[inline(always)]
@@ -332,6 +388,11 @@ impl Journal {
         })
     }
 
+    /// The record of a former life, its text read to `buffer`.
+    pub(crate) fn read_past<'b>(&self, past: &Past, buffer: &'b mut Buffer) -> Record<'b> {
+        self.read(&past.as_entry(), buffer)
+    }
+
     /// The record of a kept entry, its text read to `buffer`.
     pub(crate) fn read<'b>(&self, entry: &Entry, buffer: &'b mut Buffer) -> Record<'b> {
         let text = self.store.copy_to(entry.text, buffer).unwrap_or_default();
@@ -349,13 +410,14 @@ impl Journal {
     }
 
     /// What a journal takes memory for.
-    pub(crate) fn memory(limits: &LogdLimits) -> [(&'static str, usize, usize); 5] {
+    pub(crate) fn memory(limits: &LogdLimits, recovered: u32) -> [(&'static str, usize, usize); 6] {
         let seats = Self::seats(limits);
         let blocks = limits.journal_bytes / BLOCK_BYTES;
         let places = EntryLog::places(limits.journal_records);
         [
             ("blocks of text", blocks as usize, BLOCK_BYTES as usize),
             ("records", places, size_of::<Entry>()),
+            ("records of former lives", recovered as usize, size_of::<Past>()),
             ("which of them are kept", 1, PlaceSet::bytes(places)),
             ("queues of senders", seats, size_of::<Queue>()),
             ("shares of senders", 2, Share::bytes(seats)),
