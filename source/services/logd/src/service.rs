@@ -259,6 +259,24 @@ impl Logd {
         }
     }
 
+    /// Whatever is no request.
+    #[cold]
+    #[inline(never)]
+    fn other_event(&mut self, now: Mono, event: Event<'_>) {
+        match event {
+            Event::Stop => {
+                self.stopping = true;
+                self.keeping.iter_mut().for_each(|keeping| keeping.end());
+            }
+            Event::Completion { call, result } => {
+                if let Some(keeping) = &mut self.keeping {
+                    keeping.ended(now, call, result, (&mut self.journal, &mut self.anchors));
+                }
+            }
+            Event::Request { .. } | Event::Block { .. } | Event::PeerGone { .. } | Event::Wake => {}
+        }
+    }
+
     /// Counts refused items, and says so on the console when it is the first time.
     pub(crate) fn count_refused(
         &mut self,
@@ -343,17 +361,7 @@ impl Service for Logd {
                 let reply = |world: &mut _, reply: &[u8]| World::reply(world, token, reply);
                 self.answer(now.mono, from, frame, world, reply);
             }
-            Event::Stop => {
-                self.stopping = true;
-                self.keeping.iter_mut().for_each(|keeping| keeping.end());
-            }
-            Event::Completion { call, result } => {
-                if let Some(keeping) = &mut self.keeping {
-                    let journal = (&mut self.journal, &mut self.anchors);
-                    keeping.ended(now.mono, call, result, journal);
-                }
-            }
-            Event::Block { .. } | Event::PeerGone { .. } | Event::Wake => {}
+            other => self.other_event(now.mono, other),
         }
         if self.keeping.is_some() {
             self.keep(now, world);

@@ -77,8 +77,8 @@ impl Attic {
         self.len as usize == self.places.len()
     }
 
-    /// Takes one behind all others; `false` if there is no room, or it is not newer.
-    pub(super) fn push(&mut self, past: Past) -> bool {
+    /// Takes one behind all others.
+    pub(super) fn push(&mut self, past: Past) {
         let is_next = self.last().is_none_or(|last| last.key() < past.key());
         assert!(is_next && !self.is_full(), "records come in order, and room was made");
         let at = self.place(self.len);
@@ -86,7 +86,6 @@ impl Attic {
             *place = past;
             self.len += 1;
         }
-        true
     }
 
     pub(super) fn pop(&mut self) -> Option<Past> {

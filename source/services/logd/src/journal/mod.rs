@@ -99,7 +99,8 @@ pub(crate) struct Journal {
     blocks: Share,
     records_max: u32,
     blocks_max: u32,
-    kept: u32,
+    /// Records kept, those of former lives among them.
+    held: u32,
     total: u64,
     dropped: u64,
     latest: Mono,
@@ -119,7 +120,7 @@ impl Journal {
             blocks: Share::new(limits.share_bytes / BLOCK_BYTES, seats),
             records_max: limits.journal_records,
             blocks_max,
-            kept: 0,
+            held: 0,
             total: 0,
             dropped: 0,
             latest: Mono(0),
@@ -168,15 +169,19 @@ impl Journal {
     #[inline(always)]
     fn make_room(&mut self, seat: usize, blocks: u32, dropped: &mut impl FnMut(SenderSlot)) {
         loop {
-            let is_full = self.kept + self.attic.len() >= self.records_max;
-            if (is_full || self.store.free_blocks() < blocks) && self.drop_oldest_past() {
-                continue;
-            }
             let (queues, log) = (&self.queues, &self.log);
             let victim = if self.store.free_blocks() < blocks {
+                if self.attic.len() > 0 {
+                    self.drop_past();
+                    continue;
+                }
                 let to_have = queues[seat].blocks(log).and(blocks);
                 self.blocks.next_to_go(seat, to_have, |seat| queues[seat].blocks(log))
-            } else if self.kept >= self.records_max {
+            } else if self.held >= self.records_max {
+                if self.attic.len() > 0 {
+                    self.drop_past();
+                    continue;
+                }
                 let to_have = queues[seat].records(log).and(1);
                 self.records.next_to_go(seat, to_have, |seat| queues[seat].records(log))
             } else {
@@ -196,17 +201,14 @@ impl Journal {
         });
     }
 
-    /// Whether there was one in the attic.
-    #[inline(always)]
-    fn drop_oldest_past(&mut self) -> bool {
-        self.attic.len() > 0 && self.drop_past()
-    }
-
+    /// Makes room of the oldest record in the attic; whether there was one.
     #[cold]
+    #[inline(never)]
     fn drop_past(&mut self) -> bool {
-        let gone = self.attic.pop();
-        gone.iter().for_each(|past| self.store.release(past.text));
-        gone.is_some()
+        let Some(gone) = self.attic.pop() else { return false };
+        self.store.release(gone.text);
+        self.held -= 1;
+        true
     }
 
     /// Takes a record of a former life, behind all that it has taken. Room for it is made of older
@@ -215,11 +217,11 @@ impl Journal {
         let len = text.iter().map(|part| part.len()).sum();
         let blocks = JournalBlocks::blocks_for(len) as u32;
         let has_room = loop {
-            let is_full = self.kept + self.attic.len() >= self.records_max;
+            let is_full = self.held >= self.records_max;
             if !is_full && !self.attic.is_full() && self.store.free_blocks() >= blocks {
                 break true;
             }
-            if !self.drop_oldest_past() {
+            if !self.drop_past() {
                 break false;
             }
         };
@@ -233,7 +235,10 @@ impl Journal {
         }
         let text =
             whole.get(..len).filter(|_| has_room).and_then(|text| self.store.store_one(text));
-        text.is_some_and(|text| self.attic.push(Past { text, ..past }))
+        let Some(text) = text else { return false };
+        self.attic.push(Past { text, ..past });
+        self.held += 1;
+        true
     }
 
     /// Records of former lives.
@@ -256,7 +261,7 @@ impl Journal {
         queue.used.blocks -= JournalBlocks::blocks_for(text.len()) as u32;
         self.log.drop_at(gone);
         self.store.release(text);
-        self.kept -= 1;
+        self.held -= 1;
         self.dropped += 1;
         owner
     }
@@ -274,7 +279,7 @@ impl Journal {
         queue.tail = at;
         queue.used.records += 1;
         queue.used.blocks += blocks;
-        self.kept += 1;
+        self.held += 1;
         let Used { records: now_records, blocks: now_blocks } = queue.used;
         if self.records.is_passed(seat, now_records, 1) {
             self.records.inherit(seat, queue.records(&self.log));
@@ -333,9 +338,9 @@ impl Journal {
         self.dropped
     }
 
-    /// Records kept.
+    /// Records of this life kept.
     pub(crate) const fn kept(&self) -> u32 {
-        self.kept
+        self.held - self.attic.len()
     }
 
     /// Records kept of the sender at a seat.
