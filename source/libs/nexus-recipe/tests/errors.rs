@@ -418,7 +418,7 @@ fn what_is_kept_fits_what_it_may_take() {
         ("[metricsd.retention.raw]", "bytes = \"28 MiB\"", "bytes = \"23 MiB\"", "metricsd.retention.raw.bytes", "12 segments"),
         ("[metricsd.retention.short]", "bytes = \"17 MiB\"", "bytes = \"15 MiB\"", "metricsd.retention.short.bytes", "8 segments"),
         ("[metricsd.retention.long]", "bytes = \"14 MiB\"", "bytes = \"3 MiB\"", "metricsd.retention.long.bytes", "2 segments"),
-        ("[metricsd.retention.raw]", "segments = 2048", "segments = 11", "metricsd.retention.raw.segments", "12 that are needed"),
+        ("[metricsd.retention.raw]", "segments = 512", "segments = 11", "metricsd.retention.raw.segments", "12 that are needed"),
     ]);
 }
 

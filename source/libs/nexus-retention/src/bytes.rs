@@ -93,6 +93,10 @@ impl Buffer {
         self.0.drain(..count);
     }
 
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }

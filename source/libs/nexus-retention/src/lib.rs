@@ -8,6 +8,8 @@
 //! - [`rollup`]: columns of longer windows out of columns of shorter ones, exactly.
 //! - [`key`], [`record`], [`recorder`]: what metricsd keeps. Its log says window by window what has
 //!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
+//! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
+//!   longer windows, what is too old or too much away.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //! - [`generation`]: a prefix of names, so that what is suspected can be set aside.
@@ -18,8 +20,8 @@
 //! only. The same input gives the same bytes, always. Every byte on the disk:
 //! `docs/retention-format.md`.
 //!
-//! Deliberately absent: when to seal, sync
-//! or delete, floating point, and compression that a reader of the page could not do by hand.
+//! Deliberately absent: floating point, and compression that a reader of the page could not do by
+//! hand.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,8 +35,9 @@ mod bytes;
 pub mod files;
 pub mod generation;
 mod keep;
-pub mod log;
+pub mod keeper;
 pub mod key;
+pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod record;

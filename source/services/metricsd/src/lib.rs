@@ -21,7 +21,6 @@ mod limits;
 mod own;
 mod reads;
 mod registry;
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever writes files is about to call it"))]
 mod retention;
 mod rows;
 mod service;
@@ -34,4 +33,5 @@ mod windows;
 
 pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
 pub use nexus_retention::Keep;
+pub use retention::{flash_bytes_per_day, share};
 pub use service::Metricsd;

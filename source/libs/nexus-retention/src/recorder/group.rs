@@ -164,6 +164,19 @@ impl Group {
         self.anchor = None;
     }
 
+    /// As if nothing had ever been recorded in it.
+    pub(super) fn forget(&mut self) {
+        self.clear();
+        self.is_begun = false;
+        self.newest = None;
+    }
+
+    /// Bytes of its records.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Goes on behind another group, empty.
     pub(super) fn follow(&mut self, other: &Self) {
         self.clear();

@@ -224,6 +224,21 @@ impl Recorder {
         true
     }
 
+    /// Forgets everything: what the log has is to be taken again.
+    pub fn forget(&mut self) {
+        self.filling.forget();
+        self.ended.forget();
+        self.kinds.fill(None);
+        self.next_id = 0;
+        self.ends_segment = false;
+    }
+
+    /// Whether the next window begins a segment.
+    #[must_use]
+    pub const fn has_ended_segment(&self) -> bool {
+        self.ends_segment
+    }
+
     /// Takes a record, and says how many values of it cannot be used because something before it
     /// is lost, or was written with other limits.
     ///

@@ -8,6 +8,7 @@ use nexus_recipe::{MemoryLine, Recipe};
 use nexus_wire::logs::{BatchReply, NewRecord, Op, Reply, SearchReply, decode_reply};
 use nexus_wire::{Fields, LogStatus, markers};
 
+use super::state_change::StateChange;
 use super::backoff::Backoff;
 use super::budget::ExportBudget;
 use super::calls::{Asked, Calls};
@@ -138,6 +139,11 @@ impl Exporter {
             self.state.spans_dropped += 1;
             self.feed.gaps.span_lost(GapReason::QueueFull, slot.index(), span.service, now);
         }
+    }
+
+    /// Lets it be told how what is kept on a disk fares now.
+    pub(crate) const fn tell(&mut self, change: StateChange) {
+        self.feed.change = Some(change);
     }
 
     /// Forgets whose a seat was: its losses are told without a name from now on.
