@@ -314,7 +314,8 @@ impl Metricsd {
         }
         self.exporter.poll(now, &mut self.registry, &mut self.senders, world);
         let kept = self.retention.as_ref().map(Retention::deadline);
-        let dues = [self.sessions.deadline(), self.spans.deadline(), self.exporter.deadline(), kept];
+        let dues =
+            [self.sessions.deadline(), self.spans.deadline(), self.exporter.deadline(), kept];
         self.due = dues.into_iter().flatten().fold(self.own.due(), Mono::min);
     }
 
@@ -325,10 +326,8 @@ impl Metricsd {
         result: Result<&[u8], CallError>,
         world: &mut impl World,
     ) {
-        let is_kept = self
-            .retention
-            .as_mut()
-            .is_some_and(|retention| retention.ended(now, call, result));
+        let is_kept =
+            self.retention.as_mut().is_some_and(|retention| retention.ended(now, call, result));
         if !is_kept {
             self.exporter.completion(now, call, result, &self.senders, world);
         }

@@ -8,7 +8,6 @@ use nexus_recipe::{MemoryLine, Recipe};
 use nexus_wire::logs::{BatchReply, NewRecord, Op, Reply, SearchReply, decode_reply};
 use nexus_wire::{Fields, LogStatus, markers};
 
-use super::state_change::StateChange;
 use super::backoff::Backoff;
 use super::budget::ExportBudget;
 use super::calls::{Asked, Calls};
@@ -18,6 +17,7 @@ use super::gaps::{Gap, GapReason, Gaps};
 use super::proof::Proof;
 use super::rounds::SeriesSource;
 use super::span_queue::SpanQueue;
+use super::state_change::StateChange;
 use crate::spans::EndedSpan;
 
 const LOGD: ServiceId = ServiceId::from_name("logd");

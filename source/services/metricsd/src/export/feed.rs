@@ -114,9 +114,8 @@ impl Feed {
         let Some(change) = self.change.take() else { return false };
         let (boot, seq) = (self.boot, self.next_seq());
         let kind = Kind { scope: OWN_SCOPE, ids: &[] };
-        let begun = self
-            .draft
-            .begin(kind, change.level(), "retention", |out| change.write(boot, seq, out));
+        let begun =
+            self.draft.begin(kind, change.level(), "retention", |out| change.write(boot, seq, out));
         assert!(begun, "a change fits one record");
         true
     }

@@ -20,8 +20,8 @@ use nexus_retention::keeper::Keeper;
 use nexus_retention::record::Header;
 use nexus_retention::recovery::Say;
 
-pub use limits::{flash_bytes_per_day, share};
 pub(crate) use limits::series_ids;
+pub use limits::{flash_bytes_per_day, share};
 pub(crate) use sampling::{Records, Sampler};
 pub(crate) use status::write_status;
 
