@@ -139,7 +139,6 @@ pub struct Keeper {
     decision: Option<Decision>,
     next_sync: Mono,
     last_sync: Option<Mono>,
-    newest_window: Option<u64>,
     losses: Losses,
     is_stopping: bool,
     /// Something can be done at once.
@@ -177,7 +176,6 @@ impl Keeper {
             decision: None,
             next_sync: Mono(0),
             last_sync: None,
-            newest_window: None,
             losses: Losses::default(),
             is_stopping: false,
             is_due: true,
@@ -206,7 +204,7 @@ impl Keeper {
     }
 
     fn step_store(&mut self, now: Mono, world: &mut impl World) -> bool {
-        self.phase != Phase::Lost && self.store.step(now, world)
+        self.phase != Phase::Lost && !self.is_stopping && self.store.step(now, world)
     }
 
     fn step_log(&mut self, now: Mono, world: &mut impl World) {

@@ -73,12 +73,17 @@ impl Keeper {
             let is_noted = self.marks.note((header.boot, header.segment), place);
             assert!(is_noted, "no more segments are under way than there are marks");
         }
-        self.newest_window = Some(header.window);
-        match self.recorder.take(record) {
-            Ok(lost) => self.losses.values += u64::from(lost),
-            Err(_) => self.losses.strange += 1,
-        }
         self.is_due = true;
+        match self.phase {
+            Phase::Live => match self.recorder.take(record) {
+                Ok(lost) => self.losses.values += u64::from(lost),
+                Err(_) => self.losses.strange += 1,
+            },
+            // It is read again with everything else.
+            Phase::Lost => {}
+            // The rest of a window whose beginning is being read again.
+            _ => self.losses.windows += 1,
+        }
     }
 
     /// Takes a record that the log has given back; whether there was one to take.

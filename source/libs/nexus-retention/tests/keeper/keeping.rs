@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use allocation_counter::measure;
 use nexus_abi::Rights;
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{Event, Now, Service};
@@ -14,7 +15,9 @@ use nexus_retention::name::{SegmentName, Tier};
 use nexus_retention::record::{Header, Taken, Value, Writer};
 use nexus_retention::segment::{Form, Kind, LocalId, Piece, Samples, Segment, Summary};
 use nexus_retention::{log, recorder};
-use nexus_wire::files::{FileName, FilePrefix, List, Read, Reply, Request, decode_reply, encode};
+use nexus_wire::files::{
+    FileName, FilePrefix, List, Read, Replace, Reply, Request, decode_reply, encode,
+};
 use simkit::{Client, Config, Disk, World};
 use statefsd::Statefsd;
 
@@ -155,9 +158,11 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    fn new(boot: u32, keep: Keep, until: u64, known: Rc<RefCell<Known>>) -> Self {
+    fn new(boot: u32, keep: Keep, until: u64, ttl: Nanos, known: Rc<RefCell<Known>>) -> Self {
+        let mut limits_now = limits();
+        limits_now.store.shelves.iter_mut().for_each(|shelf| shelf.ttl = ttl);
         Self {
-            keeper: Keeper::new(limits(), boot, keep),
+            keeper: Keeper::new(limits_now, boot, keep),
             boot,
             writer: Writer::new(&limits().recorder),
             segment: None,
@@ -199,7 +204,8 @@ impl Owner {
             self.put_one(id, name, did);
         }
         if let Some(record) = self.writer.finish() {
-            self.keeper.put(record);
+            let taken = measure(|| self.keeper.put(record));
+            assert_eq!(taken.count_total, 0, "memory is taken at the start");
         }
         self.known.borrow_mut().recorded.insert((self.boot, header.window), window.clone());
     }
@@ -230,7 +236,10 @@ impl Service for Owner {
     fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl nexus_port::World) {
         match event {
             Event::Completion { call, result } => {
-                assert!(self.keeper.ended(now.mono, call, result), "a call of nobody's");
+                let mut is_ours = false;
+                let taken = measure(|| is_ours = self.keeper.ended(now.mono, call, result));
+                assert!(is_ours, "a call of nobody's");
+                assert_eq!(taken.count_total, 0, "memory is taken at the start");
             }
             Event::Stop => self.keeper.stop(),
             _ => {}
@@ -267,11 +276,27 @@ impl Rig {
         Self::going_on(disk, until, Keep::Files, Rc::default(), 0)
     }
 
+    /// One whose segments have another time.
+    pub(crate) fn with_ttl(disk: Option<Disk>, until: u64, ttl: Nanos) -> Self {
+        Self::with(disk, until, Keep::Files, ttl, Rc::default(), 0)
+    }
+
     /// After so many lives of others.
     pub(crate) fn going_on(
         disk: Option<Disk>,
         until: u64,
         keep: Keep,
+        known: Rc<RefCell<Known>>,
+        lives: u32,
+    ) -> Self {
+        Self::with(disk, until, keep, Nanos::from_secs(100_000), known, lives)
+    }
+
+    fn with(
+        disk: Option<Disk>,
+        until: u64,
+        keep: Keep,
+        ttl: Nanos,
         known: Rc<RefCell<Known>>,
         lives: u32,
     ) -> Self {
@@ -285,7 +310,7 @@ impl Rig {
         world.settle();
         let shared = Rc::clone(&known);
         world.spawn(OWNER, move |start| {
-            Owner::new(start.boot + lives, keep, until, Rc::clone(&shared))
+            Owner::new(start.boot + lives, keep, until, ttl, Rc::clone(&shared))
         });
         let client = world.client(OWNER, Rights::NONE);
         Self { world, known, client }
@@ -330,6 +355,17 @@ impl Rig {
             }
             _ => panic!("no list"),
         })
+    }
+
+    /// Puts other bytes in a file's place, durably.
+    pub(crate) fn replace(&mut self, name: &str, bytes: &[u8]) {
+        let name = FileName::new(name).unwrap();
+        self.ask(&Request::Replace(Replace { name, bytes }), |_| {});
+        let epoch = self.ask(&Request::Hello, |reply| match reply {
+            Reply::Hello(hello) => hello.epoch,
+            _ => panic!("no greeting"),
+        });
+        self.ask(&Request::Sync { epoch }, |_| {});
     }
 
     pub(crate) fn read(&mut self, name: &str) -> Vec<u8> {
