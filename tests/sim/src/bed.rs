@@ -124,6 +124,7 @@ impl Bed {
                 Statefsd::new(&recipe, start.boot).expect("a legal recipe")
             });
             world.attach("statefsd", disk);
+            world.settle();
         }
         let logd_sink = sink.clone();
         world.spawn("logd", move |start: Start| {

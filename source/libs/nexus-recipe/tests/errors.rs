@@ -443,3 +443,15 @@ fn a_sync_is_not_more_frequent_than_windows_are() {
     assert_eq!(error.key, "metricsd.retention.raw_interval");
     assert!(error.what.contains("a sync is of whole windows"), "{error}");
 }
+
+#[test]
+#[rustfmt::skip]
+fn what_waits_for_the_disk_finds_room_there() {
+    one_error_each(&[
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"3 MiB\"", "metricsd.retention.wait_bytes", "all files of the log but two"),
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"64 KiB\"", "metricsd.retention.wait_bytes", "two windows take"),
+        ("[metricsd.retention]", "buffer_bytes = \"512 KiB\"", "buffer_bytes = \"16 KiB\"", "metricsd.retention.buffer_bytes", "no window"),
+        ("[metricsd.retention]", "segment_bytes = \"2 MiB\"", "segment_bytes = \"256 KiB\"", "metricsd.retention.segment_bytes", "holds no group"),
+        ("[metricsd.retention]", "log_files = 8", "log_files = 2", "metricsd.retention.log_files", "choose 3"),
+    ]);
+}

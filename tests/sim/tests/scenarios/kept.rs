@@ -140,6 +140,7 @@ fn what_is_written_a_day_is_what_the_recipe_makes_expected() {
     println!("{written} bytes a day are written, {expected} were expected");
     assert!(written <= 32_000_000, "{written}");
     assert!(expected <= 32_000_000, "{expected}");
-    assert!(written.abs_diff(expected) < expected / 4, "{written} and {expected}");
+    // Expected is what it takes if series do not change together.
+    assert!(written <= expected && expected < written / 2 * 3, "{written} and {expected}");
     assert_eq!(bed.state("metricsd", "retention_flash_bytes_per_day"), expected);
 }

@@ -133,3 +133,46 @@ pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
     });
     sectors * SECTOR_BYTES + syncs * SYNC_BYTES + segments.sum::<u64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use nexus_recipe::StateRecipe;
+    use nexus_retention::Keep;
+    use nexus_retention::keeper::Keeper;
+
+    use super::*;
+
+    const RECIPES: [&str; 3] = [
+        include_str!("../../../../../recipes/observability/metrics.toml"),
+        include_str!("../../../../../recipes/observability/device-2mib.toml"),
+        include_str!("../../../../../recipes/observability/guest.toml"),
+    ];
+    const STATE: &str = include_str!("../../../../../recipes/observability/state.toml");
+
+    fn recipe(text: &str) -> Recipe {
+        Recipe::parse(text).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[test]
+    fn what_recipes_say_can_be_kept() {
+        for text in RECIPES {
+            let recipe = recipe(text);
+            let limits = of(&recipe);
+            assert!(limits.recorder.are_possible() && limits.log.are_possible(), "{limits:?}");
+            drop(Keeper::new(limits, 1, Keep::Files));
+            let tiers: u64 = limits.store.shelves.iter().map(|shelf| shelf.bytes).sum();
+            assert!(tiers + limits.log.bytes() <= u64::from(share(&recipe).bytes));
+            assert!(flash_bytes_per_day(&recipe, 200) <= 32_000_000);
+        }
+    }
+
+    #[test]
+    fn the_guest_has_the_share_that_its_recipe_needs() {
+        let [_, _, guest] = RECIPES;
+        let needed = share(&recipe(guest));
+        let state = StateRecipe::parse(STATE).unwrap_or_else(|errors| panic!("{errors}"));
+        let has = state.shares.iter().find(|share| share.name == needed.name).unwrap();
+        assert!(needed.bytes <= has.bytes && needed.files <= has.files, "{needed:?}");
+        assert!(needed.open <= has.open, "{needed:?}");
+    }
+}

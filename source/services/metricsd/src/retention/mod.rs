@@ -109,6 +109,12 @@ impl Retention {
         &self.keeper
     }
 
+    /// Segments that were sealed; windows that are in none, and that could not be kept.
+    pub(crate) fn totals(&self) -> [u64; 3] {
+        let sealed = self.keeper.store().counts().sealed.iter().sum();
+        [sealed, self.keeper.losses().windows, self.skipped]
+    }
+
     /// Bytes that the disk is written a day.
     pub(crate) const fn flash(&self) -> u64 {
         self.flash
@@ -181,7 +187,7 @@ impl Retention {
     /// The state, if it has changed and may be told now.
     pub(crate) fn take_change(&mut self, now: Mono) -> Option<StateChange> {
         let to = self.state();
-        if to == self.told || now < self.tells_from {
+        if to == self.told || to == State::Starting || now < self.tells_from {
             return None;
         }
         self.told = to;
@@ -200,7 +206,8 @@ impl Retention {
 
     /// When a change may be told that was not.
     fn tells(&self) -> Option<Mono> {
-        (self.state() != self.told).then_some(self.tells_from)
+        let to = self.state();
+        (to != self.told && to != State::Starting).then_some(self.tells_from)
     }
 
     /// The worst that the start has found, in one word.
