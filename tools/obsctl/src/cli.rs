@@ -204,6 +204,9 @@ pub(crate) struct DemoArgs {
     /// End after so many seconds
     #[arg(long, value_name = "N", value_parser = seconds())]
     pub(crate) seconds: Option<u64>,
+    /// Let the daemons keep in DIR what shall outlive them; the next demo goes on with it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// Seconds that last.

@@ -42,6 +42,7 @@ fn start<S: Service + 'static>(
         callees,
         limits: recipe.port.clone(),
         senders: recipe.senders.clone(),
+        state: None,
     };
     let (daemon, recipe) = (Daemon::open(&config).unwrap(), recipe.clone());
     std::thread::spawn(move || {

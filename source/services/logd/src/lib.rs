@@ -30,9 +30,11 @@ mod proof;
 mod reads;
 mod search;
 mod service;
+mod share;
 mod status;
 mod table;
 
 pub use memory::memory_budget;
 pub use nexus_retention::Keep;
 pub use service::Logd;
+pub use share::share;

@@ -25,6 +25,7 @@ mod retention;
 mod rows;
 mod service;
 mod sessions;
+mod share;
 mod shares;
 mod spans;
 mod status;
@@ -33,5 +34,6 @@ mod windows;
 
 pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
 pub use nexus_retention::Keep;
-pub use retention::{flash_bytes_per_day, share};
+pub use retention::flash_bytes_per_day;
 pub use service::Metricsd;
+pub use share::share;

@@ -1,6 +1,6 @@
 //! What follows from the recipe: the bounds of everything that is kept, and what it writes.
 
-use nexus_recipe::{MetricsRetention, Recipe, ShareRule, TierLimits};
+use nexus_recipe::{MetricsRetention, Recipe, TierLimits};
 use nexus_retention::keeper::{Limits, ShelfLimits, StoreLimits};
 use nexus_retention::name::Tier;
 use nexus_retention::segment::{GROUPS_MAX, SERIES_MAX};
@@ -8,13 +8,6 @@ use nexus_retention::{log, recorder};
 
 /// Bytes of memory for the key of a series in longer windows, on the average.
 const KEY_BYTES: u32 = 96;
-
-/// Files besides the log's and the segments': the manifest and the one that takes its place, and a
-/// draft of each tier.
-const OTHER_FILES: u32 = 2 + 3;
-
-/// Files that grow at a time: the drafts, and one or two of the log.
-const OPEN_FILES: u32 = 3 + 3;
 
 /// Series that a segment numbers: all there are, and a quarter that comes and goes.
 pub(crate) fn series_ids(recipe: &Recipe) -> u32 {
@@ -83,19 +76,6 @@ const fn segment_file_bytes(kept: &MetricsRetention) -> u32 {
     kept.segment_bytes / 512 * 508
 }
 
-/// What metricsd needs of a state disk.
-#[must_use]
-pub fn share(recipe: &Recipe) -> ShareRule {
-    let kept = &recipe.metricsd.retention;
-    let segments = kept.raw.segments + kept.short.segments + kept.long.segments;
-    ShareRule {
-        name: "metricsd".into(),
-        bytes: kept.bytes / 512 * 512,
-        files: kept.log_files + segments + OTHER_FILES,
-        open: OPEN_FILES,
-    }
-}
-
 /// What a sync costs of the disk: a record of the store's journal, in both copies, with its flush.
 const SYNC_BYTES: u64 = 1536;
 /// Bytes of a sector, and of what the log puts into it.
@@ -141,6 +121,7 @@ mod tests {
     use nexus_retention::keeper::Keeper;
 
     use super::*;
+    use crate::share;
 
     const RECIPES: [&str; 3] = [
         include_str!("../../../../../recipes/observability/metrics.toml"),

@@ -21,7 +21,7 @@ use nexus_retention::record::Header;
 use nexus_retention::recovery::Say;
 
 pub(crate) use limits::series_ids;
-pub use limits::{flash_bytes_per_day, share};
+pub use limits::flash_bytes_per_day;
 pub(crate) use sampling::{Records, Sampler};
 pub(crate) use status::write_status;
 
