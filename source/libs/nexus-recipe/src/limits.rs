@@ -81,6 +81,29 @@ pub struct LogdLimits {
     pub budget: Budget,
     /// The budget of a Linux user whom no rule names (`uid.<n>`).
     pub unknown_budget: Budget,
+    /// What is kept on a disk, where there is one.
+    pub retention: LogRetention,
+}
+
+/// What logd keeps on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRetention {
+    /// Bytes of the disk for records.
+    pub log_bytes: u32,
+    /// Files that they lie in.
+    pub log_files: u32,
+    /// What was appended is made durable so often.
+    pub sync_interval: Nanos,
+    /// Records of level error are made durable at once, but no more often than this.
+    pub error_sync_interval: Nanos,
+    /// Bytes of memory for what is on its way to the disk.
+    pub wait_bytes: u32,
+    /// Records of former lives in memory at most; they are part of the journal's.
+    pub recovered_records: u32,
+    /// Pause before a disk that has failed is tried again; doubled up to `retry_max`.
+    pub retry_min: Nanos,
+    /// The longest such pause.
+    pub retry_max: Nanos,
 }
 
 /// Limits of metrics and spans.

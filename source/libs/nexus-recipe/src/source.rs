@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsRetention, MetricsdLimits, OnSecret,
-    PortLimits, Recipe, Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits, TierLimits,
+    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PortLimits, Recipe, Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits,
+    TierLimits,
 };
 
 impl StateRecipe {
@@ -123,7 +124,11 @@ structs! {
     LogdLimits {
         journal_records journal_bytes share_records share_bytes senders scope_bytes message_bytes
         fields_bytes fields_count key_bytes value_bytes query_scan_records anchors anchor_drift
-        sender_idle budget unknown_budget
+        sender_idle budget unknown_budget retention
+    }
+    LogRetention {
+        log_bytes log_files sync_interval error_sync_interval wait_bytes recovered_records
+        retry_min retry_max
     }
     MetricsdLimits {
         senders sessions session_grace sender_idle series series_per_sender series_floor

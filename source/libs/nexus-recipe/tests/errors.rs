@@ -201,6 +201,15 @@ fn a_part_is_told_where_the_part_stands_not_the_whole() {
 
 #[test]
 #[rustfmt::skip]
+fn the_log_of_records_holds_what_waits_for_it() {
+    one_error_each(&[
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "2 KiB"),
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 MiB\"", "logd.retention.wait_bytes", "must hold more"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
 fn a_share_holds_the_largest_record() {
     one_error_each(&[
         ("[logd]", "share_bytes = \"16 KiB\"", "share_bytes = \"883 B\"", "logd.share_bytes", "884 B"),

@@ -12,6 +12,7 @@
 //!   longer windows, what is too old or too much away.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
+//! - [`journal`]: what a record of logd's log is.
 //! - [`generation`]: a prefix of names, so that what is suspected can be set aside.
 //! - [`files`]: calls to statefsd, which has the files in every world.
 //!
@@ -34,6 +35,7 @@ extern crate alloc;
 mod bytes;
 pub mod files;
 pub mod generation;
+pub mod journal;
 mod keep;
 pub mod keeper;
 pub mod key;

@@ -10,8 +10,8 @@ use toml::de::DeValue;
 use super::table::Table;
 use super::units::Unit;
 use crate::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsRetention, MetricsdLimits, OnSecret,
-    PortLimits, Recipe, Redaction, SenderRule, TierLimits,
+    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PortLimits, Recipe, Redaction, SenderRule, TierLimits,
 };
 
 /// Bounds of one histogram at most.
@@ -75,6 +75,20 @@ fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
         sender_idle: t.duration("sender_idle", IDLE),
         budget: t.table("budget", budget),
         unknown_budget: t.table("unknown_budget", budget),
+        retention: t.table("retention", log_retention),
+    }
+}
+
+fn log_retention(t: &mut Table<'_, '_>) -> LogRetention {
+    LogRetention {
+        log_bytes: t.size("log_bytes", BYTES),
+        log_files: t.count("log_files", 3..=99),
+        sync_interval: t.duration("sync_interval", WINDOW),
+        error_sync_interval: t.duration("error_sync_interval", WINDOW),
+        wait_bytes: t.size("wait_bytes", BYTES),
+        recovered_records: t.count("recovered_records", 1..=1 << 24),
+        retry_min: t.duration("retry_min", PAUSE),
+        retry_max: t.duration("retry_max", PAUSE),
     }
 }
 

@@ -6,5 +6,6 @@ mod damage;
 mod files;
 mod format;
 mod recorded;
+mod journal;
 mod rollups;
 mod segments;
