@@ -5,6 +5,8 @@
 //! - [`segment`]: what happened in a few hundred windows, column by column, written once. One
 //!   series can be read without the others.
 //! - [`rollup`]: columns of longer windows out of columns of shorter ones, exactly.
+//! - [`key`], [`record`], [`recorder`]: what metricsd keeps. Its log says window by window what has
+//!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //!
@@ -12,7 +14,7 @@
 //! belong. Memory is taken by constructors only. The same input gives the same bytes, always.
 //! Every byte on the disk: `docs/retention-format.md`.
 //!
-//! Deliberately absent: what a record of the log or the key of a series means, when to seal, sync
+//! Deliberately absent: when to seal, sync
 //! or delete, floating point, and compression that a reader of the page could not do by hand.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,8 +27,11 @@ extern crate alloc;
 
 mod bytes;
 mod keep;
+pub mod key;
 pub mod manifest;
 pub mod name;
+pub mod record;
+pub mod recorder;
 pub mod recovery;
 pub mod rollup;
 pub mod segment;

@@ -24,7 +24,7 @@ use core::fmt;
 
 pub use footer::{Anchor, Footer, GroupEntry, HEADER_BYTES, Meta, TRAILER_BYTES, footer_extent};
 pub use index::{Extent, GroupIndex, Location, open_block};
-pub(crate) use keys::DEFINITION_BYTES_MAX;
+pub(crate) use keys::{DEFINITION_BYTES_MAX, LastKey};
 pub use keys::{Form, each_definition};
 pub use reader::{Piece, Segment, Source, find_chunk};
 pub use samples::{Kind, Samples, Shape, Summary};
