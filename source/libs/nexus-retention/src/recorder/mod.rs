@@ -166,10 +166,12 @@ impl Recorder {
     /// [`Writer::begin`](crate::record::Writer::begin). `None` if the window is to be skipped: the
     /// last group is not drained, or the window is not behind those before it.
     #[must_use]
-    pub fn open(&self, boot: u32, window: u64) -> Option<Header> {
+    pub fn open(&mut self, boot: u32, window: u64) -> Option<Header> {
+        // Once a segment is to begin, it does so with the first window in which something changes.
+        self.ends_segment |= self.begins_segment(boot, window);
         let filling = &self.filling;
         let is_behind = filling.boot() != boot || filling.newest().is_none_or(|last| window > last);
-        let segment = if self.begins_segment(boot, window) { window } else { filling.segment() };
+        let segment = if self.ends_segment { window } else { filling.segment() };
         let begins_group = self.begins_group(segment);
         let (group, sequence) =
             if begins_group { (window, 0) } else { (filling.first(), filling.sequence()) };
@@ -183,8 +185,7 @@ impl Recorder {
         let Self { filling, limits, .. } = self;
         let of = |window: u64| window / u64::from(limits.segment_windows);
         let is_aligned = window.is_multiple_of(limits.align_windows.into());
-        self.ends_segment
-            || !filling.is_begun()
+        !filling.is_begun()
             || filling.boot() != boot
             || of(window) != of(filling.segment())
             || (is_aligned && self.series_left() == 0)

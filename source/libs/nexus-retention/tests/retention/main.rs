@@ -5,5 +5,6 @@ mod bed;
 mod damage;
 mod files;
 mod format;
+mod recorded;
 mod rollups;
 mod segments;
