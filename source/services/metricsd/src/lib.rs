@@ -21,6 +21,8 @@ mod limits;
 mod own;
 mod reads;
 mod registry;
+#[cfg_attr(not(test), expect(dead_code, reason = "whoever writes files is about to call it"))]
+mod retention;
 mod rows;
 mod service;
 mod sessions;

@@ -26,7 +26,7 @@ pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
 #[must_use]
 pub fn memory_budget(recipe: &Recipe, _keep: Keep) -> MemoryBudget {
     let limits = &recipe.metricsd;
-    let mut lines = Registry::memory(limits).to_vec();
+    let mut lines = Registry::memory(limits, 0).to_vec();
     lines.extend(Sessions::memory(limits));
     lines.push(memory_line(
         "senders' budgets and ledger",

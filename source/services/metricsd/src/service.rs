@@ -89,7 +89,7 @@ impl Metricsd {
             keys: KeyRules::new(limits),
             redactor: Redactor::new(&recipe.redaction),
             senders: Senders::new(limits.senders, limits.sender_idle, budgets),
-            registry: Registry::new(limits, seed),
+            registry: Registry::new(limits, seed, 0),
             sessions: Sessions::new(limits),
             spans: SpanTable::new(limits, boot),
             exporter: Exporter::new(recipe, boot),
