@@ -25,6 +25,9 @@ pub(crate) trait Records {
     /// What the records of a window begin with; `None`: there is no room for it.
     fn open(&mut self, boot: u32, window: u64) -> Option<Header>;
 
+    /// A series found no number in the segment.
+    fn lack_series(&mut self);
+
     /// One record of it.
     fn take(&mut self, record: &[u8]);
 }
@@ -158,6 +161,7 @@ impl Sampler {
                 self.finish(self.next, registry, records);
             }
             Look::NoNumber => {
+                records.lack_series();
                 self.is_late = true;
                 self.next = behind;
             }
@@ -184,6 +188,10 @@ impl Sampler {
 impl Records for Recorder {
     fn open(&mut self, boot: u32, window: u64) -> Option<Header> {
         Self::open(self, boot, window)
+    }
+
+    fn lack_series(&mut self) {
+        Self::lack_series(self);
     }
 
     fn take(&mut self, record: &[u8]) {
