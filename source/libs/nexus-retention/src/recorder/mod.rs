@@ -9,9 +9,9 @@
 //! - [`Recorder::open`] says what the records of a window are to begin with; `None`: there is no
 //!   room now, and the window is skipped, so that its changes go into a later one.
 //! - Each record goes to the log and to [`Recorder::take`].
-//! - While [`Recorder::ended`] has a group, [`Recorder::drain`] turns it into columns, some series a
-//!   call. Meanwhile the next group fills. Where its segment is another than before, the one before
-//!   is to be finished first.
+//! - While [`Recorder::ended`] has a group, [`Recorder::drain`] turns it into columns, some series
+//!   a call. Meanwhile the next group fills. Where its segment is another than before, the one
+//!   before is to be finished first.
 //!
 //! Deliberately absent: files, when to sync, and what keys mean.
 

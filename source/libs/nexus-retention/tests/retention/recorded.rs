@@ -424,7 +424,8 @@ proptest! {
 
     #[test]
     fn lost_records_make_no_other_number_wrong(
-        windows in windows(), steps in steps(), lost in proptest::collection::vec(any::<prop::sample::Index>(), 1..6),
+        windows in windows(), steps in steps(),
+        lost in proptest::collection::vec(any::<prop::sample::Index>(), 1..6),
     ) {
         let (_, mut log, truth) = recorded(&windows, &steps);
         for index in lost {
@@ -456,7 +457,10 @@ proptest! {
     #[test]
     fn hostile_records_are_refused_or_taken_and_never_break_anything(
         windows in windows(), steps in steps(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        changes in proptest::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()),
+            1..20,
+        ),
         junk in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..5),
     ) {
         let (_, mut log, _) = recorded(&windows, &steps);

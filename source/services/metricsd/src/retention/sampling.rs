@@ -1,13 +1,13 @@
 //! Sampling the registry: what has changed in each raw window, series by series, as records.
 //!
-//! A window is sampled once it is over, a few series with each event. Which window an update belongs
-//! to is decided by that: what is accepted before its series is looked at belongs to the window that
-//! is being sampled, what comes behind that to a later one. So each update is in one window, and
-//! all windows together are what the registry has counted.
+//! A window is sampled once it is over, a few series with each event. Which window an update
+//! belongs to is decided by that: what is accepted before its series is looked at belongs to the
+//! window that is being sampled, what comes behind that to a later one. So each update is in one
+//! window, and all windows together are what the registry has counted.
 //!
 //! A window that comes late, because nobody gave us the time or there was no room, is not made up
-//! for: what it would have had is in the next one, which says `catchup`. So does a window behind one
-//! that got more than it has room for; it begins where that one stopped.
+//! for: what it would have had is in the next one, which says `catchup`. So does a window behind
+//! one that got more than it has room for; it begins where that one stopped.
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::Now;
