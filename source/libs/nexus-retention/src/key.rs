@@ -143,7 +143,8 @@ mod tests {
         #[test]
         fn any_key_comes_back(
             name in "[a-z_é]{1,24}", labels in labels(), service: u64, is_overflow: bool,
-            kind in proptest::sample::select(Kind::ALL), unit in proptest::sample::select(Unit::ALL),
+            kind in proptest::sample::select(Kind::ALL),
+            unit in proptest::sample::select(Unit::ALL),
         ) {
             let service = ServiceId::from_raw(service);
             let key = SeriesKey { service, kind, unit, is_overflow, ..key(&name, &labels) };

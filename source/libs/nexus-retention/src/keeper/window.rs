@@ -60,6 +60,11 @@ impl Keeper {
         windows > 0 && (needed > room || is_log_full)
     }
 
+    /// A series found no number in the segment: it ends as soon as one can.
+    pub const fn lack_series(&mut self) {
+        self.recorder.lack_series();
+    }
+
     /// Takes a record of the window that was opened: it is durable with the next sync.
     pub fn put(&mut self, record: &[u8]) {
         let Ok(header) = Header::read(record) else {

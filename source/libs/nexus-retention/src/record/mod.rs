@@ -3,8 +3,8 @@
 //! A window is one record, or several if it does not fit. Each begins with a [`Header`] that says
 //! which window it is of, and what it can be understood with: series have numbers that hold within
 //! one segment, gauges are told as differences that hold within one group. So a record that is
-//! lost costs what was in it, and makes no other number wrong: whoever reads sees by `sequence` that
-//! it is missing, and does not use what depended on it.
+//! lost costs what was in it, and makes no other number wrong: whoever reads sees by `sequence`
+//! that it is missing, and does not use what depended on it.
 //!
 //! [`Writer`] writes, [`Recorder::take`](crate::recorder::Recorder::take) reads.
 

@@ -44,7 +44,7 @@ impl Columns {
         ids.map(|head| LocalId(head.id)).min()
     }
 
-    /// What a series of this kind did in the group, one row a window; it goes on behind that series.
+    /// What a series of this kind did in the group, one row a window; goes on behind that series.
     /// What cannot be known, because something before it is lost, is not there.
     pub fn read(&mut self, group: &Group, id: LocalId, kind: Kind, samples: &mut Samples) {
         samples.clear(Shape { kind, is_rollup: false });

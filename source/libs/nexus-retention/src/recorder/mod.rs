@@ -9,9 +9,9 @@
 //! - [`Recorder::open`] says what the records of a window are to begin with; `None`: there is no
 //!   room now, and the window is skipped, so that its changes go into a later one.
 //! - Each record goes to the log and to [`Recorder::take`].
-//! - While [`Recorder::ended`] has a group, [`Recorder::drain`] turns it into columns, some series a
-//!   call. Meanwhile the next group fills. Where its segment is another than before, the one before
-//!   is to be finished first.
+//! - While [`Recorder::ended`] has a group, [`Recorder::drain`] turns it into columns, some series
+//!   a call. Meanwhile the next group fills. Where its segment is another than before, the one
+//!   before is to be finished first.
 //!
 //! Deliberately absent: files, when to sync, and what keys mean.
 
@@ -39,8 +39,8 @@ pub struct Limits {
     pub series: u32,
     /// Windows of a segment: it ends where their number is a multiple of this.
     pub segment_windows: u32,
-    /// A segment that has to end before, because it has as many series as it may, ends where the
-    /// number of windows is a multiple of this. Divides `segment_windows`.
+    /// A segment that has to end before, because a series found no number, ends where the number of
+    /// windows is a multiple of this. Divides `segment_windows`.
     pub align_windows: u32,
     /// Bytes of the records of a group. It ends when they may not have room for another window.
     pub group_bytes: u32,
@@ -140,6 +140,7 @@ pub struct Recorder {
     next_id: u32,
     /// The next window begins a segment.
     ends_segment: bool,
+    lacks_series: bool,
     drain: Drain,
 }
 
@@ -158,6 +159,7 @@ impl Recorder {
             kinds: vec![None; limits.series as usize].into_boxed_slice(),
             next_id: 0,
             ends_segment: false,
+            lacks_series: false,
             drain: Drain::new(&limits),
         }
     }
@@ -188,7 +190,7 @@ impl Recorder {
         !filling.is_begun()
             || filling.boot() != boot
             || of(window) != of(filling.segment())
-            || (is_aligned && self.series_left() == 0)
+            || (is_aligned && self.lacks_series)
     }
 
     fn begins_group(&self, segment: u64) -> bool {
@@ -199,10 +201,9 @@ impl Recorder {
             || filling.room() < limits.window_bytes as usize
     }
 
-    /// Series that the segment may still get.
-    #[must_use]
-    pub const fn series_left(&self) -> u32 {
-        self.limits.series.saturating_sub(self.next_id)
+    /// A series found no number, because the segment has as many as it may.
+    pub const fn lack_series(&mut self) {
+        self.lacks_series = true;
     }
 
     /// Lets the next window begin a segment, and what there is be drained: after an error of the
@@ -230,7 +231,7 @@ impl Recorder {
         self.ended.forget();
         self.kinds.fill(None);
         self.next_id = 0;
-        self.ends_segment = false;
+        (self.ends_segment, self.lacks_series) = (false, false);
     }
 
     /// Whether the next window begins a segment.
@@ -263,6 +264,7 @@ impl Recorder {
         self.next_id = self.next_id.max(seen.next_id);
         self.filling.push(&header, place.is_broken, items, &seen);
         self.ends_segment &= !place.begins_segment;
+        self.lacks_series &= !place.begins_segment;
         Ok(seen.lost)
     }
 

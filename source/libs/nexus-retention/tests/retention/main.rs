@@ -5,7 +5,7 @@ mod bed;
 mod damage;
 mod files;
 mod format;
-mod recorded;
 mod journal;
+mod recorded;
 mod rollups;
 mod segments;

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Wall};
-use nexus_retention::record::{Header, Taken, Value as Change, Writer};
+use nexus_retention::key::{self, KeyBytes, SeriesKey};
+use nexus_retention::record::{Header, RecordError, Taken, Value as Change, Writer};
 use nexus_retention::recorder::{Limits, Recorder, Refusal};
-use nexus_retention::segment::{Anchor, Form, Limits as SegmentLimits, Meta, SegmentWriter};
+use nexus_retention::segment::{
+    Anchor, Form, Kind, Limits as SegmentLimits, Meta, Samples, SegmentWriter,
+};
+use nexus_wire::{LabelBytes, Labels, MetricName, Unit};
 use proptest::prelude::*;
 
-use crate::bed::{ANCHOR, Model, RAW, Value};
+use crate::bed::{ANCHOR, Model, RAW, Series, Value, get};
 
 pub(crate) const LIMITS: Limits = Limits {
     series: 40,
@@ -25,7 +30,7 @@ pub(crate) type Truth = BTreeMap<(u32, u64, Vec<u8>), Value>;
 /// What changed in a window, by series.
 type Changes = BTreeMap<u8, Value>;
 
-pub(crate) fn key(series: u8) -> Vec<u8> {
+pub(crate) fn name(series: u8) -> Vec<u8> {
     format!("app/series_{series}").into_bytes()
 }
 
@@ -137,7 +142,7 @@ impl Live {
         let new = self.ids.len() as u32;
         let put = |writer: &mut Writer| match self.ids.get(&series) {
             Some(id) => writer.put(*id, &change),
-            None => writer.define(new, &form(series), &key(series), &change),
+            None => writer.define(new, &form(series), &name(series), &change),
         };
         let mut taken = put(&mut self.writer);
         if taken == Taken::RecordFull {
@@ -156,7 +161,7 @@ impl Live {
             self.gauges.insert(series, *last);
         }
         let header = *self.writer.header();
-        self.truth.insert((header.boot, header.window, key(series)), value.clone());
+        self.truth.insert((header.boot, header.window, name(series)), value.clone());
     }
 
     /// Records a window; `false` if there is no room for it.
@@ -176,6 +181,8 @@ impl Live {
         for (series, value) in known.into_iter().chain(new) {
             if self.ids.contains_key(series) || self.ids.len() < LIMITS.series as usize {
                 self.put(*series, value);
+            } else {
+                self.recorder.lack_series();
             }
         }
         self.give();
@@ -196,6 +203,131 @@ impl Live {
         let files = self.files.end(&mut self.recorder);
         (files, self.log, self.truth)
     }
+}
+
+/// The key of the first series of [`small`].
+pub(crate) fn small_key(room: &mut KeyBytes) -> &[u8] {
+    let name = MetricName::new("requests_total").unwrap();
+    let labels = Labels::parse(LabelBytes::new(b"code=200\n").unwrap()).unwrap();
+    let service = ServiceId::from_name("execd");
+    let (kind, unit) = (nexus_wire::Kind::Counter, Unit::None);
+    SeriesKey { service, kind, unit, is_overflow: false, name, labels }.write(room)
+}
+
+const SMALL_BOUNDS: [u64; 2] = [10, 100];
+
+/// Two records: three series are new in the first one, and all do something in the second.
+pub(crate) fn small() -> [Vec<u8>; 2] {
+    let (mut recorder, mut writer) = (Recorder::new(LIMITS), Writer::new(&LIMITS));
+    let mut room = [0; key::BYTES_MAX];
+    let first = small_key(&mut room);
+    writer.begin(recorder.open(3, 120).unwrap());
+    let gauge = Change::Gauge { last: -40, before: 0 };
+    let histogram = Change::Histogram { added: &[2, 0, 1], sum: 350 };
+    let forms = [Form::Counter, Form::Gauge, Form::Histogram(&SMALL_BOUNDS)];
+    let series = [(first, Change::Counter(300)), (b"level", gauge), (b"lengths", histogram)];
+    for (id, (form, (key, change))) in (0..).zip(forms.iter().zip(series)) {
+        assert_eq!(writer.define(id, form, key, &change), Taken::Yes);
+    }
+    let defines = writer.finish().unwrap().to_vec();
+    assert_eq!(recorder.take(&defines), Ok(0));
+    let header = recorder.open(3, 122).unwrap();
+    writer.begin(Header { is_catchup: true, anchor: Some(ANCHOR), ..header });
+    let gauge = Change::Gauge { last: 30, before: -40 };
+    for (id, change) in (0..).zip([Change::Counter(1), gauge, histogram]) {
+        assert_eq!(writer.put(id, &change), Taken::Yes);
+    }
+    let more = writer.finish().unwrap().to_vec();
+    assert_eq!(recorder.take(&more), Ok(0));
+    [defines, more]
+}
+
+/// What [`small`] says.
+pub(crate) fn small_model() -> Model {
+    let mut room = [0; key::BYTES_MAX];
+    let first = small_key(&mut room).to_vec();
+    let series = |key: &[u8], kind, bounds: &[u64], values: [Value; 2]| Series {
+        key: key.to_vec(),
+        kind,
+        bounds: bounds.to_vec(),
+        values: values.map(Some).to_vec(),
+    };
+    let histogram = Value::Histogram(vec![2, 0, 1], 350);
+    let series = vec![
+        series(&first, Kind::Counter, &[], [Value::Counter(300), Value::Counter(1)]),
+        series(b"level", Kind::Gauge, &[], [Value::Gauge(-40), Value::Gauge(30)]),
+        series(
+            b"lengths",
+            Kind::Histogram { buckets: 3 },
+            &SMALL_BOUNDS,
+            [histogram.clone(), histogram],
+        ),
+    ];
+    Model { tier: RAW, windows: vec![(120, false), (122, true)], series }
+}
+
+/// What records say, by way of a segment.
+pub(crate) fn told(records: &[Vec<u8>]) -> Model {
+    let (files, taken) = replay(records, LIMITS);
+    assert!(taken.iter().all(|taken| *taken == Ok(0)), "{taken:?}");
+    let (model, is_damaged) = Model::read(&files[0]).unwrap();
+    assert!(!is_damaged && files.len() == 1);
+    model
+}
+
+#[test]
+fn a_record_of_another_version_is_named_and_not_taken() {
+    let [mut record, _] = small();
+    record[0] = 2;
+    let refusal = Refusal::Record(RecordError::Unsupported { version: 2 });
+    assert_eq!(Recorder::new(LIMITS).take(&record), Err(refusal));
+    for record in [&[][..], &[0], &[1], &[1, 8, 1, 1, 0, 0, 0], &[1, 4, 1, 1, 0, 0, 0, 9]] {
+        let refusal = Refusal::Record(RecordError::Damaged);
+        assert_eq!(Recorder::new(LIMITS).take(record), Err(refusal), "{record:?}");
+    }
+}
+
+#[test]
+fn a_repeat_is_out_of_order() {
+    let records = small();
+    let mut recorder = Recorder::new(LIMITS);
+    for record in &records {
+        assert_eq!(recorder.take(record), Ok(0));
+        assert_eq!(recorder.take(record), Err(Refusal::OutOfOrder));
+    }
+    assert_eq!(recorder.take(&records[0]), Err(Refusal::OutOfOrder));
+}
+
+#[test]
+fn a_group_that_is_not_drained_lets_no_other_one_end() {
+    let mut live = Live::new(LIMITS);
+    let changes: Changes = [(0, Value::Counter(1))].into();
+    assert!(live.window(1, 5, false, &changes) && live.window(1, 70, false, &changes));
+    assert!(!live.window(1, 130, false, &changes));
+    assert!(!live.recorder.end_segment());
+    assert_eq!(live.recorder.groups().count(), 2);
+    live.files.drain(&mut live.recorder);
+    assert!(live.window(1, 130, false, &changes));
+}
+
+#[test]
+fn what_is_in_memory_can_be_read_series_by_series() {
+    let mut recorder = Recorder::new(LIMITS);
+    small().iter().for_each(|record| assert_eq!(recorder.take(record), Ok(0)));
+    let group = recorder.groups().next().unwrap();
+    assert_eq!((group.boot(), group.segment(), group.anchor()), (3, 120, Some(ANCHOR)));
+    let mut series = Vec::new();
+    group.each_definition(&mut |id, form, key| series.push((id, form.kind(), key.to_vec())));
+    let expected = small_model().series;
+    let (mut columns, mut samples) = (group.columns(), Samples::new());
+    for ((id, kind, key), expected) in series.iter().zip(&expected) {
+        assert_eq!((key, *kind), (&expected.key, expected.kind));
+        assert_eq!(columns.next(), Some(*id));
+        columns.read(group, *id, *kind, &mut samples);
+        let values: Vec<_> = (0..2).map(|row| get(&samples, row)).collect();
+        assert_eq!(values, expected.values);
+    }
+    assert_eq!((series.len(), columns.next()), (3, None));
 }
 
 /// All that files say.
@@ -292,7 +424,8 @@ proptest! {
 
     #[test]
     fn lost_records_make_no_other_number_wrong(
-        windows in windows(), steps in steps(), lost in proptest::collection::vec(any::<prop::sample::Index>(), 1..6),
+        windows in windows(), steps in steps(),
+        lost in proptest::collection::vec(any::<prop::sample::Index>(), 1..6),
     ) {
         let (_, mut log, truth) = recorded(&windows, &steps);
         for index in lost {
@@ -324,7 +457,10 @@ proptest! {
     #[test]
     fn hostile_records_are_refused_or_taken_and_never_break_anything(
         windows in windows(), steps in steps(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        changes in proptest::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()),
+            1..20,
+        ),
         junk in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..5),
     ) {
         let (_, mut log, _) = recorded(&windows, &steps);

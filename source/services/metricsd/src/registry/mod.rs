@@ -125,8 +125,8 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// An empty registry, all memory taken now. `ids`: how many series a segment of what is kept may
-    /// have, 0 if nothing is.
+    /// An empty registry, all memory taken now. `ids`: how many series a segment of what is kept
+    /// may have, 0 if nothing is.
     pub(crate) fn new(limits: &MetricsdLimits, seed: u64, ids: u32) -> Self {
         let (series, histograms) = (limits.series, limits.histograms);
         let senders = limits.senders;

@@ -20,8 +20,8 @@ use nexus_retention::keeper::Keeper;
 use nexus_retention::record::Header;
 use nexus_retention::recovery::Say;
 
-pub(crate) use limits::series_ids;
 pub use limits::flash_bytes_per_day;
+pub(crate) use limits::series_ids;
 pub(crate) use sampling::{Records, Sampler};
 pub(crate) use status::write_status;
 
@@ -240,5 +240,9 @@ impl Records for Windows<'_> {
 
     fn take(&mut self, record: &[u8]) {
         self.keeper.put(record);
+    }
+
+    fn lack_series(&mut self) {
+        self.keeper.lack_series();
     }
 }

@@ -1,13 +1,13 @@
 //! Sampling the registry: what has changed in each raw window, series by series, as records.
 //!
-//! A window is sampled once it is over, a few series with each event. Which window an update belongs
-//! to is decided by that: what is accepted before its series is looked at belongs to the window that
-//! is being sampled, what comes behind that to a later one. So each update is in one window, and
-//! all windows together are what the registry has counted.
+//! A window is sampled once it is over, a few series with each event. Which window an update
+//! belongs to is decided by that: what is accepted before its series is looked at belongs to the
+//! window that is being sampled, what comes behind that to a later one. So each update is in one
+//! window, and all windows together are what the registry has counted.
 //!
 //! A window that comes late, because nobody gave us the time or there was no room, is not made up
-//! for: what it would have had is in the next one, which says `catchup`. So does a window behind one
-//! that got more than it has room for; it begins where that one stopped.
+//! for: what it would have had is in the next one, which says `catchup`. So does a window behind
+//! one that got more than it has room for; it begins where that one stopped.
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::Now;
@@ -24,6 +24,9 @@ const LOOKS: u32 = 256;
 pub(crate) trait Records {
     /// What the records of a window begin with; `None`: there is no room for it.
     fn open(&mut self, boot: u32, window: u64) -> Option<Header>;
+
+    /// A series found no number in the segment.
+    fn lack_series(&mut self);
 
     /// One record of it.
     fn take(&mut self, record: &[u8]);
@@ -158,6 +161,7 @@ impl Sampler {
                 self.finish(self.next, registry, records);
             }
             Look::NoNumber => {
+                records.lack_series();
                 self.is_late = true;
                 self.next = behind;
             }
@@ -184,6 +188,10 @@ impl Sampler {
 impl Records for Recorder {
     fn open(&mut self, boot: u32, window: u64) -> Option<Header> {
         Self::open(self, boot, window)
+    }
+
+    fn lack_series(&mut self) {
+        Self::lack_series(self);
     }
 
     fn take(&mut self, record: &[u8]) {

@@ -130,6 +130,10 @@ impl Records for Kept {
         self.recorder.open(boot, window)
     }
 
+    fn lack_series(&mut self) {
+        self.recorder.lack_series();
+    }
+
     fn take(&mut self, record: &[u8]) {
         self.headers.push(Header::read(record).unwrap());
         assert_eq!(self.recorder.take(record), Ok(0));
