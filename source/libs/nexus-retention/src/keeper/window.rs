@@ -45,7 +45,7 @@ impl Keeper {
         });
         let ahead = if is_aligned { u64::from(limits.align_windows) } else { 1 };
         let one = bytes.checked_div(windows).unwrap_or(0);
-        let series = u64::from(limits.series - self.recorder.series_left());
+        let series = u64::from(self.recorder.series());
         let groups = 2 * (GROUP_BYTES + series * SERIES_BYTES);
         let needed = (bytes + ahead * one) / 4 * 5 + groups;
         let [raw, ..] = &self.store.drafts;

@@ -234,6 +234,12 @@ impl Recorder {
         (self.ends_segment, self.lacks_series) = (false, false);
     }
 
+    /// Series that the segment has so far.
+    #[must_use]
+    pub const fn series(&self) -> u32 {
+        self.next_id
+    }
+
     /// Whether the next window begins a segment.
     #[must_use]
     pub const fn has_ended_segment(&self) -> bool {

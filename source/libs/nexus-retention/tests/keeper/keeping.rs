@@ -114,12 +114,16 @@ pub(crate) fn did(boot: u32, window: u64) -> Window {
     let x = window * 7 + u64::from(boot) * 1000;
     let all = [
         Did::Counted(x % 13 + 1),
-        Did::Was(x as i64 * if window % 2 == 0 { 1 } else { -1 }),
+        Did::Was(x as i64 * if window.is_multiple_of(2) { 1 } else { -1 }),
         Did::Was(500),
         Did::Saw(vec![x % 3, 1, x % 2], i128::from(x)),
     ];
     let names = NAMES.iter().map(|name| (*name).to_owned()).zip(all);
-    names.enumerate().filter(|(at, _)| (window + *at as u64) % 5 != 0).map(|(_, did)| did).collect()
+    names
+        .enumerate()
+        .filter(|(at, _)| !(window + *at as u64).is_multiple_of(5))
+        .map(|(_, did)| did)
+        .collect()
 }
 
 fn form(did: &Did) -> Form<'static> {
