@@ -6,8 +6,8 @@
 //! meanwhile [`Keeper::open`] says that there is no window, and what has changed goes into a later
 //! one. So ingest never waits, and memory is bounded.
 //!
-//! - [`Keeper::step`] does a bounded part of the work after every event: at most [`WORK_MAX`] units,
-//!   each of which reads a block, or encodes some series of one group.
+//! - [`Keeper::step`] does a bounded part of the work after every event: at most [`WORK_MAX`]
+//!   units, each of which reads a block, or encodes some series of one group.
 //! - The disk never has more than its limits say: what is too much is deleted, and that is durable,
 //!   before room for more is reserved.
 //! - Segments are named in the manifest when they are sealed, and given up there before they are
@@ -183,8 +183,8 @@ impl Keeper {
         }
     }
 
-    /// Does a bounded part of the work, and begins the calls that are to be made. To be called after
-    /// every event.
+    /// Does a bounded part of the work, and begins the calls that are to be made. To be called
+    /// after every event.
     pub fn step(&mut self, now: Now, world: &mut impl World) {
         self.is_due = false;
         for unit in 0..WORK_MAX {

@@ -55,7 +55,7 @@ fn survives(moment: &Moment, fates: &[Fate]) {
     assert!(keeper.is_live(), "{:?}", keeper.trouble());
     assert_eq!(keeper.losses().strange, 0);
     let kept = rig.kept();
-    // The oldest may have made room: twelve segments of eight windows are kept, not all of them full.
+    // The oldest may have made room: twelve segments of up to eight windows are kept.
     let oldest = *kept.keys().next().unwrap();
     let makes_room = moment.synced.len() > 80;
     for at in moment.synced.iter().filter(|at| !makes_room || **at >= oldest) {

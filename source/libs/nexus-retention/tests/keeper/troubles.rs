@@ -97,3 +97,21 @@ fn no_event_does_more_than_its_share_of_work() {
     let most = rig.known.borrow().work_max;
     assert!(most > 1 && most <= u64::from(WORK_MAX), "{most}");
 }
+
+#[test]
+fn a_disk_that_takes_a_second_for_everything_holds_up_nobody() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 80);
+    rig.seconds(4);
+    for _ in 0..38 {
+        rig.world.pause(STATEFSD);
+        rig.seconds(1);
+        rig.world.resume(STATEFSD);
+        rig.seconds(1);
+    }
+    rig.seconds(5);
+    let (kept, recorded) = is_right(&mut rig);
+    assert_eq!(kept.len(), recorded.len());
+    let known = rig.known.borrow();
+    assert!(known.skipped <= 1, "{} windows waited", known.skipped);
+    assert!(known.work_max <= u64::from(WORK_MAX), "{}", known.work_max);
+}

@@ -153,10 +153,12 @@ impl Store {
     }
 
     pub(super) fn name_of(&self, todo: Todo, name: SegmentName, generation: Generation) -> Name {
-        let (Todo::List(tier) | Todo::Read(tier, _) | Todo::Delete(tier, _) | Todo::Draft(tier, _)) =
-            todo
-        else {
-            return Name::EMPTY;
+        let tier = match todo {
+            Todo::List(tier)
+            | Todo::Read(tier, _)
+            | Todo::Delete(tier, _)
+            | Todo::Draft(tier, _) => tier,
+            _ => return Name::EMPTY,
         };
         let Some(tier) = self.limits.tiers.get(tier) else { return Name::EMPTY };
         generation::name_of(format_args!("{generation}{}", name.file(*tier).as_str()))
