@@ -31,8 +31,8 @@ pub use volatile::Volatile;
 
 use nexus_bounded::Nanos;
 use nexus_recipe::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsRetention, MetricsdLimits, OnSecret,
-    PortLimits, Recipe, Redaction, SenderRule, TierLimits,
+    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PortLimits, Recipe, Redaction, SenderRule, TierLimits,
 };
 
 /// The recipe of this image, `recipes/observability/guest.toml`.

@@ -151,12 +151,37 @@ pub(crate) struct LogsArgs {
     /// Newest first
     #[arg(short, long, conflicts_with = "follow")]
     pub(crate) reverse: bool,
+    /// Only this boot of logd's, by its number, or all that are kept; else the one that runs
+    #[arg(
+        short,
+        long,
+        value_name = "BOOT|all",
+        conflicts_with_all = ["after_cursor", "lines", "reverse", "follow"]
+    )]
+    pub(crate) boot: Option<Boots>,
     /// Only what is behind this cursor
     #[arg(long, value_name = "CURSOR", conflicts_with_all = ["lines", "reverse"])]
     pub(crate) after_cursor: Option<String>,
     /// Print the cursor behind the last record
     #[arg(long)]
     pub(crate) show_cursor: bool,
+}
+
+/// Which boots of logd's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Boots {
+    One(u32),
+    All,
+}
+
+impl std::str::FromStr for Boots {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| *number > 0).map(Self::One);
+        let boots = if text == "all" { Some(Self::All) } else { number };
+        boots.ok_or_else(|| "a boot is a number from 1 on, or `all`".to_owned())
+    }
 }
 
 #[derive(Args, Debug)]

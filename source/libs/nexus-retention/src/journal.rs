@@ -14,7 +14,7 @@ const END: u8 = 3;
 
 /// Bytes of the longest record: kind, boot, id, time, sender, level, two lengths, texts.
 pub const BYTES_MAX: usize =
-    1 + 5 + 10 + 10 + 8 + 1 + 2 + 2 + SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX;
+    1 + 5 + 10 + 10 + 8 + 1 + 1 + 2 + SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX;
 
 /// A record of the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -37,6 +37,23 @@ pub mod logd {
         RECORDS_MAX = "records_max",
         /// Values in which a secret was replaced.
         REDACTED = "redacted",
+        /// What becomes of records on the disk: `off`, `ok`, `reading` what former lives have kept,
+        /// or why nothing is kept for the time being.
+        RETENTION = "retention",
+        /// The generation of files in use.
+        RETENTION_GENERATION = "retention_generation",
+        /// Records that former lives had kept and that were not found.
+        RETENTION_LOST = "retention_lost",
+        /// Records that had to go before they were on the disk.
+        RETENTION_MISSED = "retention_missed",
+        /// Records of former lives that were found.
+        RETENTION_RECOVERED = "retention_recovered",
+        /// Of them, those in the journal now.
+        RETENTION_RECOVERED_KEPT = "retention_recovered_kept",
+        /// The generation that was set aside; 0: none.
+        RETENTION_SET_ASIDE = "retention_set_aside",
+        /// Records handed over to the disk.
+        RETENTION_WRITTEN = "retention_written",
         /// Senders known.
         SENDERS = "senders",
         /// Senders that lost their seats.

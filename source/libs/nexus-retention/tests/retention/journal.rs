@@ -75,12 +75,13 @@ fn the_longest_record_fits() {
 proptest! {
     #[test]
     fn records_come_back(
-        boot: u32, id: u64, at_ns: u64, service: u64, level in 1_u8..6,
+        boot: u32, id: u64, at_ns: u64, service: u64, level in 0_u8..5,
         scope in "[a-z.]{0,64}", message in "\\PC{0,60}", value in "[a-z0-9]{0,80}",
     ) {
         let fields = format!("key={value}\n");
         let item = Item::Record(Kept {
-            boot, id: RecordId(id), at_ns, service, level: Level::from_raw(level).unwrap_or(Level::Info),
+            boot, id: RecordId(id), at_ns, service,
+            level: Level::from_raw(level).unwrap_or(Level::Info),
             scope: &scope, message: &message, fields: Fields::parse(fields.as_bytes()).unwrap(),
         });
         let mut buffer = [0; BYTES_MAX];
@@ -88,7 +89,9 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_none_are_refused_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn bytes_that_are_none_are_refused_without_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         if let Some(item) = Item::read(&bytes) {
             prop_assert!(item.write(&mut [0; BYTES_MAX]).len() <= bytes.len());
         }
