@@ -35,7 +35,6 @@ mod proof;
 mod reads;
 mod search;
 mod service;
-mod share;
 mod status;
 mod table;
 
@@ -43,4 +42,3 @@ pub use keeping::share;
 pub use memory::memory_budget;
 pub use nexus_retention::Keep;
 pub use service::Logd;
-pub use share::share;
