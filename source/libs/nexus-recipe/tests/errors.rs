@@ -203,7 +203,7 @@ fn a_part_is_told_where_the_part_stands_not_the_whole() {
 #[rustfmt::skip]
 fn the_log_of_records_holds_what_waits_for_it() {
     one_error_each(&[
-        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "2 KiB"),
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "choose 4 KiB"),
         ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 MiB\"", "logd.retention.wait_bytes", "must hold more"),
     ]);
 }
