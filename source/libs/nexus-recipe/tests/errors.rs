@@ -203,7 +203,7 @@ fn a_part_is_told_where_the_part_stands_not_the_whole() {
 #[rustfmt::skip]
 fn the_log_of_records_holds_what_waits_for_it() {
     one_error_each(&[
-        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "2 KiB"),
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "choose 4 KiB"),
         ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 MiB\"", "logd.retention.wait_bytes", "must hold more"),
     ]);
 }
@@ -427,7 +427,7 @@ fn what_is_kept_fits_what_it_may_take() {
         ("[metricsd.retention.raw]", "bytes = \"28 MiB\"", "bytes = \"23 MiB\"", "metricsd.retention.raw.bytes", "12 segments"),
         ("[metricsd.retention.short]", "bytes = \"17 MiB\"", "bytes = \"15 MiB\"", "metricsd.retention.short.bytes", "8 segments"),
         ("[metricsd.retention.long]", "bytes = \"14 MiB\"", "bytes = \"3 MiB\"", "metricsd.retention.long.bytes", "2 segments"),
-        ("[metricsd.retention.raw]", "segments = 2048", "segments = 11", "metricsd.retention.raw.segments", "12 that are needed"),
+        ("[metricsd.retention.raw]", "segments = 512", "segments = 11", "metricsd.retention.raw.segments", "12 that are needed"),
     ]);
 }
 
@@ -451,4 +451,16 @@ fn a_sync_is_not_more_frequent_than_windows_are() {
     let [error] = errors.as_slice() else { panic!("{errors}") };
     assert_eq!(error.key, "metricsd.retention.raw_interval");
     assert!(error.what.contains("a sync is of whole windows"), "{error}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_waits_for_the_disk_finds_room_there() {
+    one_error_each(&[
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"3 MiB\"", "metricsd.retention.wait_bytes", "all files of the log but two"),
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"64 KiB\"", "metricsd.retention.wait_bytes", "two windows take"),
+        ("[metricsd.retention]", "buffer_bytes = \"512 KiB\"", "buffer_bytes = \"16 KiB\"", "metricsd.retention.buffer_bytes", "no window"),
+        ("[metricsd.retention]", "segment_bytes = \"2 MiB\"", "segment_bytes = \"256 KiB\"", "metricsd.retention.segment_bytes", "holds no group"),
+        ("[metricsd.retention]", "log_files = 8", "log_files = 2", "metricsd.retention.log_files", "choose 3"),
+    ]);
 }

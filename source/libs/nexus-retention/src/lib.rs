@@ -6,6 +6,10 @@
 //! - [`segment`]: what happened in a few hundred windows, column by column, written once. One
 //!   series can be read without the others.
 //! - [`rollup`]: columns of longer windows out of columns of shorter ones, exactly.
+//! - [`key`], [`record`], [`recorder`]: what metricsd keeps. Its log says window by window what has
+//!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
+//! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
+//!   longer windows, what is too old or too much away.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //! - [`journal`]: what a record of logd's log is.
@@ -17,8 +21,8 @@
 //! only. The same input gives the same bytes, always. Every byte on the disk:
 //! `docs/retention-format.md`.
 //!
-//! Deliberately absent: what a record of the log or the key of a series means, when to seal, sync
-//! or delete, floating point, and compression that a reader of the page could not do by hand.
+//! Deliberately absent: floating point, and compression that a reader of the page could not do by
+//! hand.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,9 +37,13 @@ pub mod files;
 pub mod generation;
 pub mod journal;
 mod keep;
+pub mod keeper;
+pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod name;
+pub mod record;
+pub mod recorder;
 pub mod recovery;
 pub mod rollup;
 pub mod segment;

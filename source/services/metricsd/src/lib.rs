@@ -21,6 +21,7 @@ mod limits;
 mod own;
 mod reads;
 mod registry;
+mod retention;
 mod rows;
 mod service;
 mod sessions;
@@ -33,5 +34,6 @@ mod windows;
 
 pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
 pub use nexus_retention::Keep;
+pub use retention::flash_bytes_per_day;
 pub use service::Metricsd;
 pub use share::share;

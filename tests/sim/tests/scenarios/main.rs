@@ -4,6 +4,7 @@
 mod clocks;
 mod device;
 mod hostile;
+mod kept;
 mod laps;
 mod outage;
 mod sameness;

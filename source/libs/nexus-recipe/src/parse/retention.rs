@@ -3,6 +3,13 @@
 use super::table::Report;
 use super::units::Unit;
 
+/// Full groups of a segment, at most.
+const GROUPS: u64 = 63;
+/// What a window needs at least, so that a record of any one series fits.
+const WINDOW_BYTES_MIN: u64 = 1536;
+/// What a series takes of a group besides its samples, at most.
+const SERIES_BYTES: u64 = 32;
+
 /// Windows of a group, of which one segment makes one in the next tier.
 const ROWS: u64 = 64;
 /// The manifest, and the one that takes its place.
@@ -32,6 +39,9 @@ pub(super) fn check(report: &mut Report<'_>) {
     a_segment_makes_one_group(report);
     parts_fit_the_whole(report);
     tiers_hold_what_the_next_is_made_of(report);
+    memory_fits_the_log(report);
+    a_window_fits(report);
+    a_group_fits_a_segment(report);
 }
 
 fn number(report: &Report<'_>, key: &str) -> Option<u64> {
@@ -124,5 +134,58 @@ fn tiers_hold_what_the_next_is_made_of(report: &mut Report<'_>) {
             let what = format!("{places} is less than the {segments} that are needed; raise it");
             report.error_at(&key, what);
         }
+    }
+}
+
+/// What waits in memory must find a place in the log: all of its files but the one that is given
+/// back and the one that is begun.
+fn memory_fits_the_log(report: &mut Report<'_>) {
+    let keys = ["log_files", "log_bytes", "wait_bytes"];
+    let numbers = keys.map(|key| number(report, &format!("metricsd.retention.{key}")));
+    let [Some(files), Some(log), Some(wait)] = numbers else { return };
+    let holds = log / 512 / files.max(1) * files.saturating_sub(2) * 512;
+    if wait >= holds {
+        let [wait, holds] = [wait, holds].map(|n| Unit::Size.show(n));
+        let what = format!(
+            "{wait} is not less than {holds}, which all files of the log but two hold; lower it or \
+             raise metricsd.retention.log_bytes"
+        );
+        report.error_at("metricsd.retention.wait_bytes", what);
+    }
+}
+
+/// Two groups of so many windows each that a segment has few enough of them.
+fn a_window_fits(report: &mut Report<'_>) {
+    let keys = ["buffer_bytes", "wait_bytes", "segment_windows"];
+    let numbers = keys.map(|key| number(report, &format!("metricsd.retention.{key}")));
+    let [Some(buffer), Some(wait), Some(windows)] = numbers else { return };
+    let in_a_group = windows.div_ceil(GROUPS);
+    let window = buffer / 2 / in_a_group;
+    if window < WINDOW_BYTES_MIN {
+        let needed = Unit::Size.show(WINDOW_BYTES_MIN * in_a_group * 2);
+        let what = format!("no window of two groups would have room; raise it to {needed}");
+        return report.error_at("metricsd.retention.buffer_bytes", what);
+    }
+    // A window is logged whole, or not at all.
+    let needed = window / 464 * 512 + 4 * 512;
+    if wait < 2 * needed {
+        let needed = Unit::Size.show(2 * needed);
+        let what = format!("two windows take {needed}; raise it to that or lower buffer_bytes");
+        report.error_at("metricsd.retention.wait_bytes", what);
+    }
+}
+
+fn a_group_fits_a_segment(report: &mut Report<'_>) {
+    let buffer = number(report, "metricsd.retention.buffer_bytes");
+    let (Some(buffer), Some(series), Some(segment)) =
+        (buffer, number(report, "metricsd.series"), number(report, SEGMENT))
+    else {
+        return;
+    };
+    let needed = buffer / 2 + series.saturating_mul(SERIES_BYTES);
+    if segment < needed {
+        let [segment, needed] = [segment, needed].map(|n| Unit::Size.show(n));
+        let what = format!("{segment} holds no group, which takes {needed}; raise it to that");
+        report.error_at(SEGMENT, what);
     }
 }

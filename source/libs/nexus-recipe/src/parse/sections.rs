@@ -20,8 +20,8 @@ const BOUNDS_MAX: usize = 24;
 const NAME_BYTES_MAX: usize = 48;
 /// Bytes of a service's name at most: it is a folder and part of a socket's path.
 const SERVICE_BYTES_MAX: usize = 32;
-/// Windows of a segment at most: 64 groups of 64.
-const SEGMENT_WINDOWS_MAX: u32 = 64 * 64;
+/// Windows of a segment at most: 63 full groups of 64.
+const SEGMENT_WINDOWS_MAX: u32 = 63 * 64;
 /// The largest legal frame; a budget or a queue below it would refuse it for ever.
 const FRAME: u32 = FRAME_BYTES_MAX as u32;
 
@@ -146,7 +146,7 @@ fn retention(t: &mut Table<'_, '_>) -> MetricsRetention {
         sync_interval: t.duration("sync_interval", WINDOW),
         bytes: t.size("bytes", BYTES),
         log_bytes: t.size("log_bytes", BYTES),
-        log_files: t.count("log_files", 2..=64),
+        log_files: t.count("log_files", 3..=64),
         wait_bytes: t.size("wait_bytes", BYTES),
         buffer_bytes: t.size("buffer_bytes", BYTES),
         segment_windows: t.count("segment_windows", 360..=SEGMENT_WINDOWS_MAX),

@@ -63,6 +63,12 @@ impl Limits {
             + Ring::bytes(self.files)
     }
 
+    /// Sectors of all its files.
+    #[must_use]
+    pub const fn sectors(&self) -> u32 {
+        self.wal().sectors
+    }
+
     /// Bytes of all its files.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
@@ -245,6 +251,34 @@ impl Log {
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.wal.unsynced() == 0
+    }
+
+    /// Whether nothing is being read, or ever will be.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Foreign)
+    }
+
+    /// Gives all records that are not released once more, as a start does, by [`Self::ended`].
+    /// `false`, and nothing changes: not now. All has to be durable, and no call under way.
+    pub fn read_again(&mut self) -> bool {
+        let may_read = matches!(self.phase, Phase::Open)
+            && self.files.is_idle()
+            && self.is_synced()
+            && self.trouble.is_none();
+        if may_read {
+            self.phase = self.reading(false);
+        }
+        may_read
+    }
+
+    /// Whether records of so many bytes together find room now, in memory and in the files.
+    #[must_use]
+    pub fn has_room(&self, bytes: u32) -> bool {
+        let Some(sectors) = self.wal.sectors_left() else { return false };
+        let needed = bytes.div_ceil(wal::PAYLOAD_BYTES as u32) + 2;
+        let last = self.wal.last_position(bytes as usize) + 2;
+        needed < sectors && self.ring.may_begin(self.ring.file_of(last))
     }
 
     /// Sectors in memory that are not durable.

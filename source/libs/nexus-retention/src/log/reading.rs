@@ -114,7 +114,7 @@ impl Log {
         Ok(())
     }
 
-    const fn reading(&self, is_quiet: bool) -> Phase {
+    pub(super) const fn reading(&self, is_quiet: bool) -> Phase {
         Phase::Reading(Reading::new(self.limits.wal().sectors, is_quiet))
     }
 

@@ -133,6 +133,9 @@ impl Default for Samples {
 }
 
 impl Samples {
+    /// Bytes of memory that they take besides their own.
+    pub(crate) const HEAP_BYTES: usize = COLUMNS_MAX * ROWS * size_of::<i128>();
+
     /// Takes the memory for any series, and holds nothing.
     #[must_use]
     pub fn new() -> Self {

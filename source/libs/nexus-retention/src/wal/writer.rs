@@ -299,6 +299,18 @@ impl Wal {
         self.head - self.durable + u64::from(self.used > 0)
     }
 
+    /// Sectors that may still be filled before something has to become durable or be released;
+    /// `None`: none.
+    pub(crate) const fn sectors_left(&self) -> Option<u32> {
+        let staged = self.limits.staged as u64 - (self.head - self.durable);
+        let ring = (self.limits.sectors as u64 - 1).checked_sub(self.head - self.durable_tail);
+        match ring {
+            Some(ring) if ring < staged => Some(ring as u32),
+            Some(_) => Some(staged as u32),
+            None => None,
+        }
+    }
+
     /// Sectors in use, of [`Limits::sectors`].
     #[must_use]
     pub const fn sectors_used(&self) -> u32 {

@@ -6,5 +6,6 @@ mod damage;
 mod files;
 mod format;
 mod journal;
+mod recorded;
 mod rollups;
 mod segments;
