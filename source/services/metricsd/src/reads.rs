@@ -26,6 +26,8 @@ impl Metricsd {
             Request::Spans { cursor } => self.live_spans(asked, *cursor, &mut out),
             Request::Audit { cursor } => self.audit(asked, *cursor, &mut out),
             Request::Status => self.status(asked, &mut out, world),
+            // Nothing is kept.
+            Request::Range(_) => return reply(asked, MetricStatus::NotFound, world),
             _ => None,
         };
         match frame {

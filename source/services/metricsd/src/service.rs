@@ -411,7 +411,16 @@ fn items_of(request: &Request<'_>) -> u32 {
 const fn brings_nothing(op: u8) -> bool {
     matches!(
         Op::from_raw(op),
-        Some(Op::Ping | Op::Hello | Op::Lookup | Op::Scrape | Op::Spans | Op::Audit | Op::Status)
+        Some(
+            Op::Ping
+                | Op::Hello
+                | Op::Lookup
+                | Op::Scrape
+                | Op::Spans
+                | Op::Audit
+                | Op::Status
+                | Op::Range
+        )
     )
 }
 
