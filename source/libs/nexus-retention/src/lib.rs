@@ -10,6 +10,7 @@
 //!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
 //! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
 //!   longer windows, what is too old or too much away.
+//! - [`history`]: what is kept, read back in steps of a length, without waiting for a device.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //! - [`generation`]: a prefix of names, so that what is suspected can be set aside.
@@ -34,6 +35,7 @@ extern crate alloc;
 mod bytes;
 pub mod files;
 pub mod generation;
+pub mod history;
 mod keep;
 pub mod keeper;
 pub mod key;

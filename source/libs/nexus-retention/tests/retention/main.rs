@@ -5,6 +5,7 @@ mod bed;
 mod damage;
 mod files;
 mod format;
+mod history;
 mod recorded;
 mod rollups;
 mod segments;
