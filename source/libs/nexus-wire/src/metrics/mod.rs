@@ -16,8 +16,8 @@ pub use batch::{
 };
 pub use op::Op;
 pub use range::{
-    Counts, Moment, Range, RangeClock, RangeCursor, RangeEntry, RangeHead, RangeLost, RangeReply,
-    RangeRow, RangeSeries, RangeValue, RangeWriter,
+    Counts, Moment, Range, RangeClock, RangeCursor, RangeEntry, RangeHead, RangeLost, RangePause,
+    RangeReply, RangeRow, RangeSeries, RangeValue, RangeWriter,
 };
 pub use reply::{BatchAck, HelloReply, Registered, Reply, decode_reply};
 pub use request::{Lookup, Register, Request, Resume, SpanEnd, SpanStart, Update, bounds_to_bytes};

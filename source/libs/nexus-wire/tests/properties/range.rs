@@ -134,6 +134,9 @@ proptest! {
         let mut writer = RangeWriter::new(nonce, &head, &mut out[..room]);
         let written = all.iter().take_while(|entry| writer.entry(entry)).count();
         prop_assert_eq!(writer.is_empty(), written == 0);
+        // Whoever has to wait goes on in the same buffer.
+        let paused = writer.pause();
+        let writer = RangeWriter::resume(paused, &mut out[..room]);
         let frame = writer.finish(RangeCursor(next)).unwrap();
         let Some((MetricStatus::Ok, Reply::Range(reply))) = decode_reply(Op::Range, nonce, frame)
         else {

@@ -9,8 +9,8 @@ mod reply;
 mod request;
 
 pub use reply::{
-    Counts, RangeClock, RangeEntry, RangeHead, RangeLost, RangeReply, RangeRow, RangeSeries,
-    RangeValue, RangeWriter,
+    Counts, RangeClock, RangeEntry, RangeHead, RangeLost, RangePause, RangeReply, RangeRow,
+    RangeSeries, RangeValue, RangeWriter,
 };
 pub use request::Range;
 

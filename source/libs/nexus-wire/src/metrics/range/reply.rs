@@ -2,7 +2,7 @@ use nexus_abi::ServiceId;
 
 use super::{Moment, RangeCursor};
 use crate::bytes::{Reader, Writer};
-use crate::list::ListWriter;
+use crate::list::{ListWriter, PausedList};
 use crate::metrics::request::words;
 use crate::metrics::{Op, begin_reply};
 use crate::{BOUNDS_MAX, EncodeError, HistoryLoss, Kind, Tier, Unit};
@@ -427,6 +427,14 @@ impl<'a> RangeReply<'a> {
     }
 }
 
+/// How far a RANGE reply is that is not written to now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RangePause {
+    list: PausedList,
+    before: Before,
+    next_at: usize,
+}
+
 /// Writes a RANGE reply.
 #[derive(Debug)]
 pub struct RangeWriter<'a> {
@@ -455,6 +463,19 @@ impl<'a> RangeWriter<'a> {
             self.before = before;
         }
         written
+    }
+
+    /// Lets go of the buffer, for as long as something has to be waited for.
+    #[must_use]
+    pub const fn pause(self) -> RangePause {
+        RangePause { list: self.list.pause(), before: self.before, next_at: self.next_at }
+    }
+
+    /// Goes on with a reply in the buffer in which it was begun.
+    #[must_use]
+    pub fn resume(paused: RangePause, out: &'a mut [u8]) -> Self {
+        let RangePause { list, before, next_at } = paused;
+        Self { list: ListWriter::resume(list, out), before, next_at }
     }
 
     /// Whether nothing has been appended.
