@@ -326,8 +326,10 @@ impl Metricsd {
         result: Result<&[u8], CallError>,
         world: &mut impl World,
     ) {
-        let is_kept =
-            self.retention.as_mut().is_some_and(|retention| retention.ended(now, call, result));
+        let is_kept = self
+            .retention
+            .as_mut()
+            .is_some_and(|retention| retention.ended(now, call, result, world));
         if !is_kept {
             self.exporter.completion(now, call, result, &self.senders, world);
         }

@@ -43,6 +43,11 @@ impl Batch {
         Self { rows, bytes: Buffer::new(capacity), capacity, next: None }
     }
 
+    pub(super) const fn heap_bytes(series: usize) -> usize {
+        let series = if series > 0 { series } else { 1 };
+        series * (SERIES_BYTES_MAX + size_of::<Row>())
+    }
+
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.bytes.clear();

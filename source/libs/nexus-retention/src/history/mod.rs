@@ -7,10 +7,12 @@
 //! - [`Walk`]: reads one segment without waiting: it says which bytes it wants, and gives what a
 //!   series did in a group.
 //! - [`Reader`]: reads segment after segment and answers RANGE, frame by frame.
+//! - [`Answers`]: a reader over the files of a keeper, for a service that is asked.
 //!
 //! What cannot be read is said, the rest is read. Nothing is interpolated: where nothing was
 //! recorded there is nothing. Nobody's place is remembered: a cursor says all.
 
+mod answers;
 mod batch;
 mod bytes;
 mod cursor;
@@ -20,6 +22,7 @@ mod select;
 mod step;
 mod walk;
 
+pub use answers::Answers;
 pub use plan::{Extent, Plan, Span, Tiers};
 pub use reader::{Kept, Limits, Reader, Refusal, Sealed, Turn};
 pub use select::Selection;

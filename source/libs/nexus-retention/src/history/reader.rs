@@ -13,6 +13,7 @@ use super::cursor::Cursor;
 use super::plan::{Plan, Span, Tiers};
 use super::step::{CountsRoom, Fold};
 use super::walk::{Event, Found, Gap, Part, Place, Walk};
+pub use crate::keeper::Sealed;
 use crate::key::SeriesKey;
 use crate::name::{self, SegmentName};
 use crate::segment::{BUCKETS_MAX, Extent, LocalId, Meta, SegmentError};
@@ -28,13 +29,12 @@ pub struct Limits {
     pub reads: u32,
 }
 
-/// A sealed segment that there is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sealed {
-    /// Its name.
-    pub name: SegmentName,
-    /// Its bytes.
-    pub len: u32,
+impl Limits {
+    /// Bytes of memory that a reader takes.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        size_of::<Reader>() + Walk::heap_bytes(self.series as usize, self.index_bytes as usize)
+    }
 }
 
 /// What there is.

@@ -165,6 +165,13 @@ impl Walk {
         }
     }
 
+    /// Bytes of memory that it takes besides itself.
+    pub(super) const fn heap_bytes(series: usize, index_bytes: usize) -> usize {
+        let end = crate::segment::END_BYTES_MAX;
+        let index = if index_bytes > end { index_bytes } else { end };
+        index + BLOCK_BYTES_MAX + Batch::heap_bytes(series) + Samples::HEAP_BYTES
+    }
+
     /// Begins to read a segment, or goes on in it.
     pub(super) fn begin(
         &mut self,
