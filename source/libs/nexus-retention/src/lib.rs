@@ -11,6 +11,7 @@
 //! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
 //!   longer windows, what is too old or too much away.
 //! - [`history`]: what is kept, read back in steps of a length, without waiting for a device.
+//! - [`offline`]: the same for tools that have only the files, on damaged copies too.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //! - [`generation`]: a prefix of names, so that what is suspected can be set aside.
@@ -42,6 +43,7 @@ pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod name;
+pub mod offline;
 pub mod record;
 pub mod recorder;
 pub mod recovery;

@@ -6,6 +6,7 @@ mod damage;
 mod files;
 mod format;
 mod history;
+mod offline;
 mod recorded;
 mod rollups;
 mod segments;
