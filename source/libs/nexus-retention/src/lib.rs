@@ -10,6 +10,8 @@
 //!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
 //! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
 //!   longer windows, what is too old or too much away.
+//! - [`history`]: what is kept, read back in steps of a length, without waiting for a device.
+//! - [`offline`]: the same for tools that have only the files, on damaged copies too.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
 //!   what each combination of them means after a crash.
 //! - [`journal`]: what a record of logd's log is.
@@ -36,12 +38,14 @@ mod bytes;
 pub mod files;
 pub mod generation;
 pub mod journal;
+pub mod history;
 mod keep;
 pub mod keeper;
 pub mod key;
 pub mod log;
 pub mod manifest;
 pub mod name;
+pub mod offline;
 pub mod record;
 pub mod recorder;
 pub mod recovery;

@@ -326,8 +326,10 @@ impl Metricsd {
         result: Result<&[u8], CallError>,
         world: &mut impl World,
     ) {
-        let is_kept =
-            self.retention.as_mut().is_some_and(|retention| retention.ended(now, call, result));
+        let is_kept = self
+            .retention
+            .as_mut()
+            .is_some_and(|retention| retention.ended(now, call, result, world));
         if !is_kept {
             self.exporter.completion(now, call, result, &self.senders, world);
         }
@@ -411,7 +413,16 @@ fn items_of(request: &Request<'_>) -> u32 {
 const fn brings_nothing(op: u8) -> bool {
     matches!(
         Op::from_raw(op),
-        Some(Op::Ping | Op::Hello | Op::Lookup | Op::Scrape | Op::Spans | Op::Audit | Op::Status)
+        Some(
+            Op::Ping
+                | Op::Hello
+                | Op::Lookup
+                | Op::Scrape
+                | Op::Spans
+                | Op::Audit
+                | Op::Status
+                | Op::Range
+        )
     )
 }
 

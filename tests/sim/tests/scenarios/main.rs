@@ -3,6 +3,7 @@
 
 mod clocks;
 mod device;
+mod history;
 mod hostile;
 mod kept;
 mod laps;

@@ -46,7 +46,7 @@ pub(crate) fn run(place: &Place, args: &DemoArgs) -> anyhow::Result<Verdict> {
     let begin = Instant::now();
     tree.begin(place, args.keep.as_deref(), &stop)?;
     let own = folder.path.join("svc/obsctl");
-    let place = Place { run_dir: Some(own.clone()), config: place.config.clone() };
+    let place = Place { run_dir: Some(own.clone()), ..place.clone() };
     let mut screen = Screen::new();
     screen.line("demo: logd, metricsd and hostprobe run in")?;
     screen.line(&format!("demo:   {}", folder.path.display()))?;

@@ -124,7 +124,7 @@ pub struct Samples {
 
 /// What is wrong with a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NoChunk;
+pub(crate) struct NoChunk;
 
 impl Default for Samples {
     fn default() -> Self {
@@ -282,7 +282,7 @@ impl Samples {
     }
 
     /// Reads what [`Self::write`] has written.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         shape: Shape,
         rows: usize,

@@ -21,7 +21,7 @@ mod writer;
 pub use replay::{Loss, Record, Recovered, Replay, Scan, WalError, recover};
 pub(crate) use replay::{record_buffer, record_buffer_bytes};
 pub(crate) use sector::first_record;
-pub use sector::{PAYLOAD_BYTES, SECTOR_BYTES, Sector, VERSION};
+pub use sector::{PAYLOAD_BYTES, SECTOR_BYTES, Sector, VERSION, own_place};
 pub use writer::{Place, Refusal, Sync, Wal};
 
 /// Most sectors of a log: 8 GiB.

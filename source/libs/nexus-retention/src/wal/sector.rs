@@ -120,3 +120,12 @@ impl Header {
         self.position - self.kept_sectors as u64
     }
 }
+
+/// Where in which ring a sector lies, by its own word: its index, and how many sectors there are;
+/// `None` if it is not whole, or of another version. For whoever has not made the log.
+#[must_use]
+pub fn own_place(sector: &Sector) -> Option<(u32, u32)> {
+    let (header, _) = Header::open(sector).ok()?;
+    let index = header.position.checked_rem(header.sectors.into())?;
+    Some((u32::try_from(index).ok()?, header.sectors))
+}

@@ -6,6 +6,8 @@ mod damage;
 mod files;
 mod format;
 mod journal;
+mod history;
+mod offline;
 mod recorded;
 mod rollups;
 mod segments;

@@ -2,8 +2,8 @@
 
 use nexus_wire::logs::{self, ClockAnchor};
 use nexus_wire::timers::{self, Qos, TimerStatus};
-use nexus_wire::{AuditReply, FileKind, FileStatus, Kind, Level, LogStatus, LossReason};
-use nexus_wire::{MetricStatus, REASONS, SpanStatus, Unit, files, metrics};
+use nexus_wire::{AuditReply, FileKind, FileStatus, HistoryLoss, Kind, Level, LogStatus};
+use nexus_wire::{LossReason, MetricStatus, REASONS, SpanStatus, Tier, Unit, files, metrics};
 
 use crate::page::{Page, same};
 
@@ -51,7 +51,7 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let statefsd = files::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let timed = timers::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 16] = [
+    let lists: [(&str, List); 18] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
@@ -66,6 +66,8 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
         ("units", named!(Unit::ALL)),
         ("levels", named!(Level::ALL)),
         ("span statuses", named!(SpanStatus::ALL)),
+        ("tiers", named!(Tier::ALL)),
+        ("history losses", named!(HistoryLoss::ALL)),
         ("loss reasons", named!(LossReason::ALL)),
         ("ledger reasons", reasons.to_vec()),
     ];

@@ -11,5 +11,6 @@ mod logd;
 mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
+mod range;
 mod statefsd;
 mod timed;

@@ -4,7 +4,7 @@ use nexus_recipe::{MetricsRetention, Recipe, TierLimits};
 use nexus_retention::keeper::{Limits, ShelfLimits, StoreLimits};
 use nexus_retention::name::Tier;
 use nexus_retention::segment::{GROUPS_MAX, SERIES_MAX};
-use nexus_retention::{log, recorder};
+use nexus_retention::{history, log, recorder};
 
 /// Bytes of memory for the key of a series in longer windows, on the average.
 const KEY_BYTES: u32 = 96;
@@ -26,6 +26,14 @@ pub(crate) fn of(recipe: &Recipe) -> Limits {
         recorder.record_bytes,
     );
     Limits { store: store(recipe), recorder, log, sync_interval: kept.sync_interval }
+}
+
+/// What a reader of it is made for: a segment has no more blocks than fit its file, each of which
+/// its indexes name with 10 bytes at most.
+pub(crate) fn reading(recipe: &Recipe) -> history::Limits {
+    const BLOCK_BYTES: u32 = 4096;
+    let blocks = segment_file_bytes(&recipe.metricsd.retention) / BLOCK_BYTES + 4;
+    history::Limits { series: 16, index_bytes: 2048 + 10 * blocks, reads: 64 }
 }
 
 fn recorder(recipe: &Recipe) -> recorder::Limits {

@@ -12,13 +12,16 @@ mod tests;
 use core::fmt;
 
 use nexus_bounded::Mono;
-use nexus_port::{CallError, CallId, Now, World};
+use nexus_port::{CallError, CallId, Now, Token, World};
 use nexus_recipe::{MemoryLine, Recipe};
 use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
-use nexus_retention::keeper::Keeper;
+use nexus_retention::history::Answers;
+use nexus_retention::keeper::{Keeper, LANES};
 use nexus_retention::record::Header;
 use nexus_retention::recovery::Say;
+use nexus_wire::MetricStatus;
+use nexus_wire::metrics::{Moment, Range};
 
 pub use limits::flash_bytes_per_day;
 pub(crate) use limits::series_ids;
@@ -31,6 +34,9 @@ use crate::registry::Registry;
 
 /// Series that what is written a day is computed for, each of which changes every 10 s.
 const FLASH_SERIES: u32 = 200;
+
+/// The lane of calls by which what is kept is read back: behind those of the keeper.
+const READING_LANE: u8 = LANES;
 
 /// A state change is told once it has lasted, and not more often than that.
 const TOLD_EVERY: nexus_bounded::Nanos = nexus_bounded::Nanos::from_secs(1);
@@ -69,6 +75,8 @@ impl State {
 pub(crate) struct Retention {
     sampler: Sampler,
     keeper: Keeper,
+    /// What is asked of what is kept.
+    answers: Answers,
     /// Windows that were over and could not be kept: what they had went into later ones.
     skipped: u64,
     /// Bytes that the disk is written a day, as the recipe makes it expected.
@@ -89,6 +97,7 @@ impl Retention {
         Some(Self {
             sampler: Sampler::new(boot, interval, &limits.recorder),
             keeper: Keeper::new(limits, boot, keep),
+            answers: Answers::new(limits::reading(recipe), READING_LANE),
             skipped: 0,
             flash: flash_bytes_per_day(recipe, FLASH_SERIES),
             told: State::Starting,
@@ -100,7 +109,9 @@ impl Retention {
     /// What it takes memory for.
     pub(crate) fn memory(recipe: &Recipe, keep: Keep) -> Option<MemoryLine> {
         let limits = limits::of(recipe);
-        let bytes = limits.memory() + nexus_retention::record::Writer::memory(&limits.recorder);
+        let bytes = limits.memory()
+            + nexus_retention::record::Writer::memory(&limits.recorder)
+            + Answers::memory(&limits::reading(recipe));
         keep.has_files().then(|| memory_line("what waits for the disk", 1, bytes as u64))
     }
 
@@ -131,8 +142,27 @@ impl Retention {
         now: Mono,
         call: CallId,
         result: Result<&[u8], CallError>,
+        world: &mut impl World,
     ) -> bool {
-        self.keeper.ended(now, call, result)
+        let Self { keeper, answers, .. } = self;
+        answers.ended(now, call, result, keeper.store(), world) || keeper.ended(now, call, result)
+    }
+
+    /// Answers a question for what is kept, now or later.
+    ///
+    /// # Errors
+    /// The status that is to be answered now.
+    pub(crate) fn answer(
+        &mut self,
+        question: (Token, u32),
+        range: &Range<'_>,
+        at: Moment,
+        world: &mut impl World,
+    ) -> Result<(), MetricStatus> {
+        if !self.keeper.is_live() {
+            return Err(MetricStatus::NotReady);
+        }
+        self.answers.ask(question, range, at, self.keeper.store(), world)
     }
 
     /// Does a bounded part of what there is to do.
