@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use logd::Keep;
 use nexus_recipe::{MemoryBudget, Recipe};
 
 use crate::image::{self, Size};
@@ -98,7 +99,10 @@ fn daemons() -> Result<[MemoryBudget; 2]> {
     let path = shell::root()?.join("recipes/observability/guest.toml");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let recipe = Recipe::parse(&text).context("guest.toml")?;
-    Ok([logd::memory_budget(&recipe), metricsd::memory_budget(&recipe)])
+    Ok([
+        logd::memory_budget(&recipe, Keep::Nothing),
+        metricsd::memory_budget(&recipe, Keep::Nothing),
+    ])
 }
 
 /// What a process takes in all.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
 use nexus_recipe::{Budget, Recipe, SenderRule};
@@ -117,12 +117,12 @@ impl Bed {
         let (logd, metricsd) = (Rc::new(logd), Rc::new(metricsd));
         let logd_sink = sink.clone();
         world.spawn("logd", move |start: Start| {
-            Watched::new(Logd::new(&logd, start.boot), logd_sink.clone(), sabotage)
+            Watched::new(Logd::new(&logd, start.boot, Keep::Nothing), logd_sink.clone(), sabotage)
         });
         world.spawn_with("metricsd", Rights::QUERY, move |start: Start| {
             let service = match hash_seed {
-                Some(seed) => Metricsd::with_seed(&metricsd, start.boot, seed),
-                None => Metricsd::new(&metricsd, start.boot),
+                Some(seed) => Metricsd::with_seed(&metricsd, start.boot, Keep::Nothing, seed),
+                None => Metricsd::new(&metricsd, start.boot, Keep::Nothing),
             };
             Watched::new(service, sink.clone(), sabotage)
         });

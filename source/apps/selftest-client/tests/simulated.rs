@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use guest::{Alteration, Cut, Lenient, Retold};
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
@@ -114,7 +114,7 @@ impl Simulated {
         let recipe = Recipe::parse(recipe).unwrap();
         let mut world = World::new(1);
         let of_logd = recipe.clone();
-        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot);
+        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot, Keep::Nothing);
         match lies.stores_refused {
             None => world.spawn("logd", logd),
             Some(says_refused) => {
@@ -188,7 +188,8 @@ impl Client for Simulated {
     fn logd_is_proven(&mut self) {
         if self.has_metricsd {
             let recipe = self.recipe.clone();
-            let make = move |start: simkit::Start| Metricsd::new(&recipe, start.boot);
+            let make =
+                move |start: simkit::Start| Metricsd::new(&recipe, start.boot, Keep::Nothing);
             let (world, query) = (&mut self.world, Rights::QUERY);
             match self.lies {
                 Lies { cut: true, .. } => {

@@ -3,5 +3,6 @@
 
 nexus_rt::service!("metricsd", |boot| guest::Cut::new(metricsd::Metricsd::new(
     &guest::recipe(),
-    boot
+    boot,
+    metricsd::Keep::Nothing
 )));

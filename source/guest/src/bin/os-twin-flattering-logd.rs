@@ -19,6 +19,6 @@ impl guest::Lie for Ok {
 }
 
 nexus_rt::service!("logd", |boot| guest::Twin {
-    service: logd::Logd::new(&guest::recipe(), boot),
+    service: logd::Logd::new(&guest::recipe(), boot, logd::Keep::Nothing),
     lie: Ok
 });

@@ -15,6 +15,6 @@ impl guest::Lie for Greed {
 }
 
 nexus_rt::service!("logd", |boot| guest::Twin {
-    service: logd::Logd::new(&guest::recipe(), boot),
+    service: logd::Logd::new(&guest::recipe(), boot, logd::Keep::Nothing),
     lie: Greed,
 });

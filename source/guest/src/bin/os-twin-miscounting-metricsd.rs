@@ -2,7 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 nexus_rt::service!("metricsd", |boot| guest::Retold {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+    service: metricsd::Metricsd::new(&guest::recipe(), boot, metricsd::Keep::Nothing),
     alteration: guest::Alteration {
         of: "selftest_events_total",
         key: "value",

@@ -12,6 +12,6 @@ impl guest::Lie for Spoiled {
 }
 
 nexus_rt::service!("metricsd", |boot| guest::Twin {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+    service: metricsd::Metricsd::new(&guest::recipe(), boot, metricsd::Keep::Nothing),
     lie: Spoiled,
 });

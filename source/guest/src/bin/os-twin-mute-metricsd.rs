@@ -17,6 +17,6 @@ impl guest::Lie for Cut {
 }
 
 nexus_rt::service!("metricsd", |boot| guest::Twin {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+    service: metricsd::Metricsd::new(&guest::recipe(), boot, metricsd::Keep::Nothing),
     lie: Cut,
 });

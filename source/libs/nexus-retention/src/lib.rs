@@ -24,9 +24,12 @@
 extern crate alloc;
 
 mod bytes;
+mod keep;
 pub mod manifest;
 pub mod name;
 pub mod recovery;
 pub mod rollup;
 pub mod segment;
 pub mod wal;
+
+pub use keep::Keep;

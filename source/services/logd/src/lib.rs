@@ -34,4 +34,5 @@ mod status;
 mod table;
 
 pub use memory::memory_budget;
+pub use nexus_retention::Keep;
 pub use service::Logd;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use logd::{Keep, Logd};
 use nexus_rt::linux::front::{self, Program};
 
 const PROGRAM: Program = Program {
@@ -15,5 +16,9 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    front::main(&PROGRAM, logd::memory_budget, logd::Logd::new)
+    front::main(
+        &PROGRAM,
+        |recipe| logd::memory_budget(recipe, Keep::Nothing),
+        |recipe, boot| Logd::new(recipe, boot, Keep::Nothing),
+    )
 }

@@ -1,6 +1,7 @@
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_gate::{Budgets, Redactor, Senders};
 use nexus_recipe::{MemoryBudget, MemoryLine, Recipe};
+use nexus_retention::Keep;
 
 use crate::Logd;
 use crate::admission::Admission;
@@ -9,7 +10,7 @@ use crate::journal::Journal;
 
 /// All memory that logd takes for a recipe, at start and ever; the port's own comes on top.
 #[must_use]
-pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
+pub fn memory_budget(recipe: &Recipe, _keep: Keep) -> MemoryBudget {
     let limits = &recipe.logd;
     let line = |what, count: usize, bytes_each: usize| MemoryLine {
         what,

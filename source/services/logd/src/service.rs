@@ -6,6 +6,7 @@ use nexus_bounded::Mono;
 use nexus_gate::{Budgets, RejectMarker, RejectMarkers, SenderSlot, Senders};
 use nexus_port::{Event, Now, Service, World};
 use nexus_recipe::{LogdLimits, Recipe};
+use nexus_retention::Keep;
 use nexus_wire::logs::{self, AppendReply, Head, Op, Refusal, Request, SentRecord};
 use nexus_wire::{EncodeError, LogStatus, Reason, markers};
 
@@ -83,7 +84,7 @@ impl Logd {
     /// A journal with nothing in it; `boot` numbers its lives. All memory is taken here; see
     /// [`crate::memory_budget`].
     #[must_use]
-    pub fn new(recipe: &Recipe, boot: u32) -> Self {
+    pub fn new(recipe: &Recipe, boot: u32, _keep: Keep) -> Self {
         let limits = &recipe.logd;
         let budgets = Budgets::of_logd(recipe);
         Self {
@@ -368,7 +369,7 @@ mod tests {
     fn a_record_without_an_outcome_makes_the_service_unsound() {
         let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
         let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
-        let mut logd = Logd::new(&recipe, 1);
+        let mut logd = Logd::new(&recipe, 1, Keep::Nothing);
         let name = ServiceId::from_name("execd");
         let slot = logd.seat(Sender::stamped(name, 1, Incarnation::new(1), Rights::NONE), Mono(0));
         logd.check_invariants();

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use allocation_counter::{AllocationInfo, measure};
-use logd::{Logd, memory_budget};
+use logd::{Keep, Logd, memory_budget};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::{Mono, Wall};
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -57,9 +57,9 @@ fn frames() -> Vec<Vec<u8>> {
 }
 
 fn check(recipe: &Recipe) {
-    let budget = memory_budget(recipe);
+    let budget = memory_budget(recipe, Keep::Nothing);
     let mut logd = None;
-    let made = measure(|| logd = Some(Box::new(Logd::new(recipe, 1))));
+    let made = measure(|| logd = Some(Box::new(Logd::new(recipe, 1, Keep::Nothing))));
     assert_eq!(made.bytes_current.unsigned_abs(), budget.bytes(), "{budget}");
     let mut logd = logd.unwrap();
 

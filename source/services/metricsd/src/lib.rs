@@ -31,4 +31,5 @@ mod updates;
 mod windows;
 
 pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
+pub use nexus_retention::Keep;
 pub use service::Metricsd;

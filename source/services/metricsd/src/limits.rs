@@ -2,6 +2,7 @@
 
 use nexus_gate::{Redactor, Senders};
 use nexus_recipe::{MemoryBudget, MemoryLine, MetricsdLimits, Recipe, TextBlocks};
+use nexus_retention::Keep;
 use nexus_wire::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::export::Exporter;
@@ -23,7 +24,7 @@ pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
 /// What metricsd takes memory for when it is made; it takes none later. The daemon's own stack and
 /// its port come on top.
 #[must_use]
-pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
+pub fn memory_budget(recipe: &Recipe, _keep: Keep) -> MemoryBudget {
     let limits = &recipe.metricsd;
     let mut lines = Registry::memory(limits).to_vec();
     lines.extend(Sessions::memory(limits));

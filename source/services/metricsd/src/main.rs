@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use metricsd::{Keep, Metricsd};
 use nexus_rt::linux::front::{self, Program};
 
 const PROGRAM: Program = Program {
@@ -18,5 +19,9 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    front::main(&PROGRAM, metricsd::memory_budget, metricsd::Metricsd::new)
+    front::main(
+        &PROGRAM,
+        |recipe| metricsd::memory_budget(recipe, Keep::Nothing),
+        |recipe, boot| Metricsd::new(recipe, boot, Keep::Nothing),
+    )
 }

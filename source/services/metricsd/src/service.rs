@@ -7,6 +7,7 @@ use nexus_bounded::Mono;
 use nexus_gate::{Budgets, Redactor, RejectMarker, RejectMarkers, SenderSlot, Senders};
 use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
 use nexus_recipe::Recipe;
+use nexus_retention::Keep;
 use nexus_wire::metrics::{Frame, Op, Refusal, Request, decode, plain_reply};
 use nexus_wire::{MetricStatus, Reason, markers};
 
@@ -74,13 +75,13 @@ pub(crate) enum Taken {
 impl Metricsd {
     /// metricsd with nothing in it, all memory taken now. `boot` is another one at each start.
     #[must_use]
-    pub fn new(recipe: &Recipe, boot: u32) -> Self {
-        Self::with_seed(recipe, boot, SEED)
+    pub fn new(recipe: &Recipe, boot: u32, keep: Keep) -> Self {
+        Self::with_seed(recipe, boot, keep, SEED)
     }
 
     /// As [`Self::new`] with other hash chains, for tests that show that nothing depends on them.
     #[must_use]
-    pub fn with_seed(recipe: &Recipe, boot: u32, seed: u64) -> Self {
+    pub fn with_seed(recipe: &Recipe, boot: u32, _keep: Keep, seed: u64) -> Self {
         let limits = &recipe.metricsd;
         let budgets = Budgets::of_metricsd(recipe);
         Self {
@@ -422,7 +423,7 @@ mod tests {
     fn an_item_without_an_outcome_makes_the_service_unsound() {
         let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
         let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
-        let mut service = Metricsd::new(&recipe, 1);
+        let mut service = Metricsd::new(&recipe, 1, Keep::Nothing);
         let who = Sender::stamped(
             nexus_abi::ServiceId::from_name("execd"),
             1,

@@ -169,8 +169,12 @@ fn role() {
         become_user(user, user, &[]);
     }
     match role.as_str() {
-        "logd" => serve("logd", &[], &dir, Logd::new),
-        "metricsd" => serve("metricsd", &["logd"], &dir, Metricsd::new),
+        "logd" => {
+            serve("logd", &[], &dir, |recipe, boot| Logd::new(recipe, boot, logd::Keep::Nothing))
+        }
+        "metricsd" => serve("metricsd", &["logd"], &dir, |recipe, boot| {
+            Metricsd::new(recipe, boot, metricsd::Keep::Nothing)
+        }),
         "forking" => fork::program(&dir),
         other => panic!("nobody plays {other}"),
     }
