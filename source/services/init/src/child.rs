@@ -148,16 +148,21 @@ impl Child {
 
 /// The times of the latest events, oldest first.
 #[derive(Clone, Copy, Debug)]
-struct Latest<const N: usize>([Option<Mono>; N]);
+struct Latest<const N: usize> {
+    times: [Mono; N],
+    /// How many of them, from the last one back, were.
+    count: usize,
+}
 
 impl<const N: usize> Latest<N> {
-    const NONE: Self = Self([None; N]);
+    const NONE: Self = Self { times: [Mono(0); N], count: 0 };
 
     /// Remembers one more: whether it and the `N` before it lie within `span`.
     fn is_within(&mut self, span: Nanos, now: Mono) -> bool {
-        let oldest = self.0.first().copied().flatten();
-        self.0.rotate_left(1);
-        self.0.last_mut().into_iter().for_each(|last| *last = Some(now));
+        let oldest = self.times.first().filter(|_| self.count == N).copied();
+        self.times.rotate_left(1);
+        self.times.last_mut().into_iter().for_each(|last| *last = now);
+        self.count = (self.count + 1).min(N);
         oldest.is_some_and(|at| now.since(at) <= span)
     }
 }
