@@ -28,7 +28,7 @@ fn names() -> Result<BTreeSet<String>, Box<dyn Error>> {
         let text = fs::read_to_string(file?.path())?;
         let image = text.parse::<toml::Table>()?;
         let first = image.get("entry").and_then(|entries| entries.get(0));
-        let init = first.filter(|entry| entry.get("names").is_some_and(|names| is_init(names)));
+        let init = first.filter(|entry| entry.get("names").is_some_and(is_init));
         let starts = init.and_then(|entry| entry.get("starts")?.as_array());
         let names_of = starts.into_iter().flatten().filter_map(toml::Value::as_str);
         names.extend(names_of.map(str::to_owned));
