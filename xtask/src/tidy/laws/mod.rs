@@ -19,6 +19,7 @@ mod randomness;
 mod sharing;
 mod sizes;
 mod statics;
+mod totals;
 mod unsafe_code;
 mod workplace;
 
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Law] = &[
     markers::LAW,
     allows::LAW,
     sizes::LAW,
+    totals::LAW,
     documents::LAW,
     workplace::LAW,
     licences::LAW,
