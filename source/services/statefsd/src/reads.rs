@@ -25,7 +25,7 @@ impl Statefsd {
     pub(crate) fn hello<'a>(&self, asked: &Asked, out: &'a mut [u8]) -> Looked<'a> {
         let share = self.shares.get(asked.share);
         let reply = HelloReply {
-            epoch: self.disk.epoch(),
+            epoch: self.disk.epoch(&self.store),
             quota: share.bytes,
             used: self.store.used(asked.share.0).unwrap_or_default(),
             free: u64::from(self.store.free_sectors()) * SECTOR_BYTES as u64,
