@@ -75,8 +75,9 @@ pub(crate) struct State {
     pub(crate) generation: u32,
     /// The one that was set aside, or 0.
     pub(crate) set_aside: u32,
-    /// Records that are durable.
+    /// The last record that was handed over to the disk, and the last that is durable there.
     pub(crate) handed_over: u64,
+    pub(crate) durable: u64,
 }
 
 /// See the module.
@@ -93,6 +94,8 @@ pub(crate) struct Keeping {
     is_recalled: bool,
     /// The last record that was handed to the log.
     fed: u64,
+    /// The last one that is known to be durable, or was missed.
+    durable: u64,
     /// The last record whose level was looked at.
     seen: u64,
     /// All up to this one is being handed over.
@@ -126,6 +129,7 @@ impl Keeping {
                 recall: Recall::NOTHING,
                 is_recalled: false,
                 fed: 0,
+                durable: 0,
                 seen: 0,
                 goal: None,
                 due: None,
@@ -292,6 +296,7 @@ impl Keeping {
             generation: number(|settled| settled.current.number()),
             set_aside: number(|settled| settled.older.map_or(0, |older| older.number())),
             handed_over: self.fed,
+            durable: self.durable,
         }
     }
 
@@ -363,6 +368,9 @@ impl Logd {
             keeping.log.make_room();
         }
         keeping.log.step(now.mono, world);
+        if keeping.log.is_synced() {
+            keeping.durable = keeping.fed;
+        }
         if let Some(word) = keeping.news(now.mono) {
             self.tell_of_retention(word, now.mono, world);
         }
