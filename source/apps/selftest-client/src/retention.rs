@@ -79,6 +79,9 @@ pub const ANEW: Workload = Workload {
 /// Steps of a workload at most.
 pub(crate) const STEPS_MAX: usize = 5;
 
+/// Pages of the journal that one look takes.
+const PAGES_MAX: u32 = 256;
+
 /// Scope and message of the note.
 pub const NOTE: (&str, &str) = ("selftest.kept", "note");
 
@@ -345,28 +348,29 @@ fn search_oldest(
     wanted: Search<'_>,
     mut look: impl FnMut(&Record<'_>) -> Result<(), Why>,
 ) -> Result<u32, Why> {
-    let mut at = (1, RecordId(0));
-    for _ in 0..64 {
+    let (mut at, mut oldest) = ((1, RecordId(0)), None);
+    for _ in 0..PAGES_MAX {
         let search = Search { boot: at.0, id: at.1, ..wanted };
-        let (next, more) = talk.until("no budget to read", |talk| {
+        let next = talk.until("no budget to read", |talk| {
             match talk.ask_logd(&logs::Request::Search(search))? {
                 (LogStatus::Ok, logs::Reply::Search(page)) => {
-                    for found in page.found() {
+                    let is_of_next = oldest.is_some_and(|boot| boot != page.boot);
+                    for found in page.found().take_while(|_| !is_of_next) {
                         let Found::Record(record) = found else { return Err("an unwanted gap") };
                         look(&record)?;
+                        oldest = Some(page.boot);
                     }
-                    let has_any = page.found().next().is_some();
-                    let is_over = !page.more || has_any && page.boot > at.0 && at.1.0 > 0;
-                    Ok(Some(((page.boot, page.next_id), !is_over)))
+                    let goes_on = page.more && !is_of_next;
+                    Ok(Some(goes_on.then_some((page.boot, page.next_id))))
                 }
                 (LogStatus::RateLimited, _) => Ok(None),
                 _ => Err("a search was refused"),
             }
         })?;
-        if !more {
-            return Ok(next.0);
+        match next {
+            Some(next) => at = next,
+            None => return oldest.ok_or("the boot before has left no record"),
         }
-        at = next;
     }
     Err("the journal has no end")
 }

@@ -10,7 +10,7 @@ use nexus_log::memory::{Captured, Logged};
 use nexus_log::{Courier, Record};
 use nexus_metrics::{Flusher, Pace};
 use nexus_recipe::Recipe;
-use nexus_wire::markers;
+use nexus_wire::{files, markers};
 use selftest_client::{Absence, Client, FATAL, Goal, expected, run};
 use simkit::{Disk, Link, NoAnswer, World};
 
@@ -159,7 +159,14 @@ impl Simulated {
         self.world.attach("statefsd", disk);
         for name in ["statefsd", "logd"] {
             self.world.restart(name);
-            self.world.run_for(Nanos::from_millis(10));
+            self.world.settle();
+            if name == "statefsd" {
+                // Somebody has to ask before it looks at its disk again.
+                let mut frame = [0; 16];
+                let hello = files::encode(&files::Request::Hello, 1, &mut frame).unwrap();
+                self.world.call(self.me, name, hello).unwrap();
+                self.world.settle();
+            }
         }
         self.console.clear();
         self.is_again = true;
