@@ -28,7 +28,7 @@ const OTHERS: &[&str] = &[
 const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
 
 /// How frames begin.
-const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM"];
+const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {

@@ -6,13 +6,14 @@
 mod examples;
 mod examples_logd;
 mod examples_metricsd;
+mod examples_policyd;
 mod examples_statefsd;
 mod examples_timed;
 mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{files, logs, metrics, timers};
+use nexus_wire::{files, logs, metrics, policy, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -48,6 +49,9 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     for op in timers::Op::ALL {
         documented("timed", &format!("{op:?}"));
     }
+    for op in policy::Op::ALL {
+        documented("policyd", &format!("{op:?}"));
+    }
     for op in logs::Op::ALL {
         documented("logd v2", &format!("{op:?}"));
         if op.version_is_legal(logs::Version::V1) {
@@ -69,6 +73,8 @@ fn a_page_that_says_something_else_fails() {
         ("name_len:u8 labels_len:u16 value:i64", "name_len:u8 labels_len:u16 value:i32"),
         ("since_ns:u64 max:u16\n= 4c4f", "since_ns:u64 max:u16\n= 4c4e"),
         ("| 2 | interactive | 1 ms |", "| 2 | interactively | 1 ms |"),
+        ("| 3 | not_delegate |", "| 4 | not_delegate |"),
+        ("subject:u64 action:u8", "subject:u32 action:u8"),
         ("qos:u8 pad:u8", "qos:u16 pad:u8"),
         ("```frame metricsd ping request", "```frame metricsd pong request"),
         ("epoch:u32 incarnation:u32\n= ", "epoch:u32\n= "),

@@ -11,5 +11,6 @@ mod logd;
 mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
+mod policyd;
 mod statefsd;
 mod timed;
