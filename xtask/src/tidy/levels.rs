@@ -4,8 +4,8 @@
 const LEVELS: &[&[&str]] = &[
     &["nexus-abi", "nexus-bounded"],
     &["nexus-wire", "nexus-port", "nexus-recipe", "neuron-core"],
-    &["nexus-gate", "nexus-retention", "nexus-log", "nexus-metrics", "statefs"],
-    &["logd", "metricsd", "statefsd", "timed", "init", "selftest-client"],
+    &["nexus-gate", "nexus-retention", "nexus-policy", "nexus-log", "nexus-metrics", "statefs"],
+    &["logd", "metricsd", "statefsd", "timed", "policyd", "init", "selftest-client"],
     &["nexus-rt", "neuron"],
     &["simkit", "sim", "load", "trials"],
     &["obsctl", "hostprobe", "xtask", "guest"],

@@ -15,6 +15,7 @@ const DECODERS: &[&str] = &[
     "nexus-wire",
     "nexus-gate",
     "nexus-retention",
+    "nexus-policy",
     "nexus-log",
     "nexus-metrics",
     "nexus-recipe",
@@ -23,6 +24,7 @@ const DECODERS: &[&str] = &[
     "metricsd",
     "statefsd",
     "timed",
+    "policyd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.
