@@ -1,4 +1,5 @@
-//! Every frame of logd, metricsd, statefsd, timed and policyd: one encoder and one decoder each.
+//! Every frame of logd, metricsd, statefsd, timed, policyd, bundlemgrd and execd: one encoder and
+//! one decoder each.
 //!
 //! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
 //! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
@@ -13,9 +14,12 @@
     deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod bundles;
 mod bytes;
+pub mod exec;
 mod fields;
 pub mod files;
+mod head;
 mod ids;
 mod ledger;
 mod list;
@@ -34,6 +38,7 @@ pub use bytes::EncodeError;
 pub use fields::{
     FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key, is_key, same_text,
 };
+pub use head::Echo;
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};

@@ -4,7 +4,8 @@ use nexus_wire::LedgerRow;
 
 use crate::page::Page;
 use crate::{
-    examples_logd, examples_metricsd, examples_policyd, examples_statefsd, examples_timed,
+    examples_bundlemgrd, examples_execd, examples_logd, examples_metricsd, examples_policyd,
+    examples_statefsd, examples_timed,
 };
 
 /// Name of a frame as on the page, and its bytes.
@@ -34,6 +35,8 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     examples.extend(examples_statefsd::all());
     examples.extend(examples_timed::all());
     examples.extend(examples_policyd::all());
+    examples.extend(examples_bundlemgrd::all());
+    examples.extend(examples_execd::all());
     let mut mistakes = Vec::new();
     for (name, bytes) in &examples {
         let on_page: Vec<_> = page.frames.iter().filter(|frame| frame.name == *name).collect();

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod examples;
+mod examples_bundlemgrd;
+mod examples_execd;
 mod examples_logd;
 mod examples_metricsd;
 mod examples_policyd;
@@ -13,7 +15,7 @@ mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{files, logs, metrics, policy, timers};
+use nexus_wire::{bundles, exec, files, logs, metrics, policy, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -52,6 +54,12 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     for op in policy::Op::ALL {
         documented("policyd", &format!("{op:?}"));
     }
+    for op in bundles::Op::ALL {
+        documented("bundlemgrd", &format!("{op:?}"));
+    }
+    for op in exec::Op::ALL {
+        documented("execd", &format!("{op:?}"));
+    }
     for op in logs::Op::ALL {
         documented("logd v2", &format!("{op:?}"));
         if op.version_is_legal(logs::Version::V1) {
@@ -75,6 +83,9 @@ fn a_page_that_says_something_else_fails() {
         ("| 2 | interactive | 1 ms |", "| 2 | interactively | 1 ms |"),
         ("| 3 | not_delegate |", "| 4 | not_delegate |"),
         ("subject:u64 action:u8", "subject:u32 action:u8"),
+        ("| 9 | over_quota |", "| 8 | over_quota |"),
+        ("memory_kib:u32 rights:u8", "memory_kib:u16 rights:u8"),
+        ("since_ns:u64 name_len:u8", "since_ns:u64 name_len:u16"),
         ("qos:u8 pad:u8", "qos:u16 pad:u8"),
         ("```frame metricsd ping request", "```frame metricsd pong request"),
         ("epoch:u32 incarnation:u32\n= ", "epoch:u32\n= "),

@@ -1,5 +1,7 @@
 //! Tables of the page against the code's lists.
 
+use nexus_wire::bundles::{self, BundleStatus, Origin};
+use nexus_wire::exec::{self, ExecStatus};
 use nexus_wire::logs::{self, ClockAnchor};
 use nexus_wire::policy::{self, Action, Decision, PolicyStatus};
 use nexus_wire::timers::{self, Qos, TimerStatus};
@@ -38,6 +40,9 @@ fn limits() -> List {
         FILE_NAME_BYTES_MAX = nexus_wire::FILE_NAME_BYTES_MAX,
         FILE_BYTES_MAX = nexus_wire::FILE_BYTES_MAX,
         OBJECT_BYTES_MAX = nexus_wire::OBJECT_BYTES_MAX,
+        BUNDLE_NAME_BYTES_MAX = bundles::BUNDLE_NAME_BYTES_MAX,
+        BUNDLE_VERSION_BYTES_MAX = bundles::BUNDLE_VERSION_BYTES_MAX,
+        BUNDLE_PIECE_BYTES_MAX = bundles::BUNDLE_PIECE_BYTES_MAX,
         QUERY_REPLY_BYTES_MAX = nexus_wire::QUERY_REPLY_BYTES_MAX,
         QUERY_RECORDS_MAX = nexus_wire::QUERY_RECORDS_MAX,
         ROWS_MAX = AuditReply::ROWS_MAX,
@@ -53,8 +58,10 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let statefsd = files::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let timed = timers::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let policyd = policy::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let bundlemgrd = bundles::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let execd = exec::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 20] = [
+    let lists: [(&str, List); 25] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
@@ -64,6 +71,11 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
         ("policyd statuses", named!(PolicyStatus::ALL)),
         ("policy actions", named!(Action::ALL)),
         ("policy decisions", named!(Decision::ALL)),
+        ("bundlemgrd operations", bundlemgrd.collect()),
+        ("bundlemgrd statuses", named!(BundleStatus::ALL)),
+        ("bundle origins", named!(Origin::ALL)),
+        ("execd operations", execd.collect()),
+        ("execd statuses", named!(ExecStatus::ALL)),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
         ("statefsd operations", statefsd.collect()),
