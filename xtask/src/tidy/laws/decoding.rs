@@ -16,6 +16,7 @@ const DECODERS: &[&str] = &[
     "nexus-gate",
     "nexus-retention",
     "nexus-policy",
+    "nexus-bundle",
     "nexus-log",
     "nexus-metrics",
     "nexus-recipe",
@@ -25,6 +26,7 @@ const DECODERS: &[&str] = &[
     "statefsd",
     "timed",
     "policyd",
+    "bundlemgrd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.
