@@ -27,6 +27,7 @@ const DECODERS: &[&str] = &[
     "timed",
     "policyd",
     "bundlemgrd",
+    "execd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.
