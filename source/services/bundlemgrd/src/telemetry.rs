@@ -54,14 +54,20 @@ pub(crate) fn looked_at(found: Result<(), BundleStatus>) {
 }
 
 pub(crate) fn installed(bundle: &Bundle) {
-    histogram!("bundlemgrd_installed_bytes", unit = Bytes, bounds = SIZES)
-        .observe(bundle.size.into());
+    histogram!(
+        "bundlemgrd_installed_bytes",
+        unit = Bytes,
+        bounds = SIZES,
+        help = "sizes of bundles that were brought"
+    )
+    .observe(bundle.size.into());
     let (name, size) = (bundle.name, bundle.size);
     nexus_log::info!("bundlemgrd", "installed {}", name.get().as_str();
         event = "bundle.installed.v1", name = name.get().as_str(), size = size);
 }
 
 pub(crate) fn note_state(bundles: usize, bytes: u64) {
-    gauge!("bundlemgrd_bundles").set(bundles as i64);
-    gauge!("bundlemgrd_state_bytes", unit = Bytes).set(bytes.cast_signed());
+    gauge!("bundlemgrd_bundles", help = "bundles that are known").set(bundles as i64);
+    gauge!("bundlemgrd_state_bytes", unit = Bytes, help = "bytes of bundles on the state disk")
+        .set(bytes.cast_signed());
 }
