@@ -217,6 +217,8 @@ impl Bundlemgrd {
                     until,
                 });
                 self.upload = begun;
+                // It has taken the place of an earlier one of that name.
+                self.discard.take_if(|given_up| *given_up == path);
                 Ok(Turn::Done)
             }
             Step::Finish(bundle) => {

@@ -491,6 +491,20 @@ fn a_life_takes_along_what_it_was_bringing_and_so_does_time() {
 }
 
 #[test]
+fn who_begins_anew_has_given_up_what_it_began_before() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::Ok);
+    assert_eq!(bed.ask("user", &Request::Bring { at: 0, bytes: &bytes[..9] }), BundleStatus::Ok);
+    assert_eq!(bed.install("user", "demo.new", &bytes), BundleStatus::Ok, "the same again");
+    assert_eq!(bed.fetched("demo.new"), bytes);
+    let begin = Request::Begin { name: name("demo.one"), size: 99 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::Ok);
+    assert_eq!(bed.install("user", "demo.two", &bundle("demo.two", &[4; 40])), BundleStatus::Ok);
+    assert!(bed.around.drafts.is_empty(), "nothing is left");
+}
+
+#[test]
 fn few_wait_for_their_turn_one_of_each_sender_and_are_answered_in_order() {
     let mut bed = Bed::new();
     let begin = Request::Begin { name: name("demo.new"), size: 99 };

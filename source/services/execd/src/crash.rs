@@ -83,16 +83,16 @@ impl Reporter {
         }
     }
 
-    /// A call has ended; whether it was ours.
+    /// A call has ended, maybe ours.
     pub(crate) fn ended(
         &mut self,
         call: CallId,
         result: Result<&[u8], CallError>,
         world: &mut impl World,
-    ) -> bool {
-        let Some(result) = self.call.ended(call, result) else { return false };
-        self.conclude(result.unwrap_or_default(), world);
-        true
+    ) {
+        if let Some(result) = self.call.ended(call, result) {
+            self.conclude(result.unwrap_or_default(), world);
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<Mono> {

@@ -41,8 +41,8 @@ enum Step {
     Query,
     /// Its bytes.
     Fetch,
-    /// The policy's word on a right that the program needs; these are still to be asked for.
-    MayHave(Rights),
+    /// The policy's word on what the program needs; these rights are still to be asked for.
+    MayHave(Action, Rights),
 }
 
 /// What the next one of these rights is called, and the others.
@@ -90,9 +90,9 @@ impl<P: Processes> Execd<P> {
                 let query = bundles::Request::Query { name: name.get() };
                 self.bundles.ask(&query, now, world).map(|()| None)
             }
-            (&Step::MayHave(rights), true) => self.ask_for_rights(&mut job, rights, now, world),
-            (Step::MaySpawn, false) => Err(denied(Action::Spawn, verdict)),
-            _ => Err(denied(Action::ReadLogs, verdict)),
+            (&Step::MayHave(_, rights), true) => self.ask_for_rights(&mut job, rights, now, world),
+            (&Step::MayHave(action, _), false) => Err(denied(action, verdict)),
+            _ => Err(denied(Action::Spawn, verdict)),
         };
         self.go_on_with(job, turn, now, world);
     }
@@ -149,7 +149,7 @@ impl<P: Processes> Execd<P> {
         let Some((action, others)) = next_right(rights) else {
             return self.start(job, &program, now).map(Some);
         };
-        job.step = Step::MayHave(others);
+        job.step = Step::MayHave(action, others);
         self.may(Check { subject: program.service(), action, object: Object::NONE }, now, world)
     }
 

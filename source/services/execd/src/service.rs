@@ -99,8 +99,7 @@ impl<P: Processes> Execd<P> {
     fn want(&mut self, asked: Asked, now: Mono, world: &mut impl World) {
         let is_its = |waiting: &Asked| waiting.from.id == asked.from.id;
         if self.lives.is_full() {
-            telemetry::note(Err(ExecStatus::OverLimit));
-            self.refuse(asked.token, asked.echo, ExecStatus::OverLimit, world);
+            self.refuse_start(&asked, ExecStatus::OverLimit, world);
         } else if self.job.is_none() {
             self.begin(asked, now, world);
         } else if self.waiting.len() < WAITING_MAX && !self.waiting.iter().any(is_its) {
@@ -170,7 +169,7 @@ impl<P: Processes> Execd<P> {
         } else if let Some(answer) = self.bundles.ended(call, result) {
             self.came(answer, now, world);
         } else {
-            let _is_late = !self.reporter.ended(call, result, world);
+            self.reporter.ended(call, result, world);
         }
     }
 
