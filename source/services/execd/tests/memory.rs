@@ -37,7 +37,7 @@ impl Processes for Short {
     fn ended(&mut self) -> Option<(u32, ExitReason)> {
         (self.ended < self.latest).then(|| {
             self.ended += 1;
-            (self.ended, ExitReason::Exited(i32::from(self.ended % 3 == 0)))
+            (self.ended, ExitReason::Exited(i32::from(self.ended.is_multiple_of(3))))
         })
     }
 }
