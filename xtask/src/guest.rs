@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{leash, shell};
 
@@ -95,6 +95,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) time: Time,
     /// The image of its disk, if it has one.
     pub(crate) disk: Option<&'a Path>,
+    /// What the kernel is told of the machine, if that is not the truth: a device tree.
+    pub(crate) tree: Option<&'a Path>,
     /// When to end it the hard way.
     pub(crate) patience: Duration,
 }
@@ -177,6 +179,9 @@ impl Machine<'_> {
             let drive = format!("file={},if=none,format=raw,id=state", disk.display());
             command.args(["-drive", &drive, "-device", DISK]);
         }
+        if let Some(tree) = self.tree {
+            command.arg("-dtb").arg(tree);
+        }
         if let Time::Counted(shift) = self.time {
             let icount = format!("shift={shift},sleep=off");
             command.args(["-icount", &icount, "-rtc", "clock=vm"]);
@@ -184,6 +189,16 @@ impl Machine<'_> {
         command.stdout(Stdio::piped());
         Ok(command)
     }
+}
+
+/// Writes the device tree of a machine with so much memory to `path`.
+pub(crate) fn describe(memory_mib: u32, path: &Path) -> Result<()> {
+    let (machine, memory) = (format!("virt,dumpdtb={}", path.display()), format!("{memory_mib}M"));
+    let args = ["-machine", &machine, "-smp", "1", "-m", &memory, "-display", "none"];
+    let output = Command::new("qemu-system-riscv64").args(args).output().context(CANNOT_RUN)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "QEMU describes no machine: {said}");
+    Ok(())
 }
 
 /// Where a disk is attached: where the image's recipe says that it is.
@@ -239,6 +254,7 @@ mod tests {
             memory_mib: 1,
             time: Time::Host,
             disk: None,
+            tree: None,
             patience: Duration::ZERO,
         };
         let command = machine.command().unwrap();

@@ -92,6 +92,7 @@ fn boot(recipe: &str) -> Result<Run> {
         memory_mib: image::MEMORY_MIB,
         time: Time::Counted(0),
         disk: None,
+        tree: None,
         patience: PATIENCE,
     };
     machine.run()

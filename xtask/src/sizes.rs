@@ -1,13 +1,20 @@
 //! `sizes`: what the boot image takes, and what its processes may and do take, against the table.
+//!
+//! What a daemon needs follows from the recipe. The image is booted too, and what daemons say that
+//! they have taken must not be more.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use logd::Keep;
+use nexus_abi::FRAME_BYTES_MAX;
+use nexus_abi::kernel::{CALLS_MAX, PAGE_BYTES};
 use nexus_recipe::{MemoryBudget, Recipe};
 
 use crate::image::{self, Size};
-use crate::{guest, setup, shell};
+use crate::{boot, guest, setup, shell};
 
 /// Print what the image and its processes take; fail beyond the bounds.
 #[derive(clap::Args)]
@@ -18,9 +25,10 @@ const IMAGE_KIB_MAX: u64 = 640;
 /// The budgets of all processes together.
 const BUDGETS_KIB_MAX: u64 = 8 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
-const PORT_KIB: u64 = 40;
-/// Page tables of a process: one of each level, and leaves for image, heap, resources and stack.
-const TABLES_KIB: u64 = 32;
+const PORT_KIB: u64 = ((2 * CALLS_MAX + 2) * FRAME_BYTES_MAX / 1024) as u64;
+/// Page tables of a process: the root, the one below it, and leaves for image, resources, stack and
+/// a heap of at most 6 MiB.
+const TABLES_KIB: u64 = ((1 + 1 + 3 + 3) * PAGE_BYTES / 1024) as u64;
 
 /// The subcommand.
 pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
@@ -37,7 +45,8 @@ pub(crate) fn hold() -> Result<bool> {
     let (entries, promised_pages) = image::sizes(&text, &programs)?;
     let kept_kib = image::kept_kib(&kernel)?;
     let sizes = Sizes { kept_kib, image_bytes, entries, promised_pages };
-    let rows = sizes.rows(&daemons()?);
+    let (daemons, left) = (daemons()?, left(&boot::lines_of_everything()?));
+    let rows = [sizes.rows(&daemons), sizes.taken(&daemons, &left)?].concat();
     println!("what                needs KiB  may take KiB");
     rows.iter().for_each(|row| println!("{row}"));
     Ok(!rows.iter().any(Row::is_exceeded))
@@ -69,7 +78,31 @@ impl Sizes {
     }
 }
 
+impl Sizes {
+    /// What daemons have taken, against what they need by the table; each has to tell.
+    fn taken(&self, daemons: &[MemoryBudget], left: &BTreeMap<String, u64>) -> Result<Vec<Row>> {
+        let row = |size: &Size| {
+            let left = left.get(&size.name).with_context(|| format!("{} tells nothing", size.name));
+            let taken = size.budget_kib.saturating_sub(*left?);
+            Ok(Row::new(&format!("{}, as told", size.name), taken, need(size, daemons)))
+        };
+        let is_daemon = |size: &&Size| daemons.iter().any(|daemon| daemon.daemon == size.name);
+        self.entries.iter().filter(is_daemon).map(row).collect()
+    }
+}
+
+/// What processes have said that is left of their budgets, in KiB.
+fn left(lines: &[String]) -> BTreeMap<String, u64> {
+    let left = lines.iter().filter_map(|line| {
+        let (name, memory) = line.split_once(": heap of ")?;
+        let left = memory.split_once(" KiB, ")?.1.strip_suffix(" KiB of the budget left")?;
+        Some((name.to_owned(), left.parse().ok()?))
+    });
+    left.collect()
+}
+
 /// A line of the table.
+#[derive(Clone)]
 struct Row {
     what: String,
     needs: u64,
@@ -98,7 +131,10 @@ fn daemons() -> Result<[MemoryBudget; 2]> {
     let path = shell::root()?.join("recipes/observability/guest.toml");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let recipe = Recipe::parse(&text).context("guest.toml")?;
-    Ok([logd::memory_budget(&recipe), metricsd::memory_budget(&recipe)])
+    Ok([
+        logd::memory_budget(&recipe, Keep::Nothing),
+        metricsd::memory_budget(&recipe, Keep::Nothing),
+    ])
 }
 
 /// What a process takes in all.
@@ -125,6 +161,20 @@ mod tests {
         let common = 8 + 4 + TABLES_KIB;
         assert_eq!(need(&size("init"), &daemons), common);
         assert_eq!(need(&size("logd"), &daemons), common + 3 + PORT_KIB);
+    }
+
+    #[test]
+    fn a_daemon_that_takes_more_than_the_table_says_is_found_and_one_that_tells_nothing_too() {
+        let sizes = Sizes { entries: vec![size("logd"), size("init")], ..full() };
+        let daemons = [MemoryBudget { daemon: "logd", lines: Vec::new() }];
+        let needs = 8 + 4 + TABLES_KIB + PORT_KIB;
+        let taken = |kib: u64| {
+            let line = format!("logd: heap of 7 KiB, {} KiB of the budget left", 100 - kib);
+            let rows = sizes.taken(&daemons, &left(&[line])).unwrap();
+            rows.iter().map(Row::is_exceeded).collect::<Vec<_>>()
+        };
+        assert_eq!([taken(needs), taken(needs + 1)], [[false], [true]]);
+        assert!(sizes.taken(&daemons, &left(&["logd: ready".to_owned()])).is_err());
     }
 
     fn exceeded(sizes: &Sizes) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{boot, kernel, setup, shell, sizes, tidy};
+use crate::{bench, boot, kernel, setup, shell, sizes, tidy};
 
 /// Run every check and test; the last line is `N passed, N failed`.
 #[derive(clap::Args, Default)]
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tests += kernel::trials()?;
     tests += boot::proofs()?;
     tests += check("sizes", sizes::hold());
+    tests += check("costs in the guest", bench::guest().map(|missed| missed == 0));
     tests += runner(args, &["test", "--workspace", "--doc", "--no-fail-fast"])?;
     if args.long {
         tests += long_tests(args)?;

@@ -1,6 +1,6 @@
 //! A logd that checks records, acknowledges them, and keeps none where anybody could find it.
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use nexus_abi::ServiceId;
 use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -20,7 +20,8 @@ impl Forgetful {
     /// Both of them empty.
     #[must_use]
     pub fn new(recipe: &Recipe, boot: u32) -> Self {
-        Self { appended: Logd::new(recipe, boot), read: Logd::new(recipe, boot) }
+        let logd = || Logd::new(recipe, boot, Keep::Nothing);
+        Self { appended: logd(), read: logd() }
     }
 }
 

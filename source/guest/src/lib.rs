@@ -13,6 +13,9 @@ mod cut;
 mod forgetful;
 mod lenient;
 mod mortal;
+mod names;
+mod newborn;
+mod pages;
 mod reporter;
 mod retold;
 mod state;
@@ -23,6 +26,9 @@ pub use cut::Cut;
 pub use forgetful::Forgetful;
 pub use lenient::Lenient;
 pub use mortal::Mortal;
+pub use names::names;
+pub use newborn::Newborn;
+pub use pages::Pages;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
 pub use retold::{Alteration, Retold};
 pub use state::{state_recipe, statefsd};
@@ -31,8 +37,8 @@ pub use volatile::Volatile;
 
 use nexus_bounded::Nanos;
 use nexus_recipe::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, PortLimits, Recipe,
-    Redaction, SenderRule,
+    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PortLimits, Recipe, Redaction, SenderRule, TierLimits,
 };
 
 /// The recipe of this image, `recipes/observability/guest.toml`.

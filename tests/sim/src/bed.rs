@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
-use nexus_recipe::{Budget, Recipe, SenderRule};
+use nexus_recipe::{Budget, Recipe, SenderRule, StateRecipe};
 use nexus_wire::logs::{self, Head, Search, StatsReply, Version};
 use nexus_wire::metrics;
 use nexus_wire::{LedgerRow, LogStatus, MetricStatus};
-use simkit::{Client, Config, Start, World};
+use simkit::{Client, Config, Disk, Start, World};
+use statefsd::Statefsd;
 
 use crate::seen::{Seen, Series};
 use crate::watched::{Sabotage, Sink, Watched};
@@ -91,6 +92,8 @@ pub struct Make {
     pub hash_seed: Option<u64>,
     /// What is broken on purpose.
     pub sabotage: Option<Sabotage>,
+    /// The disk on which metricsd keeps its windows, if there is one, and what statefsd lives by.
+    pub state: Option<(StateRecipe, Disk)>,
 }
 
 impl Make {
@@ -98,7 +101,7 @@ impl Make {
     #[must_use]
     pub fn new(config: Config, recipe: &Recipe) -> Self {
         let (logd, metricsd) = (recipe.clone(), recipe.clone());
-        Self { config, logd, metricsd, sink: None, hash_seed: None, sabotage: None }
+        Self { config, logd, metricsd, sink: None, hash_seed: None, sabotage: None, state: None }
     }
 }
 
@@ -112,17 +115,25 @@ impl Bed {
     /// As [`Self::new`], in every detail as `make` says.
     #[must_use]
     pub fn with(make: Make) -> Self {
-        let Make { config, logd, metricsd, sink, hash_seed, sabotage } = make;
+        let Make { config, logd, metricsd, sink, hash_seed, sabotage, state } = make;
+        let keep = if state.is_some() { Keep::Files } else { Keep::Nothing };
         let mut world = World::with(config.clone());
         let (logd, metricsd) = (Rc::new(logd), Rc::new(metricsd));
+        if let Some((recipe, disk)) = state {
+            world.spawn("statefsd", move |start: Start| {
+                Statefsd::new(&recipe, start.boot).expect("a legal recipe")
+            });
+            world.attach("statefsd", disk);
+            world.settle();
+        }
         let logd_sink = sink.clone();
         world.spawn("logd", move |start: Start| {
-            Watched::new(Logd::new(&logd, start.boot), logd_sink.clone(), sabotage)
+            Watched::new(Logd::new(&logd, start.boot, Keep::Nothing), logd_sink.clone(), sabotage)
         });
         world.spawn_with("metricsd", Rights::QUERY, move |start: Start| {
             let service = match hash_seed {
-                Some(seed) => Metricsd::with_seed(&metricsd, start.boot, seed),
-                None => Metricsd::new(&metricsd, start.boot),
+                Some(seed) => Metricsd::with_seed(&metricsd, start.boot, keep, seed),
+                None => Metricsd::new(&metricsd, start.boot, keep),
             };
             Watched::new(service, sink.clone(), sabotage)
         });

@@ -365,8 +365,9 @@ impl World {
         self.turn()
     }
 
-    /// Moves time to the next thing that happens by itself, if that is not after `until`.
-    fn skip_ahead(&mut self, until: Mono) -> bool {
+    /// Moves time to the next thing that happens by itself, if that is not after `until`, and lets
+    /// nothing happen; whether there is any.
+    pub fn skip_ahead(&mut self, until: Mono) -> bool {
         let next = self.fabric.next_time().filter(|at| *at <= until);
         if let Some(at) = next {
             self.fabric.advance_to(at);

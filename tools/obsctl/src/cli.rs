@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nexus_wire::Level;
+use nexus_wire::{Level, Tier};
 
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done
   1  done, and something is wrong: audit: the books do not balance; status: something was lost
      (dropped, refused to a producer, missing in a gap, lost by a client, or a metric is in
-     quarantine); count: it went into an overflow series; fsck: something is lost
+     quarantine); count: it went into an overflow series; fsck, and what is read of files:
+     something is lost
   2  could not be done; status: a daemon is away, or does not work now
   run ends as its command does: 127 if there is no such command, 126 if it cannot be run,
   128 + N if signal N ended it";
@@ -34,11 +35,35 @@ pub(crate) struct Place {
     /// Recipe that names the services and sets the demo's limits [default: the one built in]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Read what daemons have kept in DIR/logd.img and DIR/metricsd.img, running or not
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "image")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Read what daemons have kept on the disk of a machine, or its image
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
 }
 
 impl Place {
     pub(crate) fn dir(&self) -> PathBuf {
         self.run_dir.clone().unwrap_or_else(nexus_rt::linux::client::run_dir)
+    }
+
+    /// Where a daemon has kept what, if that is what is to be read.
+    pub(crate) fn kept(&self, daemon: &str) -> Option<PathBuf> {
+        let of_dir = || self.state_dir.as_ref().map(|dir| dir.join(format!("{daemon}.img")));
+        self.image.clone().or_else(of_dir)
+    }
+
+    /// # Errors
+    /// Files are named, and only daemons can tell what is asked.
+    pub(crate) fn must_be_running(&self) -> anyhow::Result<()> {
+        if self.state_dir.is_some() || self.image.is_some() {
+            anyhow::bail!(
+                "only a daemon that runs can tell that; --state-dir and --image are for metrics, \
+                 history, status and fsck"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -50,6 +75,8 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Show values, rates and quantiles
     Metrics(MetricsArgs),
+    /// Show what metrics did, step by step
+    History(HistoryArgs),
     /// Show spans, as a list or as trees
     Spans(SpansArgs),
     /// Watch what is busiest
@@ -72,6 +99,13 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether it can do with the files of daemons that do not run.
+    pub(crate) const fn reads_what_is_kept(&self) -> bool {
+        matches!(self, Self::Metrics(_) | Self::History(_) | Self::Status(_) | Self::Fsck(_))
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,9 +134,9 @@ pub(crate) struct StatusArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct FsckArgs {
-    /// The image in a file, or the disk; it is only read
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: PathBuf,
+    /// The image in a file, or the disk; it is only read [or --state-dir, --image]
+    #[arg(value_name = "IMAGE", required_unless_present_any = ["state_dir", "image"])]
+    pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -151,12 +185,81 @@ pub(crate) struct LogsArgs {
     /// Newest first
     #[arg(short, long, conflicts_with = "follow")]
     pub(crate) reverse: bool,
+    /// Only this boot of logd's, by its number, or all that are kept; else the one that runs
+    #[arg(
+        short,
+        long,
+        value_name = "BOOT|all",
+        conflicts_with_all = ["after_cursor", "lines", "reverse", "follow"]
+    )]
+    pub(crate) boot: Option<Boots>,
     /// Only what is behind this cursor
     #[arg(long, value_name = "CURSOR", conflicts_with_all = ["lines", "reverse"])]
     pub(crate) after_cursor: Option<String>,
     /// Print the cursor behind the last record
     #[arg(long)]
     pub(crate) show_cursor: bool,
+}
+
+/// Which boots of logd's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Boots {
+    One(u32),
+    All,
+}
+
+impl std::str::FromStr for Boots {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| *number > 0).map(Self::One);
+        let boots = if text == "all" { Some(Self::All) } else { number };
+        boots.ok_or_else(|| "a boot is a number from 1 on, or `all`".to_owned())
+    }
+}
+
+/// Which time, in which steps.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct When {
+    /// Not older: "10 min ago", "-5m", "today", "2026-01-31 12:00", RFC 3339; of files, "ago" is
+    /// before the newest that they hold
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Not newer
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// Length of a step: "10s", "5 min"; rounded up to whole windows
+    #[arg(long, value_name = "LENGTH", value_parser = parse_step)]
+    pub(crate) step: Option<u64>,
+    /// Which windows are read [default: the longest that are no longer than a step]
+    #[arg(long, value_name = "TIER", value_parser = parse_tier)]
+    pub(crate) tier: Option<Tier>,
+}
+
+impl When {
+    /// Whether a time is asked for, and not only now.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.since.is_some() || self.until.is_some() || self.step.is_some() || self.tier.is_some()
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArgs {
+    /// Name of the metric
+    pub(crate) name: String,
+    /// All metrics whose names begin so
+    #[arg(long)]
+    pub(crate) prefix: bool,
+    /// Only this service, by name or by its 16 hexadecimal digits
+    #[arg(short, long, value_name = "SERVICE")]
+    pub(crate) unit: Option<String>,
+    /// Only series with this label; given again, with all of them
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub(crate) label: Vec<String>,
+    #[command(flatten)]
+    pub(crate) when: When,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Args, Debug)]
@@ -168,8 +271,10 @@ pub(crate) struct MetricsArgs {
     #[arg(short, long, value_name = "SERVICE")]
     pub(crate) unit: Option<String>,
     /// Print again every short window (10 s)
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["since", "until", "step", "tier"])]
     pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) when: When,
     /// With what each metric is good for
     #[arg(long)]
     pub(crate) describe: bool,
@@ -204,6 +309,9 @@ pub(crate) struct DemoArgs {
     /// End after so many seconds
     #[arg(long, value_name = "N", value_parser = seconds())]
     pub(crate) seconds: Option<u64>,
+    /// Let the daemons keep in DIR what shall outlive them; the next demo goes on with it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// Seconds that last.
@@ -249,6 +357,22 @@ pub(crate) struct RunArgs {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// A length of time in nanoseconds.
+fn parse_step(text: &str) -> Result<u64, String> {
+    let parsed = text.trim().parse::<jiff::SignedDuration>().ok();
+    let nanos = parsed.and_then(|length| u64::try_from(length.as_nanos()).ok());
+    nanos
+        .filter(|nanos| *nanos > 0)
+        .ok_or_else(|| "no length; write \"10s\" or \"5 min\"".to_owned())
+}
+
+fn parse_tier(text: &str) -> Result<Tier, String> {
+    Tier::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Tier::ALL.iter().map(|tier| tier.name()).collect();
+        format!("no such tier; there are {}", names.join(", "))
+    })
 }
 
 fn parse_level(text: &str) -> Result<Level, String> {

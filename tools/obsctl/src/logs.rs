@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use nexus_abi::ServiceId;
+use nexus_wire::RecordId;
 
 use crate::Verdict;
-use crate::cli::{LogsArgs, Output, Place};
+use crate::cli::{Boots, LogsArgs, Output, Place};
 use crate::correlate;
 use crate::daemons::{Entry, METRICSD, Page};
 use crate::reader::{Cursor, Query, Reader, START, parse_cursor};
@@ -23,6 +24,11 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
     args.field.iter().try_for_each(|pair| query.with_field(pair))?;
     query.scope.clone_from(&args.scope);
     let behind = args.after_cursor.as_deref().map(parse_cursor).transpose()?;
+    query.one_boot = matches!(args.boot, Some(Boots::One(_)));
+    let behind = behind.or(args.boot.map(|boots| match boots {
+        Boots::One(boot) => (boot, RecordId(0)),
+        Boots::All => (1, RecordId(0)),
+    }));
     let ids = correlate::Ids::parse(args.trace.as_deref(), args.span.as_deref())?;
     let mut reader = Reader::open(place)?;
     reader.settle(&mut query);

@@ -16,6 +16,7 @@ mod daemons;
 mod demo;
 mod disk;
 mod emit;
+mod history;
 mod logs;
 mod metrics;
 mod names;
@@ -25,6 +26,7 @@ mod reader;
 mod render;
 mod run;
 mod spans;
+mod spark;
 mod status;
 mod top;
 mod trace;
@@ -70,10 +72,14 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
     let place = &cli.place;
+    if !cli.command.reads_what_is_kept() {
+        place.must_be_running()?;
+    }
     match &cli.command {
         Command::Demo(args) => demo::run(place, args),
         Command::Logs(args) => logs::run(place, args),
         Command::Metrics(args) => metrics::run(place, args),
+        Command::History(args) => history::run(place, args),
         Command::Spans(args) => spans::run(place, args),
         Command::Top(args) => top::run(place, args),
         Command::Audit(args) => audit::run(place, args.output),
@@ -81,7 +87,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Verdict> {
         Command::Log(args) => emit::log(place, args),
         Command::Count(args) => emit::count(place, args),
         Command::Run(args) => run::run(place, args),
-        Command::Fsck(args) => disk::fsck(args),
+        Command::Fsck(args) => disk::fsck(place, args),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();

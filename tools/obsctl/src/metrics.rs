@@ -18,6 +18,9 @@ use crate::render::{self, BOLD, Screen, quantity};
 const QUANTILES: [(&str, u64); 3] = [("p50", 500), ("p90", 900), ("p99", 990)];
 
 pub(crate) fn run(place: &Place, args: &MetricsArgs) -> anyhow::Result<Verdict> {
+    if args.when.is_asked() || place.kept("metricsd").is_some() {
+        return crate::history::summary(place, args);
+    }
     let names = Names::of(place)?;
     let mut screen = Screen::new();
     let mut metrics = SteadyMetrics::new(place.dir());

@@ -1,6 +1,7 @@
 //! One picture of both daemons: how they fare, who sends how much, what is busiest, and, for the
 //! demo, what has come back from the journal.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::metrics::{Detail, tables, window_length};
 use crate::names::Names;
 use crate::render::{duration, fitted, quantity, visible};
 use crate::spans::Span;
+use crate::spark::spark;
 
 /// Spans that are read back.
 const SPANS: u16 = 3;
@@ -23,11 +25,59 @@ const SPANS: u16 = 3;
 const SNAPSHOTS: u16 = 16;
 const KINDS: [&[u8]; 3] = [b"kind=counter\n", b"kind=gauge\n", b"kind=histogram\n"];
 
-/// What was offered at the last picture, by daemon and sender, and when.
+/// Short windows of a series that are drawn at most.
+const RECENT: usize = 12;
+
+/// What was offered at the last picture, by daemon and sender, and when; and what series did in the
+/// short windows that pictures have seen.
 #[derive(Default)]
 pub(crate) struct Rates {
     taken: Option<Instant>,
     offered: Vec<(&'static str, u64, u64)>,
+    recent: BTreeMap<String, Vec<(u64, f64)>>,
+}
+
+impl Rates {
+    /// Notes the last short window of each series; series that are gone are forgotten.
+    fn note(&mut self, all: &[Series]) {
+        let mut before = std::mem::take(&mut self.recent);
+        for series in all {
+            let name = recent_name(series);
+            let mut windows = before.remove(&name).unwrap_or_default();
+            let number = series.short.number;
+            if windows.last().is_none_or(|(last, _)| *last < number) {
+                windows.push((number, activity(series)));
+                windows.drain(..windows.len().saturating_sub(RECENT));
+            }
+            self.recent.insert(name, windows);
+        }
+    }
+
+    /// The windows that were seen as bars; blanks for those between them.
+    fn bars(&self, series: &Series) -> String {
+        let windows = self.recent.get(&recent_name(series)).map(Vec::as_slice).unwrap_or_default();
+        let (Some((first, _)), Some((newest, _))) = (windows.first(), windows.last()) else {
+            return String::new();
+        };
+        let first = newest.saturating_sub(RECENT as u64 - 1).max(*first);
+        let number = |at| windows.iter().find(|(number, _)| *number == at).map(|(_, value)| *value);
+        spark(&(first..=*newest).map(number).collect::<Vec<_>>())
+    }
+}
+
+fn recent_name(series: &Series) -> String {
+    format!("{} {:?} {}", series.service, series.value.kind(), series.title())
+}
+
+/// What is drawn of a window: what was added, how often was observed, the mean of a gauge.
+fn activity(series: &Series) -> f64 {
+    let short = &series.short;
+    match series.value.kind() {
+        Kind::Counter => short.sum as f64,
+        Kind::Histogram => f64::from(short.count),
+        Kind::Gauge if short.count == 0 => f64::NAN,
+        Kind::Gauge => short.sum as f64 / f64::from(short.count),
+    }
 }
 
 /// What a picture shows and how large it may be.
@@ -123,9 +173,10 @@ impl Picture {
             }
         };
         if let Ok((_, series, window)) = &self.metricsd {
+            last.note(series);
             let chosen = busiest(series, each.max(1));
-            tables_of
-                .extend(tables(&chosen, names, *window, Detail::Short).into_iter().map(|t| t.0));
+            let tables = tables(&chosen, names, *window, Detail::Short);
+            tables_of.extend(tables.into_iter().map(|(rows, of)| with_bars(rows, &of, last)));
         }
         let shown = tables_of.into_iter().filter(|rows| rows.len() > 1);
         parts.extend(shown.map(|rows| fitted(2, rows, frame.width)));
@@ -198,6 +249,19 @@ fn head(name: &str, said: Result<&Said, &String>, words: &[Word]) -> String {
         format!("{word} {}", sum.map_or_else(|| "?".to_owned(), |sum| sum.to_string()))
     };
     format!("{name}: {}", words.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
+/// A table with what its series did lately behind its other columns.
+fn with_bars(mut rows: Vec<Vec<String>>, series: &[&Series], recent: &Rates) -> Vec<Vec<String>> {
+    let bars = series.iter().map(|series| recent.bars(series));
+    let cells = std::iter::once("RECENT".to_owned()).chain(bars);
+    let named = |head: &Vec<String>| head.iter().take_while(|cell| !cell.is_empty()).count();
+    let columns = rows.first().map_or(0, named);
+    for (row, cell) in rows.iter_mut().zip(cells) {
+        row.resize(columns, String::new());
+        row.push(cell);
+    }
+    rows
 }
 
 /// The series that changed most in their last window, of each kind so many.
@@ -320,6 +384,25 @@ mod tests {
         all.push(Series { value: Value::Gauge(1), ..Series::counter("g", 0) });
         let names: Vec<_> = busiest(&all, 2).iter().map(|series| series.name.clone()).collect();
         assert_eq!(names, ["0", "1", "g"]);
+    }
+
+    #[test]
+    fn windows_that_pictures_have_seen_are_drawn_as_bars() {
+        let mut rates = Rates::default();
+        let mut series = Series::counter("n_total", 0);
+        for (number, sum) in [(4, 0), (4, 9), (5, 70), (7, 35)] {
+            (series.short.number, series.short.sum) = (number, sum);
+            rates.note(std::slice::from_ref(&series));
+        }
+        let bars = rates.bars(&series);
+        assert_eq!(bars.chars().count(), 4, "one bar a window: {bars}");
+        assert_eq!(
+            bars.find(' ').map(|at| bars[..at].chars().count()),
+            Some(2),
+            "none for one not seen"
+        );
+        rates.note(&[]);
+        assert_eq!(rates.bars(&series), "");
     }
 
     #[test]

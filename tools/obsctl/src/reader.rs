@@ -36,6 +36,8 @@ pub(crate) struct Query {
     /// Lines `key=value\n`; logd looks for the first, we for the others.
     pub(crate) pairs: Vec<String>,
     pub(crate) within: Option<Within>,
+    /// Of the cursor's boot only.
+    pub(crate) one_boot: bool,
 }
 
 impl Default for Query {
@@ -49,6 +51,7 @@ impl Default for Query {
             scope: String::new(),
             pairs: Vec::new(),
             within: None,
+            one_boot: false,
         }
     }
 }
@@ -105,6 +108,7 @@ impl Query {
             service: self.service,
             level_max: self.level_max.unwrap_or(Level::Trace),
             gaps: true,
+            one_boot: self.one_boot,
             scope: &self.scope,
             pair: pair.unwrap_or(Fields::EMPTY),
             ..Search::ALL
@@ -151,7 +155,7 @@ impl Reader {
         query: &Query,
         lines: u32,
     ) -> anyhow::Result<(Cursor, Vec<Entry>)> {
-        let mut search = Search { backward: true, ..query.search() };
+        let mut search = Search { backward: true, one_boot: true, ..query.search() };
         let mut newest = Vec::new();
         let mut cursor = START;
         loop {
@@ -241,6 +245,14 @@ mod tests {
         assert!(query(&["-S", "-2h", "-U", "-1h"]).is_ok());
         let refused = query(&["-S", "-1h", "-U", "-2h"]).err();
         assert!(refused.is_some_and(|why| why.contains("is before --since")));
+    }
+
+    #[test]
+    fn a_boot_is_a_number_or_all_of_them() {
+        let boots = |text: &str| text.parse::<crate::cli::Boots>().ok();
+        assert_eq!(boots("3"), Some(crate::cli::Boots::One(3)));
+        assert_eq!(boots("all"), Some(crate::cli::Boots::All));
+        assert!(["0", "-1", "", "every"].iter().all(|text| boots(text).is_none()));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(crate) struct View {
     boot: u32,
 }
 
+/// The message of what stands for the unknown end of a boot.
+const LOST: &str = "lost in crash";
+
 impl View {
     pub(crate) fn new(place: &Place, output: Output, calendar: Calendar) -> anyhow::Result<Self> {
         let names = Names::of(place)?;
@@ -67,6 +70,10 @@ impl View {
         let field = |key| visible(entry.field(key).unwrap_or("?"));
         let (count, first, last) = (field("count"), field("first_id"), field("last_id"));
         let who = self.who(entry.service);
+        if entry.message == LOST {
+            let text = "-- cut off here: what was not on the disk yet is lost --";
+            return format!("{} {}", self.time(entry.ts_ns), self.screen.paint(WARN, text));
+        }
         let text = format!("-- {count} records of {who} dropped, numbers {first} to {last} --");
         format!("{} {}", self.time(entry.ts_ns), self.screen.paint(WARN, &text))
     }

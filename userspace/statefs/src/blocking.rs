@@ -122,6 +122,32 @@ pub fn mount(device: &mut impl BlockDevice, quotas: &[Quota<'_>]) -> Result<Stor
     Ok(store)
 }
 
+/// Mounts the store that a device holds, to look at it: the device is asked for reads and nothing
+/// else, and may have been cut short.
+///
+/// # Errors
+/// [`Error::Format`], [`Error::Fault`].
+pub fn view(device: &mut impl BlockDevice) -> Result<Store, Error> {
+    let mut store = Store::new(read_format(device)?, &[]);
+    store.mount();
+    look(&mut store, device);
+    match store.state() {
+        State::Failed(fault) => Err(Error::Fault(fault)),
+        State::Unmounted | State::Starting | State::Ready => Ok(store),
+    }
+}
+
+/// Mounts without a flush, which would be more than reading.
+pub(crate) fn look(store: &mut Store, device: &mut impl BlockDevice) {
+    while let Some(request) = store.next_io() {
+        let outcome = match request {
+            BlockRequest::Flush | BlockRequest::Write { .. } => BlockOutcome::Done,
+            BlockRequest::Read { .. } => device.carry_out(request),
+        };
+        store.complete(outcome);
+    }
+}
+
 /// Reads bytes of a file from `offset` on until `out` is full or the file ends; says how many.
 ///
 /// # Errors

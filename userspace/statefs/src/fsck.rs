@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use nexus_port::{BlockDevice, BlockOutcome, BlockRequest};
+use nexus_port::{BlockDevice, BlockOutcome};
 
-use crate::blocking::{Error, read_format, read_sector};
+use crate::blocking::{Error, look, read_format, read_sector};
 use crate::{Entry, Fault, Format, FormatError, Found, Name, Recovery, State, Store, Twin};
 
 /// Something that is not as it should be.
@@ -142,17 +142,6 @@ pub fn fsck(
         check.file(&store, device, &entry);
     }
     Ok(check.report)
-}
-
-/// Mounts without a flush, which would be more than reading.
-fn look(store: &mut Store, device: &mut impl BlockDevice) {
-    while let Some(request) = store.next_io() {
-        let outcome = match request {
-            BlockRequest::Flush | BlockRequest::Write { .. } => BlockOutcome::Done,
-            BlockRequest::Read { .. } => device.carry_out(request),
-        };
-        store.complete(outcome);
-    }
 }
 
 struct Check<'a> {

@@ -18,6 +18,14 @@ pub struct Quota<'a> {
     pub bytes: u64,
 }
 
+impl Quota<'_> {
+    /// Bytes of memory that a store takes for it.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        size_of::<Row>() + self.prefix.len()
+    }
+}
+
 /// A set of quotas.
 pub(crate) type Mask = u32;
 

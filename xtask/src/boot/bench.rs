@@ -28,6 +28,7 @@ pub(crate) fn bench() -> Result<u32> {
         memory_mib: image::MEMORY_MIB,
         time: Time::Counted(0),
         disk: None,
+        tree: None,
         patience: PATIENCE,
     };
     let run = machine.run()?;

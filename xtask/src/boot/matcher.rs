@@ -101,8 +101,12 @@ fn is_reject(line: &str) -> bool {
     line.contains(": reject ")
 }
 
+/// What init says of those who do not live as they should.
+const DEATHS: [&str; 3] = [" ended", " cannot be started", " does not serve"];
+
 fn is_death(line: &str) -> bool {
-    line.contains("panicked at") || (line.starts_with("init: ") && line.contains(" ended"))
+    let is_of_child = || DEATHS.iter().any(|death| line.contains(death));
+    line.contains("panicked at") || (line.starts_with("init: ") && is_of_child())
 }
 
 #[cfg(test)]
@@ -191,7 +195,13 @@ mod tests {
 
     #[test]
     fn deaths_are_wrong() {
-        for line in ["panicked at src/a.rs:1:2:", "init: 00ab ended, Ended(Killed(5))"] {
+        for line in [
+            "panicked at src/a.rs:1:2:",
+            "neuron: panicked at src/a.rs:1:2:",
+            "init: a ended, Ended(Killed(5)); again in 100 ms",
+            "init: a cannot be started; again in 100 ms",
+            "init: a does not serve after 30 s; those behind it begin, no. 1",
+        ] {
             assert_eq!(seen(&[line]).0, Some(Wrong::Died(line.to_owned())));
         }
     }

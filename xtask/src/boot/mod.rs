@@ -17,10 +17,12 @@ use crate::setup;
 
 mod bench;
 mod fallback;
+mod faulty;
 mod image_file;
 mod matcher;
 mod seen;
 mod state;
+mod supervised;
 mod twins;
 mod variant;
 
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long)]
     only: Option<Part>,
     /// Print the lines that have to come, in order, and end.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["twins", "state", "runs", "bench", "console"])]
     markers: bool,
     /// Boot everything beside hostile processes: each is contained, and all is proven.
     #[arg(long, conflicts_with = "only")]
@@ -44,19 +46,22 @@ pub(crate) struct Args {
     /// Boot everything with services that die, and come back.
     #[arg(long, conflicts_with_all = ["only", "hostile"])]
     outage: bool,
-    /// Boot the images that must fail, and see that each does at the right line; and those that
-    /// show a console without logd.
-    #[arg(long)]
+    /// Boot the images that must fail, and see that each does at the right line; those that show a
+    /// console without logd, and services that do not live; and a machine that lies to the kernel.
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "runs", "console"])]
     twins: bool,
     /// Boot a system with a disk, cut its power again and again, and see from inside and from
     /// outside that what was synced is there; and one that must fail.
-    #[arg(long, conflicts_with_all = ["only", "hostile", "outage"])]
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "twins", "runs", "console"])]
     state: bool,
     /// Boot so many times; all consoles have to be the same.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Count what the services cost their clients instead.
-    #[arg(long)]
+    #[arg(
+        long,
+        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "runs", "console"]
+    )]
     bench: bool,
     /// Print the whole console, the firmware's lines too.
     #[arg(long)]
@@ -72,6 +77,8 @@ enum Part {
 
 /// How long a boot may take unless `RUN_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// How long we listen to what is said of a death.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the guest may take to stop after its last line.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -94,11 +101,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         in_order.iter().chain(&any_time).for_each(|line| println!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let timeout = match std::env::var("RUN_TIMEOUT") {
-        Ok(text) => duration(&text).with_context(|| format!("RUN_TIMEOUT={text}: try 90s"))?,
-        Err(_) => TIMEOUT,
-    };
-    let until_marker = std::env::var("RUN_UNTIL_MARKER").is_ok_and(|value| value == "1");
+    let timeout = set("RUN_TIMEOUT", "a time as 90s", duration)?.unwrap_or(TIMEOUT);
+    let until_marker = set("RUN_UNTIL_MARKER", "1 or 0", yes_or_no)?.unwrap_or(false);
     setup::ensure(setup::FOR_GUEST)?;
     if args.bench {
         return Ok(verdict(bench()? == 0));
@@ -106,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.twins {
         let built = Built::new()?;
         let mut counts = twins::twins(&built)?;
-        counts += fallback::proofs(&built)?;
+        counts += proofs_of_failures(&built)?;
         println!("twins: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
@@ -144,7 +148,7 @@ fn verdict(holds: bool) -> ExitCode {
 pub(crate) fn proofs() -> Result<Counts> {
     let built = Built::new()?;
     let mut counts = twins::twins(&built)?;
-    counts += fallback::proofs(&built)?;
+    counts += proofs_of_failures(&built)?;
     counts += state::proofs(&built)?;
     for variant in Variant::ALL {
         let mut all = Vec::new();
@@ -156,6 +160,37 @@ pub(crate) fn proofs() -> Result<Counts> {
         counts += Counts::one(are_proofs(&all));
     }
     Ok(counts)
+}
+
+/// The console of a boot of everything.
+pub(crate) fn lines_of_everything() -> Result<Vec<String>> {
+    let console = Console { all: false, until_marker: true, silent: true };
+    let seen = Variant::Everything.watch(&Built::new()?, None, TIMEOUT, &console)?;
+    seen.report();
+    Ok(seen.into_lines())
+}
+
+/// What is seen of services and of a machine that fail.
+fn proofs_of_failures(built: &Built) -> Result<Counts> {
+    let mut counts = fallback::proofs(built)?;
+    counts += supervised::proofs(built)?;
+    counts += faulty::proof(built)?;
+    Ok(counts)
+}
+
+/// What a variable of the environment says, if it is set.
+fn set<T>(name: &str, allowed: &str, read: impl Fn(&str) -> Result<T>) -> Result<Option<T>> {
+    let Some(text) = std::env::var_os(name) else { return Ok(None) };
+    let value = text.to_str().context("not a text").and_then(read);
+    value.map(Some).with_context(|| format!("{name}={} is not {allowed}", text.display()))
+}
+
+fn yes_or_no(text: &str) -> Result<bool> {
+    match text {
+        "1" => Ok(true),
+        "0" | "" => Ok(false),
+        _ => bail!("neither yes nor no"),
+    }
 }
 
 /// `90s`, `90`, `1500ms` or `2m`.
@@ -180,22 +215,33 @@ impl Variant {
         console: &Console,
     ) -> Result<Seen> {
         let image = built.image(self.recipe(), swap)?;
-        let mut matcher = Matcher::new(self.lines()?);
-        let mut seen = Seen::new(image.metadata()?.len());
         let machine = Machine {
             kernel: &built.kernel,
             image: &image,
             memory_mib: image::MEMORY_MIB,
             time: self.time(),
             disk: None,
+            tree: None,
             patience,
         };
+        self.watch_on(&machine, console)
+    }
+
+    /// The same, on any machine.
+    fn watch_on(self, machine: &Machine<'_>, console: &Console) -> Result<Seen> {
+        let mut matcher = Matcher::new(self.lines()?);
+        let mut seen = Seen::new(machine.image.metadata()?.len());
         let ended = machine.watch(|line| {
             console.show(line);
             seen.remember(line);
-            seen.wrong = matcher.see(line);
             if seen.wrong.is_some() {
-                return Go::Stop;
+                return Go::On;
+            }
+            seen.wrong = matcher.see(line);
+            match seen.wrong {
+                Some(Wrong::Died(_)) => return Go::Within(LAST_WORDS),
+                Some(_) => return Go::Stop,
+                None => {}
             }
             if matcher.is_complete() && seen.complete.is_none() {
                 seen.complete = Some(seen.start.elapsed());
@@ -268,6 +314,32 @@ impl Built {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_says_neither_yes_nor_no_is_refused() {
+        let read = |text| yes_or_no(text).ok();
+        assert_eq!(["1", "0", ""].map(read), [Some(true), Some(false), Some(false)]);
+        assert_eq!(["yes", "true", "2", " 1"].map(read), [None; 4]);
+    }
+
+    #[test]
+    fn flags_that_would_be_ignored_are_refused() {
+        let is_taken = |flags: &[&str]| {
+            let command = <Args as clap::Args>::augment_args(clap::Command::new("boot"));
+            let words = ["boot"].iter().chain(flags);
+            command.try_get_matches_from(words).is_ok()
+        };
+        let others = [["--hostile"].as_slice(), &["--only", "logd-hardening"], &["--runs", "5"]];
+        for flag in ["--twins", "--bench", "--state"] {
+            assert!(is_taken(&[flag]));
+            for other in others {
+                assert!(!is_taken(&[&[flag], other].concat()), "{flag} {other:?}");
+            }
+        }
+        assert!(!is_taken(&["--twins", "--bench"]) && !is_taken(&["--markers", "--state"]));
+        assert!(is_taken(&["--hostile", "--runs", "5", "--console"]));
+        assert!(is_taken(&["--markers", "--outage"]));
+    }
 
     #[test]
     fn patience_is_read_with_and_without_a_unit() {

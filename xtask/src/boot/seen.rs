@@ -34,6 +34,15 @@ impl Seen {
         self.lines.iter().skip_while(|line| !line.starts_with("neuron:"))
     }
 
+    pub(super) fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+
+    /// The last lines.
+    pub(super) fn last(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().skip(self.lines.len().saturating_sub(LAST_LINES))
+    }
+
     pub(super) fn is_proof(&self) -> bool {
         self.wrong.is_none() && self.code == Some(0)
     }
@@ -44,8 +53,7 @@ impl Seen {
             return println!("qemu-test: ok, {took:.2} s to the last line, image of {kib} KiB");
         }
         eprintln!("the last lines:");
-        let from = self.lines.len().saturating_sub(LAST_LINES);
-        self.lines.iter().skip(from).for_each(|line| eprintln!("  {line}"));
+        self.last().for_each(|line| eprintln!("  {line}"));
         let stopped = match self.code {
             Some(code) => format!("the guest stopped with {code}"),
             None if matches!(self.wrong, None | Some(Wrong::Missing(_))) => {

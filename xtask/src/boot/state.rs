@@ -114,6 +114,7 @@ fn boot(
         memory_mib: image::MEMORY_MIB,
         time: Time::Host,
         disk: Some(disk),
+        tree: None,
         patience: PATIENCE,
     };
     let number = durable.len() as u32 + 1;
@@ -140,7 +141,15 @@ fn boot(
         *known = found_line;
     }
     durable.push(last);
+    let told = lines.iter().find_map(|line| number_told(line));
+    told.filter(|number| *number > 0)
+        .context("no service is told statefsd's number of the boot")?;
     Ok(())
+}
+
+/// What a service that keeps files was told to be the number of this boot.
+fn number_told(line: &str) -> Option<u32> {
+    line.strip_prefix("newborn: boot ")?.strip_suffix(", Files")?.parse().ok()
 }
 
 /// The two numbers of a line of the witness that begins and ends so.
@@ -151,7 +160,7 @@ fn numbers(line: &str, begins: &str, ends: &str) -> Option<(u32, u32)> {
 }
 
 /// Holds the image to what was said, as the host reads it; it is not written.
-fn check(disk: &Path, durable: &Durable) -> Result<()> {
+fn check(disk: &Path, durable: &[u32]) -> Result<()> {
     let mut damage = Vec::new();
     fsck(&mut ImageFile::readable(disk)?, |finding| {
         if !matches!(finding, Finding::Torn | Finding::Single { .. }) {
@@ -206,5 +215,12 @@ mod tests {
         assert_eq!(is_durable("boot 3 line 17 is durable"), None);
         assert_eq!(numbers("witness: found boot 0 line 0", "found boot ", ""), Some((0, 0)));
         assert_eq!(head("boot 1 line 2 ...."), "boot 1 line 2");
+    }
+
+    #[test]
+    fn what_a_service_is_told_of_the_boot_is_understood() {
+        assert_eq!(number_told("newborn: boot 4, Files"), Some(4));
+        assert_eq!(number_told("newborn: boot 4, Nothing"), None);
+        assert_eq!(number_told("newborn: boot , Files"), None);
     }
 }

@@ -66,6 +66,12 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::SELFTEST_LOGD_HARDENING),
     },
     Twin {
+        name: "logd gives more records than it is asked for",
+        of: Variant::Everything,
+        swap: Swap { entry: "logd", program: "os-twin-boundless-logd" },
+        ends: End::Without(markers::SELFTEST_LOG_QUERY),
+    },
+    Twin {
         name: "logd takes memory while it serves",
         of: Variant::Everything,
         swap: Swap { entry: "logd", program: "os-twin-greedy-logd" },
@@ -102,6 +108,24 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::SELFTEST_METRICS_COUNTERS),
     },
     Twin {
+        name: "metricsd exports a gauge without its sign",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-misreading-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_GAUGES),
+    },
+    Twin {
+        name: "metricsd exports a histogram with a wrong bucket",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-misplacing-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_HISTOGRAMS),
+    },
+    Twin {
+        name: "metricsd exports a failed span as a good one",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-whitewashing-metricsd" },
+        ends: End::Without(markers::SELFTEST_TRACING_SPANS),
+    },
+    Twin {
         name: "only invalid traffic reaches metricsd",
         of: Variant::Everything,
         swap: Swap { entry: "metricsd", program: "os-twin-misled-metricsd" },
@@ -130,6 +154,18 @@ const TWINS: &[Twin] = &[
         of: Variant::Outage,
         swap: Swap { entry: "metricsd", program: "os-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "metricsd invents a count while logd is away",
+        of: Variant::Outage,
+        swap: Swap { entry: "metricsd", program: "os-twin-inventing-metricsd" },
+        ends: End::Without(markers::SELFTEST_LOGD_OUTAGE),
+    },
+    Twin {
+        name: "metricsd does not count anew after its death",
+        of: Variant::Outage,
+        swap: Swap { entry: "metricsd", program: "os-twin-remembering-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICSD_OUTAGE),
     },
 ];
 

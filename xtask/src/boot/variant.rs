@@ -1,7 +1,6 @@
 //! Which images are booted to prove something, and what has to stand on their consoles.
 
 use anyhow::Result;
-use nexus_abi::ServiceId;
 use selftest_client::{Case, LOGD, METRICSD, OUTAGES, expected};
 
 use super::Lines;
@@ -76,12 +75,11 @@ fn hostile_trials() -> Result<Vec<String>> {
 /// What init says of the deaths that the cases bring about: pauses double, and a third death within
 /// a minute casts suspicion on what is stored.
 fn deaths() -> Vec<String> {
-    let [logd, metricsd] = ["logd", "metricsd"].map(ServiceId::from_name);
-    let ended =
-        |service, pause| format!("init: {service} ended, Ended(Exited(7)); again in {pause} ms");
+    let ended = |name, pause| format!("init: {name} ended, Ended(Exited(7)); again in {pause} ms");
     let told = "logd: was told to set its stored state aside".to_owned();
-    let suspect = format!("init: {logd}: stored state is suspect and set aside, no. 1");
-    vec![ended(logd, 100), ended(metricsd, 100), ended(logd, 200), suspect, ended(logd, 400), told]
+    let suspect = "init: logd: stored state is suspect and set aside, no. 1".to_owned();
+    let [first, second, third] = [100, 200, 400].map(|pause| ended("logd", pause));
+    vec![first, ended("metricsd", 100), second, suspect, third, told]
 }
 
 #[cfg(test)]

@@ -41,6 +41,14 @@ pub(crate) const SERVICES: usize = 3;
 /// The port, which a service's `src/main.rs` alone may name.
 pub(crate) const PORT: &str = "nexus-rt";
 
+/// The service of files, which other services' `src/main.rs` may host through the port.
+pub(crate) const HOSTED: &str = "statefsd";
+
+/// Whether a package is for a service's `src/main.rs` alone.
+pub(crate) fn is_joined(package: &str) -> bool {
+    [PORT, HOSTED].contains(&package)
+}
+
 /// The level of a package.
 pub(crate) fn of(package: &str) -> Option<usize> {
     LEVELS.iter().position(|level| level.contains(&package))

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos};
@@ -42,6 +42,7 @@ fn start<S: Service + 'static>(
         callees,
         limits: recipe.port.clone(),
         senders: recipe.senders.clone(),
+        state: None,
     };
     let (daemon, recipe) = (Daemon::open(&config).unwrap(), recipe.clone());
     std::thread::spawn(move || {
@@ -84,7 +85,9 @@ impl Client for Sockets {
     }
 
     fn logd_is_proven(&mut self) {
-        start(("metricsd", &["logd"]), &self.dir, &self.recipe, Metricsd::new);
+        start(("metricsd", &["logd"]), &self.dir, &self.recipe, |recipe, boot| {
+            Metricsd::new(recipe, boot, Keep::Nothing)
+        });
     }
 
     fn print(&mut self, line: &str) {
@@ -96,7 +99,9 @@ impl Client for Sockets {
 fn all_cases_hold_over_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let recipe = Recipe::parse(GUEST).unwrap();
-    start(("logd", &[]), dir.path(), &recipe, Logd::new);
+    start(("logd", &[]), dir.path(), &recipe, |recipe, boot| {
+        Logd::new(recipe, boot, Keep::Nothing)
+    });
     let telemetry = telemetry::install(dir.path().join("svc").join(ME)).unwrap();
     let (open, printed) = (Vec::new(), Vec::new());
     let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, telemetry, printed };

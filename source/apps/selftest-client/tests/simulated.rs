@@ -2,17 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use guest::{Alteration, Cut, Lenient, Retold};
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
-use nexus_abi::{Rights, ServiceId};
+use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_log::memory::{Captured, Logged};
 use nexus_log::{Courier, Record};
 use nexus_metrics::{Flusher, Pace};
 use nexus_recipe::Recipe;
 use nexus_wire::markers;
-use selftest_client::{Client, LOGD, METRICSD, expected, run};
-use simkit::{Link, World};
+use selftest_client::{
+    Absence, Client, FATAL, LOGD, METRICSD, OUTAGES, expected, run, run_through_outages,
+};
+use simkit::{Link, NoAnswer, World};
 
 mod lies;
 
@@ -37,6 +39,10 @@ struct Simulated {
     has_metricsd: bool,
     /// Who lies.
     lies: Lies,
+    /// Why the last call had no answer.
+    absence: Absence,
+    /// Who is dead, and when they are started again.
+    dead: Vec<(&'static str, Mono)>,
 }
 
 /// How a world differs from one in which all cases hold.
@@ -54,6 +60,8 @@ struct Lies {
     queried: Option<Queried>,
     /// logd stores what it refuses; whether it says that it refused.
     stores_refused: Option<bool>,
+    /// Who outlives what should end it.
+    immortal: Option<&'static str>,
 }
 
 /// What this process records, and its ways to the services.
@@ -103,10 +111,16 @@ impl Recorded {
 const TICK: Nanos = Nanos::from_millis(1);
 /// Ticks that a flush may take.
 const FLUSH_TICKS: u32 = 100;
+/// How long who died stays dead.
+const DEATH: Nanos = Nanos::from_millis(100);
 
 impl Simulated {
     fn tick(&mut self) {
-        self.recorded.poll(self.world.now().mono);
+        let now = self.world.now().mono;
+        for (name, _) in self.dead.extract_if(.., |(_, again)| *again <= now) {
+            self.world.restart(name);
+        }
+        self.recorded.poll(now);
         self.world.run_for(TICK);
     }
 
@@ -114,7 +128,7 @@ impl Simulated {
         let recipe = Recipe::parse(recipe).unwrap();
         let mut world = World::new(1);
         let of_logd = recipe.clone();
-        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot);
+        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot, Keep::Nothing);
         match lies.stores_refused {
             None => world.spawn("logd", logd),
             Some(says_refused) => {
@@ -124,7 +138,16 @@ impl Simulated {
         let me = world.client(ME, rights);
         let recorded = Recorded::new(&mut world, rights);
         let console = Vec::new();
-        Self { world, me, recorded, recipe, console, shown: 0, has_metricsd: true, lies }
+        let (absence, dead) = (Absence::Unknown, Vec::new());
+        let (shown, has_metricsd) = (0, true);
+        Self { world, me, recorded, recipe, console, shown, has_metricsd, lies, absence, dead }
+    }
+
+    /// Ends a service, as the guest's services end of it.
+    fn end(&mut self, name: &'static str) {
+        self.world.kill(name, ExitReason::Exited(7));
+        self.dead.push((name, self.world.now().mono.after(DEATH)));
+        self.absence = Absence::Died;
     }
 
     fn console(recipe: &str, lies: Lies) -> (bool, Vec<String>) {
@@ -159,6 +182,10 @@ impl Client for Simulated {
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
         let name = ["logd", "metricsd"].into_iter().find(|name| ServiceId::from_name(name) == to);
+        if frame == FATAL && name != self.lies.immortal && self.world.runs(name?) {
+            self.end(name?);
+            return None;
+        }
         let mut frame = frame.to_vec();
         if self.lies.spoiled && name == Some("metricsd") {
             frame[0] = !frame[0];
@@ -170,9 +197,13 @@ impl Client for Simulated {
             Some(queried) => queried.call(&frame, |frame| self.world.call(self.me, "logd", frame)),
             None => self.world.call(self.me, name?, &frame),
         };
-        let got = got.ok()?;
+        let got = got.map_err(|why| self.absence = absence(why)).ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);
         Some(got.len())
+    }
+
+    fn absence(&self) -> Absence {
+        self.absence
     }
 
     fn flush(&mut self) {
@@ -188,7 +219,8 @@ impl Client for Simulated {
     fn logd_is_proven(&mut self) {
         if self.has_metricsd {
             let recipe = self.recipe.clone();
-            let make = move |start: simkit::Start| Metricsd::new(&recipe, start.boot);
+            let make =
+                move |start: simkit::Start| Metricsd::new(&recipe, start.boot, Keep::Nothing);
             let (world, query) = (&mut self.world, Rights::QUERY);
             match self.lies {
                 Lies { cut: true, .. } => {
@@ -208,6 +240,15 @@ impl Client for Simulated {
     fn print(&mut self, line: &str) {
         self.show_services();
         self.console.push(line.to_owned());
+    }
+}
+
+fn absence(why: NoAnswer) -> Absence {
+    match why {
+        NoAnswer::Busy => Absence::Unknown,
+        NoAnswer::NotReady => Absence::NotReady,
+        NoAnswer::PeerDied => Absence::Died,
+        NoAnswer::Late => Absence::Silent,
     }
 }
 
@@ -266,15 +307,27 @@ const NONE: Lies = Lies {
     told_again: false,
     queried: None,
     stores_refused: None,
+    immortal: None,
 };
 
 /// All lines before that one come, it does not, and nothing else but a word of what is missing.
 fn fails_without(marker: &str, lies: Lies) {
-    let (all_hold, mut console) = Simulated::console(GUEST, lies);
+    let (all_hold, console) = Simulated::console(GUEST, lies);
+    ends_without(marker, lies, all_hold, console, &everything());
+}
+
+fn ends_without(
+    marker: &str,
+    lies: Lies,
+    all_hold: bool,
+    mut console: Vec<String>,
+    expected: &[&str],
+) {
     let word = console.pop().unwrap();
     let is_word = word.starts_with("selftest-client: no \"SELFTEST: ");
     assert!(!all_hold && is_word, "{lies:?}: {word}");
-    let before = everything().into_iter().take_while(|line| *line != marker).collect::<Vec<_>>();
+    let before = expected.iter().take_while(|line| **line != marker);
+    let before = before.copied().collect::<Vec<_>>();
     assert_eq!(console, before, "{lies:?}: {word}");
 }
 
@@ -392,4 +445,66 @@ fn a_logd_whose_guard_is_off_refuses_nothing() {
 fn a_logd_that_stores_what_it_says_it_refused_is_not_hardened() {
     let lies = Lies { stores_refused: Some(true), ..NONE };
     fails_without(markers::SELFTEST_LOGD_HARDENING, lies);
+}
+
+fn through_outages(lies: Lies) -> (bool, Vec<String>) {
+    let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE), lies);
+    let all_hold = run_through_outages(&mut client);
+    (all_hold, client.console)
+}
+
+/// All before that marker holds, and what the services print until it fails may stand there.
+fn outages_fail_without(marker: &str, lies: Lies) {
+    let (all_hold, mut console) = through_outages(lies);
+    let word = console.pop().unwrap();
+    assert!(!all_hold && word.starts_with(&format!("selftest-client: no \"{marker}\"")), "{word}");
+    let proven = console.iter().filter(|line| line.starts_with("SELFTEST:")).count();
+    let mut cases = [LOGD, METRICSD, OUTAGES].into_iter().flatten();
+    assert_eq!(Some(proven), cases.position(|case| case.marker == marker), "{lies:?}: {word}");
+}
+
+#[test]
+fn everything_outlives_outages_of_the_services() {
+    let (all_hold, console) = through_outages(NONE);
+    let outages = expected(OUTAGES);
+    assert_eq!(console, everything().into_iter().chain(outages).collect::<Vec<_>>());
+    assert!(all_hold);
+}
+
+fn outage_altered(
+    marker: &str,
+    of: &'static str,
+    key: &'static str,
+    honest: Option<&'static str>,
+    told: Option<&'static str>,
+) {
+    let altered = Some(Alteration { of, key, honest, told });
+    outages_fail_without(marker, Lies { altered, ..NONE });
+}
+
+#[test]
+fn an_outage_of_logd_after_which_anything_else_is_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_LOGD_OUTAGE;
+    const TOTAL: &str = "selftest_outage_total";
+    const GAP: &str = "gap";
+    outage_altered(MARKER, TOTAL, "value", Some("1"), Some("2"));
+    outage_altered(MARKER, TOTAL, "value", Some("3"), Some("4"));
+    outage_altered(MARKER, TOTAL, "origin", None, STRANGER);
+    outage_altered(MARKER, TOTAL, "unit", None, Some("ns"));
+    let restarted = Some("logd_restarted");
+    outage_altered(MARKER, GAP, "reason", restarted, Some("logd_away"));
+    outage_altered(MARKER, GAP, "event", None, Some("metric.v1"));
+}
+
+#[test]
+fn an_outage_of_metricsd_after_which_anything_else_is_told_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_METRICSD_OUTAGE;
+    outage_altered(MARKER, "selftest_outage_total", "value", Some("5"), Some("8"));
+}
+
+#[test]
+fn a_service_that_outlives_what_should_end_it_is_no_outage() {
+    let immortal = |name| Lies { immortal: Some(name), ..NONE };
+    outages_fail_without(markers::SELFTEST_LOGD_OUTAGE, immortal("logd"));
+    outages_fail_without(markers::SELFTEST_METRICSD_OUTAGE, immortal("metricsd"));
 }

@@ -1,4 +1,8 @@
 //! Metrics and spans as a process of the kernel.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-nexus_rt::service!("metricsd", |boot| metricsd::Metricsd::new(&guest::recipe(), boot));
+nexus_rt::service!("metricsd", |start| metricsd::Metricsd::new(
+    &guest::recipe(),
+    start.boot,
+    start.keep
+));

@@ -1,7 +1,7 @@
 //! A logd that ends where a test says so.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-nexus_rt::service!("logd", |boot| guest::Mortal {
-    service: logd::Logd::new(&guest::recipe(), boot),
+nexus_rt::service!("logd", |start| guest::Mortal {
+    service: logd::Logd::new(&guest::recipe(), start.boot, start.keep),
     end: || nexus_rt::os::calls::exit(7),
 });

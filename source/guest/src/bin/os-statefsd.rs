@@ -1,4 +1,4 @@
 //! The owner of the state disk as a process of the kernel.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-nexus_rt::service!("statefsd", guest::statefsd);
+nexus_rt::service!("statefsd", |start| guest::statefsd(start.boot));

@@ -14,7 +14,7 @@ impl guest::Lie for Greed {
     }
 }
 
-nexus_rt::service!("logd", |boot| guest::Twin {
-    service: logd::Logd::new(&guest::recipe(), boot),
+nexus_rt::service!("logd", |start| guest::Twin {
+    service: logd::Logd::new(&guest::recipe(), start.boot, start.keep),
     lie: Greed,
 });

@@ -1,7 +1,7 @@
 //! A logd whose guard is off: it stores what it must refuse, and says so.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-nexus_rt::service!("logd", |boot| guest::Lenient {
-    logd: logd::Logd::new(&guest::recipe(), boot),
+nexus_rt::service!("logd", |start| guest::Lenient {
+    logd: logd::Logd::new(&guest::recipe(), start.boot, start.keep),
     says_refused: false,
 });

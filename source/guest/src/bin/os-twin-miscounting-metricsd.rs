@@ -1,8 +1,8 @@
 //! A metricsd that exports a total that is too large by one.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-nexus_rt::service!("metricsd", |boot| guest::Retold {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+nexus_rt::service!("metricsd", |start| guest::Retold {
+    service: metricsd::Metricsd::new(&guest::recipe(), start.boot, start.keep),
     alteration: guest::Alteration {
         of: "selftest_events_total",
         key: "value",

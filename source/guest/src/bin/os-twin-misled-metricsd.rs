@@ -11,7 +11,7 @@ impl guest::Lie for Spoiled {
     }
 }
 
-nexus_rt::service!("metricsd", |boot| guest::Twin {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+nexus_rt::service!("metricsd", |start| guest::Twin {
+    service: metricsd::Metricsd::new(&guest::recipe(), start.boot, start.keep),
     lie: Spoiled,
 });

@@ -16,7 +16,7 @@ impl guest::Lie for Cut {
     }
 }
 
-nexus_rt::service!("metricsd", |boot| guest::Twin {
-    service: metricsd::Metricsd::new(&guest::recipe(), boot),
+nexus_rt::service!("metricsd", |start| guest::Twin {
+    service: metricsd::Metricsd::new(&guest::recipe(), start.boot, start.keep),
     lie: Cut,
 });

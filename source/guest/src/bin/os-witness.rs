@@ -4,12 +4,11 @@
 
 #[cfg(target_os = "none")]
 mod os {
-    use guest::{RECORDS, REPORTER, WAKES};
+    use guest::{Pages, RECORDS, REPORTER, WAKES};
     use nexus_abi::kernel::CapabilityKind;
     use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
     use nexus_rt::os::{Clock, calls, say};
-    use nexus_wire::logs::{self, Head, Record, Reply, Request, Version};
-    use nexus_wire::{LogStatus, QUERY_RECORDS_MAX};
+    use nexus_wire::logs::Record;
 
     const MORTAL: &str = "mortal";
 
@@ -20,11 +19,9 @@ mod os {
     /// How long it looks on for what must not come any more.
     const LINGER_MILLIS: u64 = 1000;
 
-    /// What was seen so far, and from where to go on.
+    /// What was seen so far.
     #[derive(Default)]
     struct Seen {
-        since_ns: u64,
-        id: u64,
         /// The last of the reporter's records; all before it were seen.
         records: u64,
         out_of_order: u64,
@@ -40,7 +37,6 @@ mod os {
 
     impl Seen {
         fn see(&mut self, record: &Record<'_>) {
-            (self.since_ns, self.id) = (record.ts_ns, record.id.0);
             let number = |key| record.fields.get(key).and_then(|text| text.parse().ok());
             if record.service == ServiceId::from_name(REPORTER) {
                 let is_next = record.scope == REPORTER && number("n") == Some(self.records + 1);
@@ -56,26 +52,11 @@ mod os {
             let recorded = (self.records, self.out_of_order, self.wakes) == (RECORDS, 0, WAKES);
             recorded && self.panicked
         }
+    }
 
-        /// Looks at the next page of the journal; whether there was anything new.
-        fn look(&mut self) -> Option<bool> {
-            let (mut out, mut answer) = ([0; 64], [0; FRAME_BYTES_MAX]);
-            let head = Head { version: Version::V2, nonce: self.id };
-            let query = Request::Query { since_ns: self.since_ns, max: QUERY_RECORDS_MAX as u16 };
-            let frame = logs::encode(&query, head, &mut out).ok()?;
-            let logd = calls::find(CapabilityKind::Call, ServiceId::from_name("logd")).ok()?;
-            let deadline = Clock::new().in_millis(PATIENCE_MILLIS);
-            let length = calls::call(logd, frame, &mut answer, deadline).ok()?;
-            let answer = answer.get(..length)?;
-            let Some((LogStatus::Ok, Reply::Query(records))) =
-                logs::decode_reply(query.op(), head, answer)
-            else {
-                return None;
-            };
-            let last = self.id;
-            records.iter().filter(|record| record.id.0 > last).for_each(|found| self.see(&found));
-            Some(self.id > last)
-        }
+    fn ask(frame: &[u8], answer: &mut [u8]) -> Option<usize> {
+        let logd = calls::find(CapabilityKind::Call, ServiceId::from_name("logd")).ok()?;
+        calls::call(logd, frame, answer, Clock::new().in_millis(PATIENCE_MILLIS)).ok()
     }
 
     fn pause(millis: u64) {
@@ -85,13 +66,14 @@ mod os {
     fn witness() -> Seen {
         let clock = Clock::new();
         let (until, mut seen) = (clock.in_millis(PATIENCE_MILLIS), Seen::default());
+        let mut pages = Pages::default();
         while !seen.is_all() && clock.ticks() < until {
-            if seen.look() != Some(true) {
+            if pages.next(ask, |record| seen.see(record)) != Some(true) {
                 pause(PAUSE_MILLIS);
             }
         }
         pause(LINGER_MILLIS);
-        while seen.look() == Some(true) {}
+        while pages.next(ask, |record| seen.see(record)) == Some(true) {}
         seen
     }
 

@@ -22,6 +22,7 @@ use crate::space::{self, KERNEL_CODE, KERNEL_CONSTANTS, KERNEL_DATA, leaf, table
 /// Where `_start` goes on.
 #[unsafe(no_mangle)] // SAFETY: the assembly calls it by this name.
 extern "C" fn boot(_hart: usize, tree: *const u8) -> ! {
+    set_vector();
     let mut neuron = match prepare(tree) {
         Ok(neuron) => neuron,
         Err(what) => panic!("cannot boot: {what}"),
@@ -147,13 +148,18 @@ fn ends_before(window: &Resource, memory: &Range<u64>) -> bool {
     window.physical.checked_add(bytes).is_some_and(|end| end <= memory.start)
 }
 
-fn enable_traps() {
+/// From now on a fault of our own is said.
+fn set_vector() {
     let mut vector = Stvec::from_bits(entry::vector());
     vector.set_trap_mode(TrapMode::Direct);
-    // SAFETY: `enter_kernel` handles traps from now on. They come only while a process runs, which
-    // `sret` makes run in user mode with interrupts on; processes may read the time.
+    // SAFETY: `enter_kernel` handles traps from now on; interrupts are off.
+    unsafe { stvec::write(vector) }
+}
+
+fn enable_traps() {
+    // SAFETY: interrupts come only while a process runs, which `sret` makes run in user mode with
+    // interrupts on; processes may read the time.
     unsafe {
-        stvec::write(vector);
         sie::set_stimer();
         sie::set_sext();
         scounteren::set_tm();

@@ -51,8 +51,14 @@ fn forges_a_stamp() -> i32 {
     let mut answer = [0; 64];
     let Ok(answer) = asked("echo", &judge, &mut answer) else { return 100 };
     let me = calls::info();
-    let stamped = answer[..8] == me.service.raw().to_le_bytes() && answer[8] == me.rights.raw();
-    role::all([stamped, answer[STAMP..] == judge])
+    let (pid, incarnation) = (me.pid.to_le_bytes(), me.incarnation.raw().to_le_bytes());
+    role::all([
+        answer[..8] == me.service.raw().to_le_bytes(),
+        answer[8..12] == pid && me.pid > 0,
+        answer[12..16] == incarnation && me.incarnation.raw() > 0,
+        answer[16] == me.rights.raw(),
+        answer[STAMP..] == judge,
+    ])
 }
 
 /// Nobody else's requests can be answered, however their tokens are guessed.

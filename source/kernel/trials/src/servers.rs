@@ -1,7 +1,7 @@
 //! Servers, good and bad.
 
-use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{KernelError, NEVER, Received};
+use nexus_abi::{FRAME_BYTES_MAX, Sender};
 use nexus_rt::os::calls::{self, Buffer};
 
 use crate::bench::Aligned;
@@ -17,15 +17,15 @@ pub(crate) fn next(buffer: &mut Buffer) -> (u64, usize) {
     }
 }
 
-/// Answers with the stamp of whoever asks (service, then rights) and then what they said.
+/// Answers with the stamp of whoever asks (service, pid, incarnation, rights) and then what they
+/// said.
 pub(crate) fn echo() -> i32 {
     let (mut buffer, mut answer) = (EMPTY, EMPTY);
     loop {
         let Ok(received) = calls::receive(&mut buffer, NEVER) else { return 1 };
         if let Received::Request { token, bytes, from } = received {
             let length = (bytes + STAMP).min(FRAME_BYTES_MAX);
-            answer[..8].copy_from_slice(&from.service().raw().to_le_bytes());
-            answer[8] = from.rights.raw();
+            answer[..STAMP].copy_from_slice(&stamp(&from));
             answer[STAMP..length].copy_from_slice(&buffer[..length - STAMP]);
             let _asker_may_be_gone = calls::reply(token, &answer[..length]);
         }
@@ -33,7 +33,17 @@ pub(crate) fn echo() -> i32 {
 }
 
 /// Bytes of the stamp before an echo.
-pub(crate) const STAMP: usize = 9;
+pub(crate) const STAMP: usize = 8 + 4 + 4 + 1;
+
+/// All that the kernel says of a sender.
+pub(crate) fn stamp(from: &Sender) -> [u8; STAMP] {
+    let mut stamp = [0; STAMP];
+    stamp[..8].copy_from_slice(&from.service().raw().to_le_bytes());
+    stamp[8..12].copy_from_slice(&from.pid.to_le_bytes());
+    stamp[12..16].copy_from_slice(&from.incarnation.raw().to_le_bytes());
+    stamp[16] = from.rights.raw();
+    stamp
+}
 
 /// Answers with as many bytes as it was sent, and does nothing else.
 pub(crate) fn mirror() -> i32 {

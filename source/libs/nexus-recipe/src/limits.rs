@@ -81,6 +81,29 @@ pub struct LogdLimits {
     pub budget: Budget,
     /// The budget of a Linux user whom no rule names (`uid.<n>`).
     pub unknown_budget: Budget,
+    /// What is kept on a disk, where there is one.
+    pub retention: LogRetention,
+}
+
+/// What logd keeps on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRetention {
+    /// Bytes of the disk for records.
+    pub log_bytes: u32,
+    /// Files that they lie in.
+    pub log_files: u32,
+    /// What was appended is made durable so often.
+    pub sync_interval: Nanos,
+    /// Records of level error are made durable at once, but no more often than this.
+    pub error_sync_interval: Nanos,
+    /// Bytes of memory for what is on its way to the disk.
+    pub wait_bytes: u32,
+    /// Records of former lives in memory at most; they are part of the journal's.
+    pub recovered_records: u32,
+    /// Pause before a disk that has failed is tried again; doubled up to `retry_max`.
+    pub retry_min: Nanos,
+    /// The longest such pause.
+    pub retry_max: Nanos,
 }
 
 /// Limits of metrics and spans.
@@ -144,6 +167,53 @@ pub struct MetricsdLimits {
     pub unknown_budget: Budget,
     /// Export to logd.
     pub export: ExportLimits,
+    /// What is kept on a disk, where there is one.
+    pub retention: MetricsRetention,
+}
+
+/// What metricsd keeps on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsRetention {
+    /// Length of raw windows; `window_short` is a multiple of it.
+    pub raw_interval: Nanos,
+    /// What was recorded is made durable so often.
+    pub sync_interval: Nanos,
+    /// Bytes of the disk that all of it takes at most, at any moment.
+    pub bytes: u32,
+    /// Bytes of the disk for the log.
+    pub log_bytes: u32,
+    /// Files that the log lies in.
+    pub log_files: u32,
+    /// Bytes of memory for what is not on the disk yet.
+    pub wait_bytes: u32,
+    /// Bytes of memory for the windows that are not in a segment yet.
+    pub buffer_bytes: u32,
+    /// Windows of a segment; it is sealed where their number is a multiple of this.
+    pub segment_windows: u32,
+    /// Bytes of the disk that are reserved for a segment while it is written; one that needs more
+    /// is sealed earlier.
+    pub segment_bytes: u32,
+    /// Pause before a disk that has failed is tried again; doubled up to `retry_max`.
+    pub retry_min: Nanos,
+    /// The longest such pause.
+    pub retry_max: Nanos,
+    /// Windows of `raw_interval`.
+    pub raw: TierLimits,
+    /// Windows of `window_short`.
+    pub short: TierLimits,
+    /// Windows of `window_long`.
+    pub long: TierLimits,
+}
+
+/// How much of one length of windows is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierLimits {
+    /// Time with power on after which a segment is deleted.
+    pub ttl: Nanos,
+    /// Bytes of the disk, the segment that is being written among them.
+    pub bytes: u32,
+    /// Sealed segments.
+    pub segments: u32,
 }
 
 /// Bounds of the histograms whose names begin with `prefix`.

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    AuditLimits, BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, Policy,
-    PolicyRule, PortLimits, Recipe, Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits,
+    AuditLimits, BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention,
+    MetricsdLimits, OnSecret, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule,
+    ShareRule, StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
@@ -139,15 +140,24 @@ structs! {
     LogdLimits {
         journal_records journal_bytes share_records share_bytes senders scope_bytes message_bytes
         fields_bytes fields_count key_bytes value_bytes query_scan_records anchors anchor_drift
-        sender_idle budget unknown_budget
+        sender_idle budget unknown_budget retention
+    }
+    LogRetention {
+        log_bytes log_files sync_interval error_sync_interval wait_bytes recovered_records
+        retry_min retry_max
     }
     MetricsdLimits {
         senders sessions session_grace sender_idle series series_per_sender series_floor
         series_per_metric metrics_per_sender histograms histograms_floor registrations text_bytes
         labels_count key_bytes value_bytes attrs_count series_idle quarantine spans
         spans_per_sender spans_floor span_ttl window_short window_long buckets budget
-        unknown_budget export
+        unknown_budget export retention
     }
+    MetricsRetention {
+        raw_interval sync_interval bytes log_bytes log_files wait_bytes buffer_bytes
+        segment_windows segment_bytes retry_min retry_max raw short long
+    }
+    TierLimits { ttl bytes segments }
     BucketRule { prefix bounds }
     ExportLimits {
         interval full_every records_per_s bytes_per_s queue_bytes in_flight retry_min retry_max

@@ -201,6 +201,15 @@ fn a_part_is_told_where_the_part_stands_not_the_whole() {
 
 #[test]
 #[rustfmt::skip]
+fn the_log_of_records_holds_what_waits_for_it() {
+    one_error_each(&[
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 KiB\"", "logd.retention.wait_bytes", "choose 4 KiB"),
+        ("[logd.retention]", "wait_bytes = \"64 KiB\"", "wait_bytes = \"1 MiB\"", "logd.retention.wait_bytes", "must hold more"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
 fn a_share_holds_the_largest_record() {
     one_error_each(&[
         ("[logd]", "share_bytes = \"16 KiB\"", "share_bytes = \"883 B\"", "logd.share_bytes", "884 B"),
@@ -408,4 +417,50 @@ fn errors_are_printed_with_file_line_and_column() {
         errors(&text).in_file("metrics.toml").to_string(),
         format!("metrics.toml:{line}:15: logd.scope_bytes: 65 B is impossible; choose 8 B to 64 B")
     );
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_is_kept_fits_what_it_may_take() {
+    one_error_each(&[
+        ("[metricsd.retention]", "bytes = \"64 MiB\"", "bytes = \"63 MiB\"", "metricsd.retention.bytes", "the manifest twice"),
+        ("[metricsd.retention.raw]", "bytes = \"28 MiB\"", "bytes = \"23 MiB\"", "metricsd.retention.raw.bytes", "12 segments"),
+        ("[metricsd.retention.short]", "bytes = \"17 MiB\"", "bytes = \"15 MiB\"", "metricsd.retention.short.bytes", "8 segments"),
+        ("[metricsd.retention.long]", "bytes = \"14 MiB\"", "bytes = \"3 MiB\"", "metricsd.retention.long.bytes", "2 segments"),
+        ("[metricsd.retention.raw]", "segments = 512", "segments = 11", "metricsd.retention.raw.segments", "12 that are needed"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn segments_end_where_longer_windows_do() {
+    one_error_each(&[
+        ("[metricsd.retention]", "raw_interval = \"1 s\"", "raw_interval = \"800 ms\"", "metricsd.retention.raw_interval", "no multiple"),
+        ("[metricsd.retention]", "segment_windows = 360", "segment_windows = 361", "metricsd.retention.segment_windows", "do not end"),
+        ("[metricsd.retention]", "segment_windows = 360", "segment_windows = 60", "metricsd.retention.segment_windows", "choose 360"),
+        ("[metricsd.retention]", "segment_windows = 360", "segment_windows = 720", "metricsd.retention.segment_windows", "a group has 64"),
+        ("[metricsd.retention]", "retry_min = \"1 s\"", "retry_min = \"2 min\"", "metricsd.retention.retry_min", "where pauses begin"),
+    ]);
+}
+
+#[test]
+fn a_sync_is_not_more_frequent_than_windows_are() {
+    let text =
+        changed("[metricsd.retention]", "sync_interval = \"10 s\"", "sync_interval = \"500 ms\"");
+    let errors = errors(&text);
+    let [error] = errors.as_slice() else { panic!("{errors}") };
+    assert_eq!(error.key, "metricsd.retention.raw_interval");
+    assert!(error.what.contains("a sync is of whole windows"), "{error}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_waits_for_the_disk_finds_room_there() {
+    one_error_each(&[
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"3 MiB\"", "metricsd.retention.wait_bytes", "all files of the log but two"),
+        ("[metricsd.retention]", "wait_bytes = \"512 KiB\"", "wait_bytes = \"64 KiB\"", "metricsd.retention.wait_bytes", "two windows take"),
+        ("[metricsd.retention]", "buffer_bytes = \"512 KiB\"", "buffer_bytes = \"16 KiB\"", "metricsd.retention.buffer_bytes", "no window"),
+        ("[metricsd.retention]", "segment_bytes = \"2 MiB\"", "segment_bytes = \"256 KiB\"", "metricsd.retention.segment_bytes", "holds no group"),
+        ("[metricsd.retention]", "log_files = 8", "log_files = 2", "metricsd.retention.log_files", "choose 3"),
+    ]);
 }

@@ -1,4 +1,5 @@
-//! What retention costs: bytes of a sample, and how long sealing, recovery and reading take.
+//! What retention costs: bytes of a sample in segments and in the log, and how long recording,
+//! sealing, recovery and reading take.
 //!
 //! The data set is 200 series over 6 hours at 10 s: 80 counters whose increments are exponentially
 //! distributed with a mean of 1 to 400, 80 gauges with two decimals, as integers times 100, that
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_retention::name::Tier;
+use nexus_retention::record::{Taken, Value, Writer};
+use nexus_retention::recorder::{self, Recorder};
 use nexus_retention::segment::{
     Anchor, Form, Kind, Limits, LocalId, Meta, ROWS, Samples, Segment, SegmentWriter, Shape,
     Windows,
@@ -21,18 +24,21 @@ const SERIES: usize = 200;
 const WINDOWS: usize = 2160;
 const PER_SEGMENT: usize = 360;
 const TIER: Tier = Tier::raw(Nanos::from_secs(10));
-/// Bytes of a sample that are not to be exceeded.
+/// Bytes of a sample that are not to be exceeded, in segments and in the log.
 const BYTES_MAX: f64 = 1.10;
+const LOG_BYTES_MAX: f64 = 2.5;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let bytes = sizes()?;
+    let figures = [(sizes()?, BYTES_MAX), (log_sizes()?, LOG_BYTES_MAX)];
     speeds()?;
-    match bytes {
-        bytes if bytes <= BYTES_MAX => Ok(()),
-        bytes => Err(format!("{bytes:.3} bytes a sample, and {BYTES_MAX} are allowed").into()),
+    for (bytes, most) in figures {
+        if bytes > most {
+            return Err(format!("{bytes:.3} bytes a sample, and {most} are allowed").into());
+        }
     }
+    Ok(())
 }
 
 /// SplitMix64: numbers that are always the same.
@@ -195,6 +201,119 @@ fn sizes() -> Result<f64> {
     Ok(total)
 }
 
+const fn recorder_limits(series: u32) -> recorder::Limits {
+    recorder::Limits {
+        series,
+        segment_windows: PER_SEGMENT as u32,
+        align_windows: 6,
+        group_bytes: 1 << 21,
+        window_bytes: 1 << 17,
+        record_bytes: 4096,
+    }
+}
+
+/// The records of some windows, in which every series is set or raised.
+fn record(series: &[Series], windows: usize, each: &mut dyn FnMut(&mut Recorder, &[u8])) {
+    let limits = recorder_limits(series.len() as u32);
+    let (mut recorder, mut writer) = (Recorder::new(limits), Writer::new(&limits));
+    for window in 0..windows {
+        let Some(header) = recorder.open(1, window as u64) else { continue };
+        let (is_first, begins_group) = (header.segment == window as u64, header.sequence == 0);
+        writer.begin(header);
+        for (series, id) in series.iter().zip(0..) {
+            let last = series.values[window];
+            let before = if begins_group { 0 } else { series.values[window - 1] };
+            let value = match series.sort {
+                Sort::Counter => Value::Counter(last.unsigned_abs()),
+                Sort::Gauge | Sort::Constant => Value::Gauge { last, before },
+            };
+            let put = |writer: &mut Writer| match is_first {
+                true => writer.define(id, &series.form(), series.key.as_bytes(), &value),
+                false => writer.put(id, &value),
+            };
+            if put(&mut writer) == Taken::RecordFull {
+                writer.finish().into_iter().for_each(|record| each(&mut recorder, record));
+                put(&mut writer);
+            }
+        }
+        writer.finish().into_iter().for_each(|record| each(&mut recorder, record));
+    }
+}
+
+/// Bytes of a sample in the log, with lengths and the headers of sectors.
+fn log_sizes() -> Result<f64> {
+    let all = data(SERIES, WINDOWS);
+    let (mut bytes, mut records) = (0, 0);
+    let mut segments = SegmentWriter::new(Limits { series: SERIES as u32 });
+    record(&all, WINDOWS, &mut |recorder, record| {
+        bytes += record.len() + 4;
+        records += 1;
+        drain(recorder, &mut segments);
+        assert_eq!(recorder.take(record), Ok(0));
+    });
+    let samples = SERIES * WINDOWS;
+    let in_sectors = bytes as f64 * wal::SECTOR_BYTES as f64 / wal::PAYLOAD_BYTES as f64;
+    let each = in_sectors / samples as f64;
+    println!("## Size of the log, of the same samples\n");
+    println!("| what | samples | bytes | bytes a sample |\n|---|---|---|---|");
+    let only = bytes as f64 / samples as f64;
+    println!("| {records} records | {samples} | {bytes} | {only:.3} |");
+    println!("| in full sectors | {samples} | {in_sectors:.0} | {each:.3} |");
+    let memory = |series| recorder_limits(series).memory();
+    println!(
+        "\nmemory of a recorder of {SERIES} series: {} bytes, of 4096: {}\n",
+        memory(SERIES as u32),
+        memory(4096)
+    );
+    Ok(each)
+}
+
+/// Turns what has ended into columns, and says how long the longest step took.
+fn drain(recorder: &mut Recorder, segments: &mut SegmentWriter) -> Duration {
+    let mut longest = Duration::ZERO;
+    if recorder.ended().is_some_and(|group| group.windows().first() == Some(group.segment())) {
+        segments.begin(Meta { boot: 1, tier: TIER });
+    }
+    while recorder.ended().is_some() {
+        let start = Instant::now();
+        let is_done = recorder.drain(segments, 64, &mut |bytes| {
+            black_box(bytes);
+        });
+        longest = longest.max(start.elapsed());
+        assert!(is_done.is_ok(), "a segment has room for its groups");
+    }
+    longest
+}
+
+/// How long a recorder takes for a group: to take it, and to turn it into columns.
+fn group_speeds(count: usize) {
+    let all = data(count, ROWS);
+    let mut records = Vec::new();
+    record(&all, ROWS, &mut |recorder, record| {
+        records.push(record.to_vec());
+        assert_eq!(recorder.take(record), Ok(0));
+    });
+    let mut recorder = Recorder::new(recorder_limits(count as u32));
+    let mut segments = SegmentWriter::new(Limits { series: count as u32 });
+    let (mut taking, mut draining, mut step) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    for boot in 2..7 {
+        let start = Instant::now();
+        for record in &records {
+            let mut record = record.clone();
+            record[2] = boot;
+            assert_eq!(recorder.take(&record), Ok(0));
+        }
+        taking = taking.min(start.elapsed());
+        assert!(recorder.end_segment());
+        let start = Instant::now();
+        step = step.min(drain(&mut recorder, &mut segments));
+        draining = draining.min(start.elapsed());
+    }
+    line(&format!("take {count} series x {ROWS} windows (a sample)"), taking, count * ROWS);
+    line("turn them into columns (a sample)", draining, count * ROWS);
+    line("the longest step of that, of 64 series (a series)", step, 64);
+}
+
 /// The shortest of some runs.
 fn best<T>(mut run: impl FnMut() -> T) -> Duration {
     let times = (0..5).map(|_| {
@@ -215,6 +334,9 @@ fn speeds() -> Result<()> {
             time,
             count * PER_SEGMENT,
         );
+    }
+    for count in [512, 4096] {
+        group_speeds(count);
     }
     for sectors in [1024, 4096, 16384] {
         let (time, records) = recovery(sectors)?;

@@ -79,8 +79,22 @@ impl Buffer {
         self.0.clear();
     }
 
+    /// Bytes that still fit.
+    pub(crate) const fn room(&self) -> usize {
+        self.0.capacity() - self.0.len()
+    }
+
+    /// A byte that was put before.
+    pub(crate) fn at_mut(&mut self, at: usize) -> Option<&mut u8> {
+        self.0.get_mut(at)
+    }
+
     pub(crate) fn drop_front(&mut self, count: usize) {
         self.0.drain(..count);
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -124,6 +138,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) const fn rest(self) -> &'a [u8] {

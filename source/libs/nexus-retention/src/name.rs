@@ -39,6 +39,25 @@ impl Tier {
     }
 }
 
+impl Tier {
+    /// The tier of longer windows that is called so, as it is displayed; `None`: it is none.
+    #[must_use]
+    pub fn parse_rollup(text: &str) -> Option<Self> {
+        let end = text.find(|letter: char| !letter.is_ascii_digit())?;
+        let (digits, unit) = text.split_at_checked(end)?;
+        let length = match unit {
+            "s" => NS_IN_S,
+            "ms" => NS_IN_MS,
+            "ns" => 1,
+            _ => return None,
+        };
+        let window = digits.parse::<u64>().ok()?.checked_mul(length).filter(|ns| *ns > 0)?;
+        let tier = Self::rollup(Nanos(window));
+        // Only the one way of writing it is a name.
+        (self::text(format_args!("{tier}")).as_str() == text).then_some(tier)
+    }
+}
+
 /// `raw`, or the true length of the windows: `10s`, `250ms`, `1500000ns`.
 impl fmt::Display for Tier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

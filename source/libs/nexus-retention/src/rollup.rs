@@ -258,7 +258,7 @@ impl Roller {
 }
 
 /// Which series there are: form and key of each, in order.
-struct Keys {
+pub(crate) struct Keys {
     bytes: Buffer,
     key_bytes: usize,
     /// Beginning and end of each, by id.
@@ -270,7 +270,7 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(series: u32, key_bytes: u32) -> Self {
+    pub(crate) fn new(series: u32, key_bytes: u32) -> Self {
         Self {
             bytes: Buffer::new(key_bytes as usize),
             key_bytes: key_bytes as usize,
@@ -280,7 +280,7 @@ impl Keys {
         }
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.places.clear();
         self.order.clear();
@@ -292,7 +292,7 @@ impl Keys {
     }
 
     /// The id of a series, or where in the order it belongs.
-    fn find(&mut self, key: &[u8], form: &Form<'_>) -> Result<LocalId, usize> {
+    pub(crate) fn find(&mut self, key: &[u8], form: &Form<'_>) -> Result<LocalId, usize> {
         self.wanted.clear();
         form.write(&mut self.wanted);
         self.wanted.bytes(key);
@@ -301,8 +301,13 @@ impl Keys {
         self.order.get(at).map(|id| LocalId(*id)).ok_or(at)
     }
 
+    /// Bytes of memory.
+    pub(crate) const fn memory(series: u32, key_bytes: u32) -> usize {
+        key_bytes as usize + series as usize * 12 + DEFINITION_BYTES_MAX
+    }
+
     /// Takes the series that was looked for last, with the next id; `None` if there is no room.
-    fn insert(&mut self, at: usize) -> Option<()> {
+    pub(crate) fn insert(&mut self, at: usize) -> Option<()> {
         let (start, end) = (self.bytes.len(), self.bytes.len() + self.wanted.len());
         let has_room = end <= self.key_bytes && self.places.len() < self.places.capacity();
         has_room.then_some(())?;

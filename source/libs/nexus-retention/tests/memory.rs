@@ -4,6 +4,8 @@
 use allocation_counter::{AllocationInfo, measure};
 use nexus_bounded::{Mono, Nanos};
 use nexus_retention::name::Tier;
+use nexus_retention::record::{Taken, Value, Writer};
+use nexus_retention::recorder::{self, Recorder};
 use nexus_retention::rollup::Roller;
 use nexus_retention::segment::{
     Anchor, Form, Kind, Limits, LocalId, Meta, Samples, Segment, SegmentWriter, Shape, Windows,
@@ -103,4 +105,64 @@ fn a_log_takes_what_it_says_and_then_nothing() {
     });
     assert!(is_nothing(&read), "{read:?}");
     assert!(seen > 0);
+}
+
+/// Records windows until a group has ended, and turns it into columns.
+fn record(
+    recorder: &mut Recorder,
+    writer: &mut Writer,
+    segments: &mut SegmentWriter,
+    out: &mut Vec<u8>,
+) {
+    out.extend(segments.begin(Meta { boot: 1, tier: RAW }));
+    for window in 0..70 {
+        let header = recorder.open(1, window).unwrap();
+        writer.begin(header);
+        for id in 0..SERIES {
+            let value = Value::Counter(window << 30);
+            let put = |writer: &mut Writer| match header.segment {
+                first if first == window => {
+                    writer.define(id, &Form::Counter, &id.to_le_bytes(), &value)
+                }
+                _ => writer.put(id, &value),
+            };
+            if put(writer) == Taken::RecordFull {
+                assert_eq!(recorder.take(writer.finish().unwrap()), Ok(0));
+                assert_eq!(put(writer), Taken::Yes);
+            }
+        }
+        assert_eq!(recorder.take(writer.finish().unwrap()), Ok(0));
+        while recorder.ended().is_some() {
+            recorder.drain(segments, 10, &mut |bytes| out.extend(bytes)).unwrap();
+        }
+    }
+    assert!(recorder.end_segment());
+    while recorder.ended().is_some() {
+        recorder.drain(segments, 10, &mut |bytes| out.extend(bytes)).unwrap();
+    }
+    out.extend(segments.finish(Anchor { mono: Mono(1), wall: None }));
+}
+
+#[test]
+fn a_recorder_takes_what_it_says_and_then_nothing() {
+    let limits = recorder::Limits {
+        series: SERIES,
+        segment_windows: 128,
+        align_windows: 8,
+        group_bytes: 1 << 18,
+        window_bytes: 1 << 13,
+        record_bytes: 1500,
+    };
+    let (mut recorder, mut writer) = (None, None);
+    let made = measure(|| recorder = Some(Recorder::new(limits)));
+    let said = limits.memory() as u64;
+    assert!(made.bytes_total <= said && made.bytes_total + 50_000 > said, "{made:?}, said {said}");
+    let made = measure(|| writer = Some(Writer::new(&limits)));
+    assert!(made.bytes_total <= Writer::memory(&limits) as u64, "{made:?}");
+    let mut segments = SegmentWriter::new(Limits { series: SERIES });
+    let mut out = Vec::with_capacity(1 << 20);
+    let (mut recorder, mut writer) = (recorder.unwrap(), writer.unwrap());
+    let used = measure(|| record(&mut recorder, &mut writer, &mut segments, &mut out));
+    assert!(is_nothing(&used), "{used:?}");
+    assert_eq!(Segment::open(&out[..]).unwrap().check(), Ok(()));
 }

@@ -106,6 +106,12 @@ impl<'a> Writer<'a> {
         Self { buffer, len: 0, failed: false }
     }
 
+    /// Goes on behind the first `len` bytes, which were written before.
+    pub(crate) fn behind(buffer: &'a mut [u8], len: usize) -> Self {
+        let failed = len > buffer.len();
+        Self { buffer, len, failed }
+    }
+
     #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let end = self.len.saturating_add(bytes.len());

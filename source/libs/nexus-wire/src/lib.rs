@@ -43,7 +43,7 @@ pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};
 pub use status::{FileStatus, LogStatus, MetricStatus};
-pub use vocabulary::{FileKind, Kind, Level, LossReason, SpanStatus, Unit};
+pub use vocabulary::{FileKind, HistoryLoss, Kind, Level, LossReason, SpanStatus, Tier, Unit};
 
 /// Bytes of a metric's or span's name, at most.
 pub const NAME_BYTES_MAX: usize = 48;

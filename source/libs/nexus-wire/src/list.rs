@@ -10,12 +10,31 @@ pub(crate) struct ListWriter<'a> {
     count: u16,
 }
 
+/// How far a list is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PausedList {
+    len: usize,
+    count_at: usize,
+    count: u16,
+}
+
 impl<'a> ListWriter<'a> {
     /// The list begins where the writer stands.
     pub(crate) fn begin(mut writer: Writer<'a>) -> Self {
         let count_at = writer.len();
         writer.u16(0);
         Self { writer, count_at, count: 0 }
+    }
+
+    /// How far the list is: what [`Self::resume`] needs besides the buffer.
+    pub(crate) const fn pause(&self) -> PausedList {
+        PausedList { len: self.writer.len(), count_at: self.count_at, count: self.count }
+    }
+
+    /// Goes on with a list in the buffer in which it was begun.
+    pub(crate) fn resume(paused: PausedList, buffer: &'a mut [u8]) -> Self {
+        let PausedList { len, count_at, count } = paused;
+        Self { writer: Writer::behind(buffer, len), count_at, count }
     }
 
     /// Appends what `write` writes; `false` and nothing when it does not fit.

@@ -101,3 +101,33 @@ vocabulary! {
         TooLarge = 6 "too_large",
     }
 }
+
+vocabulary! {
+    /// Which windows of what is kept are read. How long they are, replies say.
+    Tier {
+        /// The longest that are no longer than the steps asked for.
+        Auto = 0 "auto",
+        /// What was recorded.
+        Raw = 1 "raw",
+        /// Short windows, made out of those.
+        Short = 2 "short",
+        /// Long windows, made out of short ones.
+        Long = 3 "long",
+    }
+}
+
+vocabulary! {
+    /// Why a part of what was kept cannot be read.
+    HistoryLoss {
+        /// A checksum is wrong.
+        Damaged = 1 "damaged",
+        /// The device does not read it.
+        Unreadable = 2 "unreadable",
+        /// A file that should be there is not.
+        Missing = 3 "missing",
+        /// It was cut short, or never finished.
+        Unsealed = 4 "unsealed",
+        /// It is of a version of the format that this program does not know.
+        Foreign = 5 "foreign",
+    }
+}

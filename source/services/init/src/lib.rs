@@ -1,14 +1,20 @@
 //! When a child is started: one after another, each when its predecessor has served or has done
 //! its work, and again after a death, later each time. Who dies again and again is started without
-//! what it has stored, which may be why.
+//! what it has stored, which may be why, and in the end not any more. Who lives and does not begin
+//! to serve is not waited for beyond a patience.
 //!
-//! Plain data that is told the time and what happened, and says what to do next. Invariant: a child
-//! that serves, or has ended well, is never started.
+//! Plain data that is told the time and what happened, and says what to do next. Invariants: a
+//! child that serves, has ended well, or was given up, is never started; nobody holds up those
+//! behind it for longer than [`PATIENCE`] at a time.
 //!
-//! Deliberately absent: names, rights and the order itself, which stand in the image.
+//! Deliberately absent: names, rights and the order itself, which stand in the image; and ending
+//! whoever does not serve: it may be at work.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod child;
+
+use child::{Child, State};
 use nexus_abi::ExitReason;
 use nexus_abi::kernel::{CAPABILITIES_MAX, Change};
 use nexus_bounded::{Mono, Nanos};
@@ -25,6 +31,15 @@ pub const SUSPICIOUS_DEATHS: usize = 3;
 /// See [`SUSPICIOUS_DEATHS`].
 pub const SUSPICION: Nanos = Nanos::from_secs(60);
 
+/// After so many deaths within [`DEATHS_SPAN`] a child is given up. What it has stored has been set
+/// aside three times by then.
+pub const DEATHS_MAX: usize = 10;
+/// See [`DEATHS_MAX`].
+pub const DEATHS_SPAN: Nanos = Nanos::from_secs(600);
+
+/// How long those behind a child wait until it serves, from its start or its latest service on.
+pub const PATIENCE: Nanos = Nanos::from_secs(30);
+
 /// What to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
@@ -35,54 +50,31 @@ pub enum Step {
         /// Whether it has to set aside what it has stored.
         set_aside: bool,
     },
+    /// Say that those behind this child begin without it, then ask again. It is said once until it
+    /// has served.
+    Late {
+        /// Which.
+        at: usize,
+        /// How often that was so, this time included.
+        count: u32,
+    },
     /// Wait until something happens, or until this time.
     Wait(Option<Mono>),
 }
 
+/// What becomes of a dead child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// Never started.
-    New,
-    /// Started, and has not served.
-    Begun,
-    Serves,
-    /// Ended well.
-    Done,
-    /// Ended badly, to be started again.
-    Dead {
-        again: Mono,
+pub enum Fate {
+    /// It will be started again.
+    Again {
+        /// How long it takes until then.
+        after: Nanos,
+        /// Whether it will have to set aside what it has stored, and how often it had to, this time
+        /// included.
+        set_aside: Option<u32>,
     },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Child {
-    state: State,
-    since: Mono,
-    pause: Nanos,
-    /// The latest deaths but the last one, oldest first.
-    recent: [Option<Mono>; SUSPICIOUS_DEATHS - 1],
-    is_suspect: bool,
-    /// How often that was so.
-    suspicions: u32,
-}
-
-const UNBORN: Child = Child {
-    state: State::New,
-    since: Mono(0),
-    pause: PAUSE_MIN,
-    recent: [None; SUSPICIOUS_DEATHS - 1],
-    is_suspect: false,
-    suspicions: 0,
-};
-
-/// How a dead child will be started again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Again {
-    /// How long it takes until then.
-    pub after: Nanos,
-    /// Whether it will have to set aside what it has stored, and how often it had to, this time
-    /// included.
-    pub set_aside: Option<u32>,
+    /// It will not: it has died [`DEATHS_MAX`] times within [`DEATHS_SPAN`].
+    GivenUp,
 }
 
 /// Knows how every child is.
@@ -97,30 +89,30 @@ impl Supervisor {
     #[must_use]
     pub const fn new(count: usize) -> Self {
         assert!(count <= CAPABILITIES_MAX, "the kernel gives no more capabilities");
-        Self { children: [UNBORN; CAPABILITIES_MAX], count }
+        Self { children: [Child::UNBORN; CAPABILITIES_MAX], count }
     }
 
     /// What to do now.
-    #[must_use]
-    pub fn next(&self, now: Mono) -> Step {
-        let is_suspect = |at: usize| self.children.get(at).is_some_and(|child| child.is_suspect);
-        let start = |at| Step::Start { at, set_aside: is_suspect(at) };
-        self.due(now).map_or_else(|| Step::Wait(self.next_again()), start)
+    pub fn next(&mut self, now: Mono) -> Step {
+        if let Some((at, child)) = self.to_be_started(now) {
+            return Step::Start { at, set_aside: child.is_suspect() };
+        }
+        match self.awaited().filter(|&(_, until)| until <= now) {
+            Some((at, _)) => {
+                Step::Late { at, count: self.children.get_mut(at).map_or(0, Child::is_late) }
+            }
+            None => Step::Wait(self.next_time()),
+        }
     }
 
     /// A child was started.
     pub fn started(&mut self, at: usize, now: Mono) {
-        if let Some(child) = self.children.get_mut(at) {
-            (child.state, child.since, child.is_suspect) = (State::Begun, now, false);
-        }
+        self.children.get_mut(at).into_iter().for_each(|child| child.begin(now));
     }
 
     /// A child could not be started: that is a death too, but nothing it has stored is the reason.
     pub fn failed(&mut self, at: usize, now: Mono) {
-        if let Some(child) = self.children.get_mut(at) {
-            child.since = now;
-            child.die(now);
-        }
+        self.children.get_mut(at).into_iter().for_each(|child| child.fail(now));
     }
 
     /// Something has happened to a child.
@@ -136,57 +128,40 @@ impl Supervisor {
         }
     }
 
-    /// How a child will be started again, if it is dead.
+    /// What becomes of a child, if it is dead, and how many deaths it has had.
     #[must_use]
-    pub fn again(&self, at: usize, now: Mono) -> Option<Again> {
+    pub fn fate(&self, at: usize, now: Mono) -> Option<(Fate, u32)> {
         let child = self.children.get(at)?;
-        let State::Dead { again } = child.state else { return None };
-        let set_aside = child.is_suspect.then_some(child.suspicions);
-        Some(Again { after: again.since(now), set_aside })
+        Some((child.fate(now)?, child.deaths()))
     }
 
-    fn all(&self) -> impl Iterator<Item = &Child> {
-        self.children.iter().take(self.count)
+    fn all(&self) -> impl Iterator<Item = (usize, &Child)> {
+        self.children.iter().take(self.count).enumerate()
     }
 
     /// The first child to be started: a dead one whose pause is over, or the next new one if nobody
-    /// before it is still to serve.
-    fn due(&self, now: Mono) -> Option<usize> {
-        let again = |child: &Child| matches!(child.state, State::Dead { again } if again <= now);
-        let behind = |child: &Child| matches!(child.state, State::Serves | State::Done);
-        let next = self.all().position(|child| !behind(child));
-        let is_new = |&at: &usize| self.children.get(at).is_some_and(|c| c.state == State::New);
-        self.all().position(again).or_else(|| next.filter(is_new))
+    /// before it holds it up.
+    fn to_be_started(&self, now: Mono) -> Option<(usize, &Child)> {
+        let mut again = self.all().filter(|(_, child)| child.again().is_some_and(|at| at <= now));
+        again.next().or_else(|| self.held_up_by().filter(|(_, child)| child.is_new()))
     }
 
-    fn next_again(&self) -> Option<Mono> {
-        let pauses = self.all().filter_map(|child| match child.state {
-            State::Dead { again } => Some(again),
-            _ => None,
-        });
-        pauses.min()
-    }
-}
-
-impl Child {
-    fn die(&mut self, now: Mono) {
-        if now.since(self.since) >= LONG_LIFE {
-            self.pause = PAUSE_MIN;
-        }
-        self.state = State::Dead { again: now.after(self.pause) };
-        self.pause = Nanos(self.pause.0.saturating_mul(2)).min(PAUSE_MAX);
+    /// The first child that does not let those behind it begin.
+    fn held_up_by(&self) -> Option<(usize, &Child)> {
+        self.all().find(|(_, child)| child.holds_up())
     }
 
-    /// Remembers a death. What is stored anew after a suspicion is judged by later deaths only.
-    fn suspect(&mut self, now: Mono) {
-        let [oldest, last] = self.recent;
-        if oldest.is_none_or(|at| now.since(at) > SUSPICION) {
-            self.recent = [last, Some(now)];
-            return;
-        }
-        self.recent = [None; SUSPICIOUS_DEATHS - 1];
-        self.is_suspect = true;
-        self.suspicions = self.suspicions.saturating_add(1);
+    /// For whom somebody waits who has not been started, and until when.
+    fn awaited(&self) -> Option<(usize, Mono)> {
+        let (at, child) = self.held_up_by()?;
+        let has_new = self.all().skip(at).any(|(_, child)| child.is_new());
+        has_new.then_some((at, child.awaited_until()))
+    }
+
+    /// When there is something to do that nothing has to happen for.
+    fn next_time(&self) -> Option<Mono> {
+        let again = self.all().filter_map(|(_, child)| child.again());
+        again.chain(self.awaited().map(|(_, until)| until)).min()
     }
 }
 
@@ -219,7 +194,7 @@ mod tests {
     fn the_next_is_started_when_its_predecessor_serves_and_not_before() {
         let mut supervisor = started(2, 0);
         supervisor.started(0, T);
-        assert_eq!(supervisor.next(T), Step::Wait(None));
+        assert_eq!(supervisor.next(T), Step::Wait(Some(T.after(PATIENCE))));
         supervisor.changed(0, Change::Serves, T);
         assert_eq!(supervisor.next(T), start(1));
     }
@@ -267,17 +242,25 @@ mod tests {
         assert_eq!(supervisor.next(T), Step::Wait(Some(T.after(PAUSE_MIN))));
     }
 
+    /// When the first child is started again, and what of its state.
+    fn again(supervisor: &Supervisor, now: Mono) -> (Nanos, Option<u32>) {
+        match supervisor.fate(0, now) {
+            Some((Fate::Again { after, set_aside }, _)) => (after, set_aside),
+            other => panic!("it is not started again: {other:?}"),
+        }
+    }
+
     /// Dies at these times; what is to be done about it each time.
     fn deaths(supervisor: &mut Supervisor, seconds: &[u64]) -> Vec<Option<u32>> {
         let die = |&second: &u64| {
             let now = T.after(Nanos::from_secs(second));
             supervisor.changed(0, DEATH, now);
-            let again = supervisor.again(0, now).unwrap();
-            let due = now.after(again.after);
-            let set_aside = again.set_aside.is_some();
+            let (after, suspicions) = again(supervisor, now);
+            let due = now.after(after);
+            let set_aside = suspicions.is_some();
             assert_eq!(supervisor.next(due), Step::Start { at: 0, set_aside });
             supervisor.started(0, due);
-            again.set_aside
+            suspicions
         };
         seconds.iter().map(die).collect()
     }
@@ -306,16 +289,105 @@ mod tests {
     fn who_cannot_be_started_has_no_stored_state_to_blame_and_forgets_no_suspicion() {
         let mut supervisor = started(1, 1);
         (0..3).for_each(|_| supervisor.failed(0, T));
-        assert_eq!(supervisor.again(0, T).unwrap().set_aside, None);
+        assert_eq!(again(&supervisor, T).1, None);
         (0..3).for_each(|_| supervisor.changed(0, DEATH, T));
         supervisor.failed(0, T);
-        assert_eq!(supervisor.again(0, T).unwrap().set_aside, Some(1));
+        assert_eq!(again(&supervisor, T).1, Some(1));
+    }
+
+    /// Dies as soon as it begins, until it is given up: how often, and when.
+    fn dies_at_once(supervisor: &mut Supervisor, at: usize, mut now: Mono) -> (u32, Mono) {
+        loop {
+            supervisor.changed(at, DEATH, now);
+            let (fate, deaths) = supervisor.fate(at, now).unwrap();
+            let Fate::Again { after, .. } = fate else { return (deaths, now) };
+            now = now.after(after);
+            supervisor.started(at, now);
+        }
+    }
+
+    #[test]
+    fn who_dies_ten_times_in_a_row_is_given_up_and_those_behind_it_begin() {
+        let mut supervisor = started(2, 0);
+        supervisor.started(0, T);
+        let (deaths, end) = dies_at_once(&mut supervisor, 0, T);
+        assert_eq!(deaths, 10);
+        assert_eq!(end.since(T), Nanos::from_millis(100 * 0b11_1111 + 3 * 5000));
+        assert_eq!(supervisor.next(end), start(1));
+        supervisor.started(1, end);
+        supervisor.changed(1, Change::Serves, end);
+        assert_eq!(supervisor.next(end.after(DEATHS_SPAN)), Step::Wait(None), "never again");
+    }
+
+    #[test]
+    fn ten_deaths_that_take_longer_than_the_span_are_no_reason_to_give_up() {
+        let mut supervisor = started(1, 1);
+        let far = DEATHS_SPAN.0 / u64::try_from(DEATHS_MAX - 1).unwrap() + 1;
+        for n in 0..40 {
+            let now = T.after(Nanos(far * n));
+            supervisor.changed(0, DEATH, now);
+            let (after, _) = again(&supervisor, now);
+            supervisor.started(0, now.after(after));
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_started_is_given_up_too() {
+        let mut supervisor = started(1, 0);
+        (0..10).for_each(|_| supervisor.failed(0, T));
+        assert_eq!(supervisor.fate(0, T), Some((Fate::GivenUp, 10)));
+    }
+
+    #[test]
+    fn who_does_not_begin_to_serve_is_said_once_and_not_waited_for_any_longer() {
+        let mut supervisor = started(3, 1);
+        assert_eq!(supervisor.next(T), start(1));
+        supervisor.started(1, T);
+        let late = T.after(PATIENCE);
+        assert_eq!(supervisor.next(T), Step::Wait(Some(late)));
+        assert_eq!(supervisor.next(late), Step::Late { at: 1, count: 1 });
+        assert_eq!(supervisor.next(late), start(2));
+        supervisor.started(2, late);
+        assert_eq!(supervisor.next(late.after(PATIENCE)), Step::Wait(None));
+    }
+
+    #[test]
+    fn nobody_is_late_for_whom_nobody_waits() {
+        let mut supervisor = started(2, 1);
+        assert_eq!(supervisor.next(T), start(1));
+        supervisor.started(1, T);
+        assert_eq!(supervisor.next(T.after(PATIENCE)), Step::Wait(None));
+    }
+
+    #[test]
+    fn lives_that_end_before_they_serve_share_one_patience() {
+        let mut supervisor = started(2, 0);
+        supervisor.started(0, T);
+        let second = T.after(Nanos::from_secs(20));
+        supervisor.changed(0, DEATH, second);
+        supervisor.started(0, second.after(PAUSE_MIN));
+        assert_eq!(supervisor.next(second.after(PAUSE_MIN)), Step::Wait(Some(T.after(PATIENCE))));
+        assert_eq!(supervisor.next(T.after(PATIENCE)), Step::Late { at: 0, count: 1 });
+    }
+
+    #[test]
+    fn who_has_served_is_waited_for_anew_when_it_dies() {
+        let mut supervisor = started(2, 0);
+        supervisor.started(0, T);
+        assert_eq!(supervisor.next(T.after(PATIENCE)), Step::Late { at: 0, count: 1 });
+        supervisor.changed(0, Change::Serves, T.after(PATIENCE));
+        let death = T.after(PATIENCE).after(PATIENCE);
+        supervisor.changed(0, DEATH, death);
+        supervisor.started(0, death);
+        assert_eq!(supervisor.next(death), Step::Wait(Some(death.after(PATIENCE))));
+        assert_eq!(supervisor.next(death.after(PATIENCE)), Step::Late { at: 0, count: 2 });
+        assert_eq!(supervisor.next(death.after(PATIENCE)), start(1));
     }
 
     #[test]
     fn of_who_lives_nothing_is_to_be_said() {
         let supervisor = started(1, 1);
-        assert_eq!(supervisor.again(0, T), None);
-        assert_eq!(supervisor.again(7, T), None);
+        assert_eq!(supervisor.fate(0, T), None);
+        assert_eq!(supervisor.fate(7, T), None);
     }
 }

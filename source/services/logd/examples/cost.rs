@@ -7,7 +7,7 @@
 //! it). The difference of two counts, counted in instructions, is the cost of the appends between
 //! them: start and filling are the same in both.
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -99,7 +99,7 @@ fn run(case: &str, count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let frame = buffer.get_mut(..len).unwrap_or_default();
     let places = if case.ends_with(NEW) { changed(frame) } else { Vec::new() };
 
-    let mut logd = Logd::new(&recipe, 1);
+    let mut logd = Logd::new(&recipe, 1, Keep::Nothing);
     let mut sink = Sink { bytes: 0 };
     let id = ServiceId::from_name("execd");
     let from = Sender::stamped(id, 1, Incarnation::new(1), Rights::NONE);

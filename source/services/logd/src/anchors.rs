@@ -16,15 +16,21 @@ pub(crate) struct Anchors {
     anchors: Box<[ClockAnchor]>,
     len: usize,
     lost: u64,
+    /// Of former lives, oldest first.
+    past: Box<[ClockAnchor]>,
+    past_len: usize,
 }
 
 impl Anchors {
     /// No anchor yet; there will be `capacity` at most, but 1 at least, and no more than one reply
     /// takes.
-    pub(crate) fn new(boot: u32, capacity: u32, drift: Nanos) -> Self {
+    /// `keeps_past`: as many of former lives besides.
+    pub(crate) fn new(boot: u32, capacity: u32, drift: Nanos, keeps_past: bool) -> Self {
         let vacant = ClockAnchor { boot, mono_ns: 0, wall_ns: 0 };
         let anchors = vec![vacant; Self::room(capacity)].into_boxed_slice();
-        Self { boot, drift, anchors, len: 0, lost: 0 }
+        let past = vec![vacant; if keeps_past { Self::room(capacity) } else { 0 }];
+        let past = past.into_boxed_slice();
+        Self { boot, drift, anchors, len: 0, lost: 0, past, past_len: 0 }
     }
 
     /// Bytes of memory that `capacity` anchors take.
@@ -63,7 +69,40 @@ impl Anchors {
         }
     }
 
-    /// The anchors, oldest first.
+    /// Takes an anchor of a former life, if it is news.
+    pub(crate) fn recall(&mut self, anchor: ClockAnchor) {
+        let last = self.past.get(..self.past_len).and_then(|past| past.last());
+        let is_known = last.is_some_and(|last| {
+            last.boot == anchor.boot && Nanos(apart(last, &anchor)) <= self.drift
+        });
+        if is_known || self.past.is_empty() {
+            return;
+        }
+        if self.past_len == self.past.len() {
+            self.past_len -= 1;
+            self.past.copy_within(1.., 0);
+        }
+        if let Some(place) = self.past.get_mut(self.past_len) {
+            *place = anchor;
+            self.past_len += 1;
+        }
+    }
+
+    /// The boot has another number.
+    pub(crate) fn rename(&mut self, boot: u32) {
+        self.boot = boot;
+        self.anchors.iter_mut().for_each(|anchor| anchor.boot = boot);
+    }
+
+    /// Those of former lives, as many of the newest as find room in a reply, then [`Self::all`].
+    pub(crate) fn of_all_lives(&self) -> impl Iterator<Item = ClockAnchor> {
+        let room = ClockAnchor::REPLY_MAX - self.len;
+        let first = self.past_len.saturating_sub(room);
+        let past = self.past.get(first..self.past_len).unwrap_or_default();
+        past.iter().chain(self.all()).copied()
+    }
+
+    /// The anchors of this life, oldest first.
     pub(crate) fn all(&self) -> &[ClockAnchor] {
         self.anchors.get(..self.len).unwrap_or_default()
     }
@@ -91,7 +130,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn observed(capacity: u32, clocks: &[(u64, Option<u64>)]) -> Vec<(u64, u64)> {
-        let mut anchors = Anchors::new(7, capacity, Nanos::from_millis(500));
+        let mut anchors = Anchors::new(7, capacity, Nanos::from_millis(500), false);
         for (mono, wall) in clocks {
             anchors.observe(Now { mono: Mono(*mono), wall: wall.map(Wall) });
         }

@@ -9,9 +9,12 @@
 //! Invariants: memory is taken in [`Logd::new`] and never after; every request gets one reply;
 //! for every sender `offered = accepted + refused + dropped`, and what is accepted is kept.
 //!
-//! Deliberately absent: persistence, subscriptions, and records about records: logd tells of losses
-//! by gaps and counters, never by a record of its own. Its only own record is the one by which it
-//! proves at start that appending and reading work.
+//! Where there are files, what is appended goes there too, and former lives' records are in the
+//! journal again: [`Keep`]. Without them nobody is called and no memory is taken for it.
+//!
+//! Deliberately absent: subscriptions, and records about records: logd tells of losses by gaps and
+//! counters. Its only own records are the one by which it proves at start that appending and
+//! reading work, and one when keeping on the disk begins to fail, or works again.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -25,7 +28,9 @@ mod admission;
 mod anchors;
 mod append;
 mod journal;
+mod keeping;
 mod memory;
+mod past;
 mod proof;
 mod reads;
 mod search;
@@ -33,5 +38,7 @@ mod service;
 mod status;
 mod table;
 
+pub use keeping::share;
 pub use memory::memory_budget;
+pub use nexus_retention::Keep;
 pub use service::Logd;

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use nexus_rt::linux::front::{self, Program};
+use logd::Logd;
+use nexus_rt::linux::front::{self, Hosted, Program};
+use statefsd::Statefsd;
 
 const PROGRAM: Program = Program {
     name: "logd",
@@ -11,9 +13,15 @@ const PROGRAM: Program = Program {
     recipe: include_str!("../../../../recipes/observability/metrics.toml"),
     callees: &[],
     serves: &["logd", "metricsd"],
-    refuses: None,
+};
+
+const FILES: Hosted<Statefsd> = Hosted {
+    name: "statefsd",
+    recipe: |recipe| statefsd::for_share(&logd::share(recipe)).map_err(|error| error.to_string()),
+    memory: |state| statefsd::memory(state).map_err(|error| error.to_string()),
+    make: |state, boot| Statefsd::new(state, boot).map_err(|error| error.to_string()),
 };
 
 fn main() -> ExitCode {
-    front::main(&PROGRAM, logd::memory_budget, logd::Logd::new)
+    front::main(&PROGRAM, &FILES, logd::memory_budget, Logd::new)
 }

@@ -9,6 +9,7 @@ use crate::service::Phase;
 
 const NAME: &str = "logd";
 const MESSAGE: &str = "ready";
+const RETENTION: &str = "retention";
 /// Bytes of `boot=` with a number of 10 digits.
 const FIELDS_ROOM: usize = 24;
 /// Bytes of the two request frames of the proof.
@@ -85,6 +86,32 @@ impl Logd {
         look: &mut dyn FnMut(&[u8]),
     ) {
         self.answer(now, from, frame, world, |_, reply| look(reply));
+    }
+}
+
+impl Logd {
+    /// Tells of a change: what is kept has met with trouble, or does so no more.
+    #[cold]
+    pub(crate) fn tell_of_retention(
+        &mut self,
+        word: &'static str,
+        now: Mono,
+        world: &mut impl World,
+    ) {
+        let me = Sender::stamped(ServiceId::from_name(NAME), 0, Incarnation::new(1), Rights::NONE);
+        let (mut fields, mut frame) = ([0; FIELDS_ROOM], [0; FRAME_ROOM]);
+        let mut text = [0; size_of::<RecordText>()];
+        let mut fields = FieldsWriter::new(&mut fields);
+        let is_written = fields.field("state", word);
+        let fields = fields.finish().map_or("", |fields| fields.as_str());
+        let level = if word == "ok" { Level::Info } else { Level::Warn };
+        let record =
+            NewRecord { level, scope: NAME, message: RETENTION, fields: fields.as_bytes() };
+        let head = Head { version: Version::V2, nonce: 3 };
+        let joined = record.join(&mut text);
+        let request = joined.and_then(|it| logs::encode(&Request::Append(it), head, &mut frame));
+        assert!(is_written && request.is_ok(), "a word is a record");
+        self.ask(now, me, request.unwrap_or_default(), world, &mut |_| {});
     }
 }
 

@@ -6,6 +6,7 @@ use nexus_wire::{AuditReply, EncodeError, LogStatus, RecordId};
 
 use crate::Logd;
 use crate::journal::TEXT_BYTES_MAX;
+use crate::past;
 use crate::search;
 use crate::service::Asked;
 
@@ -76,7 +77,8 @@ impl Logd {
         .encode(asked.head, out)
     }
 
-    /// Another boot's cursor means nothing here: it starts over.
+    /// A page is of one boot: of a former one while there is something in front of or behind the
+    /// cursor, else of the running one, in which another boot's cursor starts over.
     pub(crate) fn search<'b>(
         &self,
         asked: &Asked,
@@ -84,10 +86,26 @@ impl Logd {
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
         let ours = search.boot == 0 || search.boot == self.boot;
-        let search = Search { id: if ours { search.id } else { RecordId(0) }, ..*search };
-        let (total, dropped) = (self.journal.total(), self.journal.dropped());
-        let page = SearchWriter::new(asked.head.nonce, self.boot, total, dropped, out);
-        search::page(&self.journal, &search, self.limits.query_scan_records, page)
+        let here = Search { id: if ours { search.id } else { RecordId(0) }, ..*search };
+        let is_past = search.boot < self.boot;
+        let (nonce, scan_max) = (asked.head.nonce, self.limits.query_scan_records);
+        let (journal, total, dropped) =
+            (&self.journal, self.journal.total(), self.journal.dropped());
+        if search.boot != 0 && (is_past || search.backward && !search.one_boot) {
+            let ends_here = !is_past && search::has_more(journal, &here);
+            if let Some(pages) = past::Pages::new(journal, search, is_past).filter(|_| !ends_here) {
+                let page = SearchWriter::new(nonce, pages.boot(), pages.total(), 0, out);
+                return pages.page(scan_max, page);
+            }
+        }
+        if is_past && search.boot != 0 && search.one_boot {
+            let page = SearchWriter::new(nonce, search.boot, 0, 0, out);
+            return page.finish(search.id, false);
+        }
+        let has_past = search.backward && search.boot != 0 && !search.one_boot;
+        let page = SearchWriter::new(nonce, self.boot, total, dropped, out);
+        let has_past = has_past && journal.attic().len() > 0;
+        search::page(journal, &here, scan_max, has_past, page)
     }
 
     /// One page of ledger rows; the cursor is the place of the next row in the table of senders.
@@ -113,6 +131,6 @@ impl Logd {
         asked: &Asked,
         out: &'b mut [u8],
     ) -> Result<&'b [u8], EncodeError> {
-        encode_anchors(asked.head, self.anchors.all().iter().copied(), out)
+        encode_anchors(asked.head, self.anchors.of_all_lives(), out)
     }
 }

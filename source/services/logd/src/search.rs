@@ -8,16 +8,18 @@ use nexus_wire::{EncodeError, Fields, FieldsWriter, Level, RecordId};
 use crate::journal::{Buffer, Entry, Gap, Journal, TEXT_BYTES_MAX};
 
 /// One page of a search: looks at `scan_max` records and gaps at most. Marks of dropped records
-/// need no look, as they are passed over in a few steps however many they are.
+/// need no look, as they are passed over in a few steps however many they are. `has_past`: what is
+/// there of former boots comes behind all of it.
 pub(crate) fn page<'b>(
     journal: &Journal,
     search: &Search<'_>,
     scan_max: u32,
+    has_past: bool,
     mut page: SearchWriter<'b>,
 ) -> Result<&'b [u8], EncodeError> {
     let mut text = [0; TEXT_BYTES_MAX];
     let mut last = search.id;
-    let mut more = false;
+    let mut more = has_past;
     for (looked, place) in (0..).zip(Places::new(journal, search)) {
         let written = match place {
             _ if looked == scan_max || page.len() == search.max => false,
@@ -31,6 +33,11 @@ pub(crate) fn page<'b>(
         last = place.id();
     }
     page.finish(last, more)
+}
+
+/// Whether there is anything behind the cursor, in the direction of a search.
+pub(crate) fn has_more(journal: &Journal, search: &Search<'_>) -> bool {
+    Places::new(journal, search).next().is_some()
 }
 
 /// `false` only if the page is full.
@@ -49,7 +56,7 @@ fn write_match(
     !has(&record, search) || page.found(&Found::Record(record))
 }
 
-fn has(record: &Record<'_>, search: &Search<'_>) -> bool {
+pub(crate) fn has(record: &Record<'_>, search: &Search<'_>) -> bool {
     let mut pair = search.pair.iter();
     record.scope.starts_with(search.scope)
         && pair.all(|(key, value)| record.fields.get(key) == Some(value))

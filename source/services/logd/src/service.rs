@@ -1,17 +1,20 @@
 use alloc::boxed::Box;
 use alloc::vec;
+use core::fmt;
 
 use nexus_abi::{FRAME_BYTES_MAX, Rights, Sender};
 use nexus_bounded::Mono;
 use nexus_gate::{Budgets, RejectMarker, RejectMarkers, SenderSlot, Senders};
 use nexus_port::{Event, Now, Service, World};
 use nexus_recipe::{LogdLimits, Recipe};
+use nexus_retention::Keep;
 use nexus_wire::logs::{self, AppendReply, Head, Op, Refusal, Request, SentRecord};
 use nexus_wire::{EncodeError, LogStatus, Reason, markers};
 
 use crate::admission::Admission;
 use crate::anchors::Anchors;
 use crate::journal::Journal;
+use crate::keeping::Keeping;
 
 /// The journal service. See the crate.
 pub struct Logd {
@@ -21,6 +24,7 @@ pub struct Logd {
     pub(crate) admission: Admission,
     pub(crate) journal: Journal,
     pub(crate) anchors: Anchors,
+    pub(crate) keeping: Option<Box<Keeping>>,
     pub(crate) markers: RejectMarkers,
     pub(crate) phase: Phase,
     stopping: bool,
@@ -38,6 +42,7 @@ const _: () = {
     is_send_and_sync::<Admission>();
     is_send_and_sync::<Journal>();
     is_send_and_sync::<Anchors>();
+    is_send_and_sync::<Keeping>();
     is_send_and_sync::<Asked>();
 };
 
@@ -80,18 +85,21 @@ pub(crate) enum Phase {
 }
 
 impl Logd {
-    /// A journal with nothing in it; `boot` numbers its lives. All memory is taken here; see
+    /// A journal with nothing in it; `boot` numbers its lives, `keep` says whether what it takes
+    /// outlives it. All memory is taken here; see
     /// [`crate::memory_budget`].
     #[must_use]
-    pub fn new(recipe: &Recipe, boot: u32) -> Self {
+    pub fn new(recipe: &Recipe, boot: u32, keep: Keep) -> Self {
         let limits = &recipe.logd;
+        let recovered = if keep.has_files() { limits.retention.recovered_records } else { 0 };
         let budgets = Budgets::of_logd(recipe);
         Self {
             boot,
             senders: Senders::new(limits.senders, limits.sender_idle, budgets),
             admission: Admission::new(recipe),
-            journal: Journal::new(limits),
-            anchors: Anchors::new(boot, limits.anchors, limits.anchor_drift),
+            journal: Journal::new(limits, recovered),
+            anchors: Anchors::new(boot, limits.anchors, limits.anchor_drift, keep.has_files()),
+            keeping: Keeping::new(&limits.retention, keep),
             markers: RejectMarkers::new([
                 markers::LOGD_REJECT_INVALID_ARGS,
                 markers::LOGD_REJECT_OVER_LIMIT,
@@ -251,6 +259,24 @@ impl Logd {
         }
     }
 
+    /// Whatever is no request.
+    #[cold]
+    #[inline(never)]
+    fn other_event(&mut self, now: Mono, event: Event<'_>) {
+        match event {
+            Event::Stop => {
+                self.stopping = true;
+                self.keeping.iter_mut().for_each(|keeping| keeping.end());
+            }
+            Event::Completion { call, result } => {
+                if let Some(keeping) = &mut self.keeping {
+                    keeping.ended(now, call, result, (&mut self.journal, &mut self.anchors));
+                }
+            }
+            Event::Request { .. } | Event::Block { .. } | Event::PeerGone { .. } | Event::Wake => {}
+        }
+    }
+
     /// Counts refused items, and says so on the console when it is the first time.
     pub(crate) fn count_refused(
         &mut self,
@@ -335,21 +361,28 @@ impl Service for Logd {
                 let reply = |world: &mut _, reply: &[u8]| World::reply(world, token, reply);
                 self.answer(now.mono, from, frame, world, reply);
             }
-            Event::Stop => self.stopping = true,
-            Event::Completion { .. }
-            | Event::Block { .. }
-            | Event::PeerGone { .. }
-            | Event::Wake => {}
+            other => self.other_event(now.mono, other),
+        }
+        if self.keeping.is_some() {
+            self.keep(now, world);
         }
     }
 
-    /// At once until the proof at start is done; then never: nothing happens by time alone.
+    /// At once until the proof at start is done; then only what is kept goes by time.
     fn deadline(&self) -> Option<Mono> {
-        (self.phase == Phase::New).then_some(Mono(0))
+        if self.phase == Phase::New {
+            return Some(Mono(0));
+        }
+        self.keeping.as_ref().and_then(|keeping| keeping.deadline())
     }
 
     fn stopped(&self) -> bool {
-        self.stopping
+        self.stopping && self.keeping.as_ref().is_none_or(|keeping| keeping.is_done())
+    }
+
+    fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let unkept = self.keeping.as_ref().map_or(0, |keeping| keeping.unkept(&self.journal));
+        if unkept == 0 { Ok(()) } else { write!(out, "{unkept} records not kept") }
     }
 
     fn check_invariants(&self) {
@@ -368,7 +401,7 @@ mod tests {
     fn a_record_without_an_outcome_makes_the_service_unsound() {
         let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
         let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
-        let mut logd = Logd::new(&recipe, 1);
+        let mut logd = Logd::new(&recipe, 1, Keep::Nothing);
         let name = ServiceId::from_name("execd");
         let slot = logd.seat(Sender::stamped(name, 1, Incarnation::new(1), Rights::NONE), Mono(0));
         logd.check_invariants();

@@ -51,12 +51,27 @@ impl Logd {
             && fields.field(key::RECORDS_MAX, self.limits.journal_records)
             && fields.field(key::REDACTED, sums.redacted)
             && write_refused(&sums, fields)
+            && self.write_retention(fields)
             && fields.field(key::SENDERS, self.senders.seated())
             && fields.field(key::SENDERS_DISPLACED, displaced)
             && fields.field(key::SENDERS_DISPLACED_ACTIVE, displaced_active)
             && fields.field(key::SENDERS_MAX, self.senders.capacity())
             && fields.field(key::TOTAL, journal.total())
             && fields.field(key::UPTIME_NS, asked.now.since(since).0)
+    }
+
+    /// What becomes of records on the disk; one word where nothing does.
+    fn write_retention(&self, fields: &mut FieldsWriter<'_>) -> bool {
+        let Some(keeping) = &self.keeping else { return fields.field(key::RETENTION, "off") };
+        let state = keeping.state();
+        fields.field(key::RETENTION, state.word)
+            && fields.field(key::RETENTION_GENERATION, state.generation)
+            && fields.field(key::RETENTION_LOST, state.lost)
+            && fields.field(key::RETENTION_MISSED, state.missed)
+            && fields.field(key::RETENTION_RECOVERED, state.recovered)
+            && fields.field(key::RETENTION_RECOVERED_KEPT, self.journal.attic().len())
+            && fields.field(key::RETENTION_SET_ASIDE, state.set_aside)
+            && fields.field(key::RETENTION_WRITTEN, state.handed_over)
     }
 
     /// The ledgers of all senders added up, as far as a status tells of them.

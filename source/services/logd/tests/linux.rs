@@ -64,6 +64,82 @@ fn a_bad_recipe_is_refused_with_file_and_line() {
 }
 
 #[test]
+fn what_it_takes_for_a_state_disk_is_explained() {
+    let plain = said(&logd(&["--check-config"]).stdout);
+    let with_disk = logd(&["--check-config", "--state-dir", "/never/made"]);
+    assert!(with_disk.status.success());
+    let with_disk = said(&with_disk.stdout);
+    for line in ["state disk", "calls of the state disk", "the disk thread's stack", "image of "] {
+        assert!(with_disk.contains(line) && !plain.contains(line), "{line} in {with_disk}");
+    }
+}
+
+#[test]
+fn a_state_directory_is_made_locked_and_filled() {
+    let dir = tempfile::tempdir().unwrap();
+    let [run, elsewhere, state] = ["run", "elsewhere", "state"].map(|name| dir.path().join(name));
+    let [run, elsewhere, state] = [&run, &elsewhere, &state].map(|path| path.to_str().unwrap());
+    let said_to = dir.path().join("said");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logd"));
+    command.args(["--run-dir", run, "--state-dir", state]).stderr(File::create(&said_to).unwrap());
+    let mut first = Daemon(command.spawn().unwrap());
+    let text = || std::fs::read_to_string(&said_to).unwrap();
+    let begin = Instant::now();
+    while !text().contains("logd: statefsd: ready\n") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", text());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let second = logd(&["--run-dir", elsewhere, "--state-dir", state]);
+    assert_eq!(second.status.code(), Some(1));
+    let why = said(&second.stderr);
+    let holder = format!("logd: {state}/logd.img: another process (process {})", first.0.id());
+    assert!(why.starts_with(&holder), "{why}");
+    let mut connection = connected(Path::new(run), &mut first);
+    assert_eq!(connection.call(&STATS, &mut [0; 64]).unwrap(), 37, "the first one goes on");
+    stop(&mut first);
+    let checked = said(&logd(&["--check-config", "--state-dir", state]).stdout);
+    let len = std::fs::metadata(format!("{state}/logd.img")).unwrap().len();
+    assert!(checked.ends_with(&format!("image of {len} B\n")), "{len} in {checked}");
+}
+
+#[test]
+fn a_state_directory_that_others_may_enter_is_refused_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let [run, state] = [dir.path().join("run"), dir.path().to_owned()];
+    let refused =
+        logd(&["--run-dir", run.to_str().unwrap(), "--state-dir", state.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = said(&refused.stderr);
+    assert!(why.contains("others may enter it (mode 0755)") && why.contains("chmod 0700"), "{why}");
+}
+
+#[test]
+fn it_is_ready_although_its_disk_ends_no_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, state) = (dir.path().join("run"), dir.path().join("state"));
+    let strace = Command::new("strace").arg("-V").output();
+    assert!(strace.is_ok(), "strace is not there; `cargo xtask setup` installs it");
+    // A quarter of an hour for each sync, longer than this test may take. strace is our child and
+    // logd its child, so that ending strace ends both: then the sync goes on, and logd with it.
+    let script = "exec strace -f -qq -o /dev/null -e trace=fdatasync \
+                  -e inject=fdatasync:delay_enter=900000000 \
+                  \"$0\" --run-dir \"$1\" --state-dir \"$2\" --parent $$";
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_logd")).arg(&run).arg(&state);
+    let mut logd = Daemon(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = std::io::BufReader::new(logd.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while line != "logd: ready\n" {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it has ended");
+    }
+    let mut connection = connected(&run, &mut logd);
+    assert_eq!(connection.call(&STATS, &mut [0; 64]).unwrap(), 37);
+}
+
+#[test]
 fn it_serves_over_unix_sockets_only_and_stops_in_good_order() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use allocation_counter::{AllocationInfo, measure};
-use logd::{Logd, memory_budget};
+use logd::{Keep, Logd, memory_budget};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::{Mono, Wall};
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -56,10 +56,10 @@ fn frames() -> Vec<Vec<u8>> {
     [frames.to_vec(), vec![Vec::new(), b"LO\x01\x63".to_vec()]].concat()
 }
 
-fn check(recipe: &Recipe) {
-    let budget = memory_budget(recipe);
+fn check(recipe: &Recipe, keep: Keep) {
+    let budget = memory_budget(recipe, keep);
     let mut logd = None;
-    let made = measure(|| logd = Some(Box::new(Logd::new(recipe, 1))));
+    let made = measure(|| logd = Some(Box::new(Logd::new(recipe, 1, keep))));
     assert_eq!(made.bytes_current.unsigned_abs(), budget.bytes(), "{budget}");
     let mut logd = logd.unwrap();
 
@@ -87,7 +87,9 @@ fn memory_is_taken_at_start_as_the_budget_says_and_never_after() {
     let recipes = ["metrics.toml", "device-2mib.toml"];
     for name in recipes {
         let path = format!("{}/../../../recipes/observability/{name}", env!("CARGO_MANIFEST_DIR"));
-        check(&Recipe::parse(&std::fs::read_to_string(path).unwrap()).unwrap());
+        let recipe = Recipe::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        check(&recipe, Keep::Nothing);
+        check(&recipe, Keep::Files);
     }
 }
 

@@ -148,7 +148,7 @@ fn main() {
     let series: usize = args.next().map_or(64, |n| n.parse().expect("a number of series"));
     let from = Sender::stamped(ServiceId::from_name("execd"), 1, Incarnation::new(1), Rights::NONE);
     let mut bench = Bench {
-        service: Metricsd::new(&recipe(), 1),
+        service: Metricsd::new(&recipe(), 1, metricsd::Keep::Nothing),
         world: Last { reply: [0; 64], len: 0 },
         from,
         now: Mono(1_000_000_000),

@@ -178,6 +178,9 @@ impl Metricsd {
         life.applied_seq = batch.seq;
         life.last_batch = asked.now;
         let catchup = core::mem::take(&mut life.catchup);
+        if catchup {
+            self.registry.note_catchup();
+        }
         let before = self.registry.totals().recorded();
         // Of the values first the many that are totals of plain counters.
         let heard = self.sessions.registrations.plain_counters();

@@ -2,10 +2,12 @@
 
 use nexus_gate::{Redactor, Senders};
 use nexus_recipe::{MemoryBudget, MemoryLine, MetricsdLimits, Recipe, TextBlocks};
+use nexus_retention::Keep;
 use nexus_wire::{HELP_BYTES_MAX, LABELS_BYTES_MAX, NAME_BYTES_MAX};
 
 use crate::export::Exporter;
 use crate::registry::Registry;
+use crate::retention::{self, Retention};
 use crate::sessions::{Registrations, Sessions};
 use crate::spans::SpanTable;
 
@@ -23,9 +25,10 @@ pub(crate) const fn text_blocks(limits: &MetricsdLimits) -> u32 {
 /// What metricsd takes memory for when it is made; it takes none later. The daemon's own stack and
 /// its port come on top.
 #[must_use]
-pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
+pub fn memory_budget(recipe: &Recipe, keep: Keep) -> MemoryBudget {
     let limits = &recipe.metricsd;
-    let mut lines = Registry::memory(limits).to_vec();
+    let mut lines = Registry::memory(limits, ids(recipe, keep)).to_vec();
+    lines.extend(Retention::memory(recipe, keep));
     lines.extend(Sessions::memory(limits));
     lines.push(memory_line(
         "senders' budgets and ledger",
@@ -37,6 +40,11 @@ pub fn memory_budget(recipe: &Recipe) -> MemoryBudget {
     lines.push(memory_line("rules of the recipe", 1, rules_bytes(recipe)));
     lines.push(memory_line("the state machine", 1, size_of::<crate::Metricsd>() as u64));
     MemoryBudget { daemon: "metricsd", lines }
+}
+
+/// Series that can be numbered for what is kept; none where nothing is.
+pub(crate) fn ids(recipe: &Recipe, keep: Keep) -> u32 {
+    if keep.has_files() { retention::series_ids(recipe) } else { 0 }
 }
 
 /// What a counter series takes of memory.

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use nexus_rt::linux::front::{self, Program};
+use metricsd::Metricsd;
+use nexus_rt::linux::front::{self, Hosted, Program};
+use statefsd::Statefsd;
 
 const PROGRAM: Program = Program {
     name: "metricsd",
@@ -11,12 +13,17 @@ const PROGRAM: Program = Program {
     recipe: include_str!("../../../../recipes/observability/metrics.toml"),
     callees: &["logd"],
     serves: &["logd", "metricsd"],
-    refuses: Some((
-        "state-dir",
-        "metricsd keeps everything in memory; there is nothing yet that could write to a directory",
-    )),
+};
+
+const FILES: Hosted<Statefsd> = Hosted {
+    name: "statefsd",
+    recipe: |recipe| {
+        statefsd::for_share(&metricsd::share(recipe)).map_err(|error| error.to_string())
+    },
+    memory: |state| statefsd::memory(state).map_err(|error| error.to_string()),
+    make: |state, boot| Statefsd::new(state, boot).map_err(|error| error.to_string()),
 };
 
 fn main() -> ExitCode {
-    front::main(&PROGRAM, metricsd::memory_budget, metricsd::Metricsd::new)
+    front::main(&PROGRAM, &FILES, metricsd::memory_budget, Metricsd::new)
 }

@@ -10,6 +10,7 @@ use nexus_gate::SenderSlot;
 use nexus_wire::{Kind, LABELS_BYTES_MAX, LabelBytes, Labels, MetricName, REASONS, Unit};
 
 use crate::registry::{Traits, Wanted};
+use crate::retention::Retention;
 use crate::service::Metricsd;
 
 const SERVICE: ServiceId = ServiceId::from_name("metricsd");
@@ -36,13 +37,16 @@ struct Total {
     help: &'static str,
 }
 
-const PLAIN: [Total; 6] = [
+const PLAIN: [Total; 9] = [
     total("metricsd_frames_total", "Frames that came"),
     total("metricsd_items_folded_total", "Items counted in an overflow series"),
     total("metricsd_series_reclaimed_total", "Idle series that gave way"),
     total("metricsd_saturations_total", "Counters that met the end of 64 bits"),
     total("metricsd_export_records_total", "Records that logd acknowledged"),
     total("metricsd_spans_dropped_total", "Ended spans that met a full export queue"),
+    total("metricsd_retention_segments_total", "Segments that were sealed"),
+    total("metricsd_retention_windows_lost_total", "Windows that are in no segment"),
+    total("metricsd_retention_windows_skipped_total", "Windows that could not be kept"),
 ];
 
 const COUNTERS: usize = PLAIN.len() + REASONS.len();
@@ -123,6 +127,7 @@ impl Metricsd {
             }
         }
         let (totals, export) = (*self.registry.totals(), self.exporter.state());
+        let [sealed, lost, skipped] = self.retention.as_ref().map_or([0; 3], Retention::totals);
         let plain = [
             self.own.frames,
             folded,
@@ -130,6 +135,9 @@ impl Metricsd {
             totals.saturations,
             export.acknowledged,
             export.spans_dropped,
+            sealed,
+            lost,
+            skipped,
         ];
         plain.into_iter().chain(refused)
     }

@@ -2,7 +2,7 @@
 
 use nexus_abi::{FRAME_BYTES_MAX, Rights};
 use nexus_port::World;
-use nexus_wire::metrics::{Request, ScrapeWriter, SpansWriter};
+use nexus_wire::metrics::{Moment, Range, Request, ScrapeWriter, SpansWriter};
 use nexus_wire::{AuditReply, MetricStatus, Reason};
 
 use crate::registry::ViewScratch;
@@ -26,6 +26,7 @@ impl Metricsd {
             Request::Spans { cursor } => self.live_spans(asked, *cursor, &mut out),
             Request::Audit { cursor } => self.audit(asked, *cursor, &mut out),
             Request::Status => self.status(asked, &mut out, world),
+            Request::Range(range) => return self.range(asked, range, world),
             _ => None,
         };
         match frame {
@@ -53,6 +54,19 @@ impl Metricsd {
             }
         }
         writer.finish(0).ok()
+    }
+
+    /// Answered at once or when the disk has been read.
+    fn range(&mut self, asked: &Asked, range: &Range<'_>, world: &mut impl World) {
+        let at = Moment { boot: self.boot, mono_ns: asked.now.0 };
+        let question = (asked.token, asked.nonce);
+        let refused = match &mut self.retention {
+            None => Err(MetricStatus::NotFound),
+            Some(retention) => retention.answer(question, range, at, world),
+        };
+        if let Err(status) = refused {
+            reply(asked, status, world);
+        }
     }
 
     fn live_spans<'b>(&self, asked: &Asked, cursor: u32, out: &'b mut [u8]) -> Option<&'b [u8]> {

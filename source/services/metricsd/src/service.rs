@@ -7,6 +7,7 @@ use nexus_bounded::Mono;
 use nexus_gate::{Budgets, Redactor, RejectMarker, RejectMarkers, SenderSlot, Senders};
 use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
 use nexus_recipe::Recipe;
+use nexus_retention::Keep;
 use nexus_wire::metrics::{Frame, Op, Refusal, Request, decode, plain_reply};
 use nexus_wire::{MetricStatus, Reason, markers};
 
@@ -14,6 +15,7 @@ use crate::export::Exporter;
 use crate::keys::KeyRules;
 use crate::own::OwnMetrics;
 use crate::registry::Registry;
+use crate::retention::Retention;
 use crate::sessions::{self, Sessions};
 use crate::spans::{SpanOwner, SpanTable};
 
@@ -30,6 +32,8 @@ pub struct Metricsd {
     pub(crate) sessions: Sessions,
     pub(crate) spans: SpanTable,
     pub(crate) exporter: Exporter,
+    /// What is kept on a disk, if anything is.
+    pub(crate) retention: Option<Retention>,
     pub(crate) own: OwnMetrics,
     markers: RejectMarkers,
     /// When something is to be done without a request.
@@ -74,13 +78,13 @@ pub(crate) enum Taken {
 impl Metricsd {
     /// metricsd with nothing in it, all memory taken now. `boot` is another one at each start.
     #[must_use]
-    pub fn new(recipe: &Recipe, boot: u32) -> Self {
-        Self::with_seed(recipe, boot, SEED)
+    pub fn new(recipe: &Recipe, boot: u32, keep: Keep) -> Self {
+        Self::with_seed(recipe, boot, keep, SEED)
     }
 
     /// As [`Self::new`] with other hash chains, for tests that show that nothing depends on them.
     #[must_use]
-    pub fn with_seed(recipe: &Recipe, boot: u32, seed: u64) -> Self {
+    pub fn with_seed(recipe: &Recipe, boot: u32, keep: Keep, seed: u64) -> Self {
         let limits = &recipe.metricsd;
         let budgets = Budgets::of_metricsd(recipe);
         Self {
@@ -88,10 +92,11 @@ impl Metricsd {
             keys: KeyRules::new(limits),
             redactor: Redactor::new(&recipe.redaction),
             senders: Senders::new(limits.senders, limits.sender_idle, budgets),
-            registry: Registry::new(limits, seed),
+            registry: Registry::new(limits, seed, crate::limits::ids(recipe, keep)),
             sessions: Sessions::new(limits),
             spans: SpanTable::new(limits, boot),
             exporter: Exporter::new(recipe, boot),
+            retention: Retention::new(recipe, boot, keep),
             own: OwnMetrics::new(),
             markers: RejectMarkers::new([
                 markers::METRICSD_REJECT_INVALID_ARGS,
@@ -292,7 +297,8 @@ impl Metricsd {
 
     /// Does what time brings, and what events have left to be done.
     #[cold]
-    fn work(&mut self, now: Mono, world: &mut impl World) {
+    fn work(&mut self, clock: Now, world: &mut impl World) {
+        let now = clock.mono;
         while let Some(session) = self.sessions.overdue(now) {
             self.end_session(session, sessions::GRACE_OVER, now);
         }
@@ -302,8 +308,14 @@ impl Metricsd {
         } else if self.exporter.begins_round(now) {
             self.refresh_gauges(now);
         }
+        if let Some(retention) = &mut self.retention {
+            retention.poll(clock, &mut self.registry, world);
+            retention.take_change(now).into_iter().for_each(|change| self.exporter.tell(change));
+        }
         self.exporter.poll(now, &mut self.registry, &mut self.senders, world);
-        let dues = [self.sessions.deadline(), self.spans.deadline(), self.exporter.deadline()];
+        let kept = self.retention.as_ref().map(Retention::deadline);
+        let dues =
+            [self.sessions.deadline(), self.spans.deadline(), self.exporter.deadline(), kept];
         self.due = dues.into_iter().flatten().fold(self.own.due(), Mono::min);
     }
 
@@ -314,14 +326,20 @@ impl Metricsd {
         result: Result<&[u8], CallError>,
         world: &mut impl World,
     ) {
-        self.exporter.completion(now, call, result, &self.senders, world);
+        let is_kept = self
+            .retention
+            .as_mut()
+            .is_some_and(|retention| retention.ended(now, call, result, world));
+        if !is_kept {
+            self.exporter.completion(now, call, result, &self.senders, world);
+        }
         self.hurry();
     }
 }
 
 impl Service for Metricsd {
-    fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World) {
-        let now = now.mono;
+    fn handle(&mut self, clock: Now, event: Event<'_>, world: &mut impl World) {
+        let now = clock.mono;
         self.registry.begin(now);
         match event {
             Event::Request { ref from, token, frame } => {
@@ -337,11 +355,12 @@ impl Service for Metricsd {
             Event::Stop => {
                 self.publish(now);
                 self.exporter.stop();
+                self.retention.iter_mut().for_each(Retention::end);
                 self.hurry();
             }
         }
         if now >= self.due {
-            self.work(now, world);
+            self.work(clock, world);
         }
     }
 
@@ -350,11 +369,12 @@ impl Service for Metricsd {
     }
 
     fn stopped(&self) -> bool {
-        self.exporter.stopped()
+        self.exporter.stopped() && self.retention.as_ref().is_none_or(Retention::is_over)
     }
 
     fn undone(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        self.exporter.undone(&self.registry).write(out)
+        self.exporter.undone(&self.registry).write(out)?;
+        self.retention.as_ref().map_or(Ok(()), |retention| retention.undone(out))
     }
 
     fn check_invariants(&self) {
@@ -393,7 +413,16 @@ fn items_of(request: &Request<'_>) -> u32 {
 const fn brings_nothing(op: u8) -> bool {
     matches!(
         Op::from_raw(op),
-        Some(Op::Ping | Op::Hello | Op::Lookup | Op::Scrape | Op::Spans | Op::Audit | Op::Status)
+        Some(
+            Op::Ping
+                | Op::Hello
+                | Op::Lookup
+                | Op::Scrape
+                | Op::Spans
+                | Op::Audit
+                | Op::Status
+                | Op::Range
+        )
     )
 }
 
@@ -422,7 +451,7 @@ mod tests {
     fn an_item_without_an_outcome_makes_the_service_unsound() {
         let recipe = include_str!("../../../../recipes/observability/device-2mib.toml");
         let recipe = Recipe::parse(recipe).unwrap_or_else(|errors| panic!("{errors}"));
-        let mut service = Metricsd::new(&recipe, 1);
+        let mut service = Metricsd::new(&recipe, 1, Keep::Nothing);
         let who = Sender::stamped(
             nexus_abi::ServiceId::from_name("execd"),
             1,

@@ -31,6 +31,7 @@ impl Metricsd {
             && self.write_totals(&mut writer)
             && PortTotals::of(world).iter().all(|(name, total)| writer.field(name, total))
             && self.write_quarantine(&mut writer)
+            && crate::retention::write_status(self.retention.as_ref(), &mut writer)
             && self.write_tables(&mut writer);
         let fields = writer.finish().ok().filter(|_| written)?;
         Reply::encode_status(asked.nonce, fields, out).ok()
@@ -92,6 +93,9 @@ impl Metricsd {
         written
             && out.field(key::QUARANTINED, self.registry.quarantined().count())
             && out.field(key::QUARANTINES, self.registry.totals().quarantines)
+            && out.field(key::RECLAIMED, self.registry.totals().reclaimed)
+            && out.field(key::REGISTRATIONS, self.sessions.registrations.used())
+            && out.field(key::REGISTRATIONS_CAP, self.sessions.registrations.capacity())
     }
 
     fn write_tables(&self, out: &mut FieldsWriter<'_>) -> bool {
@@ -103,10 +107,7 @@ impl Metricsd {
             let used = self.registry.used_by_kind();
             used.iter().find(|(other, _)| *other == kind).map_or(0, |(_, used)| *used)
         };
-        out.field(key::RECLAIMED, totals.reclaimed)
-            && out.field(key::REGISTRATIONS, self.sessions.registrations.used())
-            && out.field(key::REGISTRATIONS_CAP, self.sessions.registrations.capacity())
-            && out.field(key::SATURATIONS, totals.saturations)
+        out.field(key::SATURATIONS, totals.saturations)
             && out.field(key::SENDERS, self.senders.seated())
             && out.field(key::SENDERS_CAP, self.senders.capacity())
             && out.field(key::SENDERS_DISPLACED, displaced)

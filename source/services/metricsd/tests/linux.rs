@@ -79,10 +79,23 @@ fn a_recipe_is_checked_and_its_memory_explained() {
 }
 
 #[test]
-fn a_state_directory_is_refused_until_there_is_something_to_keep() {
-    let refused = metricsd(&["--state-dir", "/state"]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(said(&refused.stderr).contains("--state-dir: "), "{}", said(&refused.stderr));
+fn a_state_directory_is_one_writers_and_its_memory_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, state) = (dir.path().join("run"), dir.path().join("state"));
+    let state = state.to_str().unwrap();
+    let checked = said(&metricsd(&["--check-config", "--state-dir", state]).stdout);
+    let mut command = Command::new(PROGRAM);
+    command.args(["--state-dir", state]);
+    let daemon = started(&run, command);
+    let image = format!("{state}/metricsd.img");
+    let len = || std::fs::metadata(&image).unwrap().len();
+    eventually("the image was formatted", || len() > 0);
+    assert!(checked.ends_with(&format!("image of {} B\n", len())), "{checked}");
+    let second = metricsd(&["--run-dir", dir.path().to_str().unwrap(), "--state-dir", state]);
+    assert_eq!(second.status.code(), Some(1));
+    let holder = format!("metricsd: {image}: another process (process {})", daemon.0.id());
+    assert!(said(&second.stderr).starts_with(&holder), "{}", said(&second.stderr));
+    stop(daemon);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Memory: what is taken follows from the recipe, and is taken when the service is made.
 
 use allocation_counter::{AllocationInfo, measure};
-use metricsd::{CounterBytes, Metricsd, counter_series_bytes, memory_budget};
+use metricsd::{CounterBytes, Keep, Metricsd, counter_series_bytes, memory_budget};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service, SubmitError, Token, World};
@@ -87,9 +87,9 @@ fn drive(service: &mut Metricsd, events: u32) {
 
 /// Made by this recipe, the service takes what its budget says; it takes and returns nothing later.
 fn check(recipe: &Recipe) {
-    let budget = memory_budget(recipe);
+    let budget = memory_budget(recipe, Keep::Nothing);
     let mut service = None;
-    let made = measure(|| service = Some(Metricsd::new(recipe, 1)));
+    let made = measure(|| service = Some(Metricsd::new(recipe, 1, Keep::Nothing)));
     let taken = made.bytes_current.unsigned_abs() + size_of::<Metricsd>() as u64;
     println!("{budget}{taken} B taken");
     assert!(taken <= budget.bytes(), "{taken} B taken\n{budget}");

@@ -47,7 +47,8 @@ impl fmt::Display for Trouble {
             Self::Store(fault) => fault.fmt(f),
             Self::Limits(Limits { sectors, files, open }) => write!(
                 f,
-                "formatted for {sectors} sectors, {files} files, {open} growing: not the recipe's"
+                "formatted for {sectors} sectors, {files} files, {open} growing: not the recipe's; \
+                 take that recipe again, or another disk"
             ),
         }
     }
@@ -208,6 +209,11 @@ impl Statefsd {
     ) -> Result<(Format, bool), Trouble> {
         let ours = self.store.disk_format().limits();
         let is_blank = front == Some(ZEROS) && back == Ok(ZEROS);
+        // One for fewer sectors ends where ours would go on, and was not cut short.
+        let other = front.and_then(|front| Format::decode(&front).ok());
+        if let Some(other) = other.filter(|other| back.is_err() && other.limits() != ours) {
+            return Err(Trouble::Limits(other.limits()));
+        }
         match (front, back) {
             (_, Err(error @ BlockError::OutOfRange)) | (None, Err(error)) => {
                 return Err(Trouble::Device(error));

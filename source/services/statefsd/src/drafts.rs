@@ -26,6 +26,11 @@ impl Drafts {
         Self(vec![None; usize::from(open)].into_boxed_slice())
     }
 
+    /// Bytes of the heap.
+    pub(crate) const fn bytes(open: u16) -> usize {
+        open as usize * size_of::<Option<Draft>>()
+    }
+
     pub(crate) fn find(&self, name: &Full) -> Option<File> {
         self.iter().find(|draft| draft.name == *name).map(|draft| draft.file)
     }

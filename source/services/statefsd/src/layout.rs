@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use nexus_bounded::Nanos;
 use nexus_port::SECTOR_BYTES;
-use nexus_recipe::StateRecipe;
+use nexus_recipe::{Budget, ShareRule, StateRecipe, StatefsdLimits};
 use statefs::{Format, FormatError, Limits};
 
 /// Why a disk cannot be laid out as a recipe says.
@@ -48,3 +49,46 @@ pub fn layout(recipe: &StateRecipe) -> Result<Format, LayoutError> {
     let left = u64::from(format.data().sectors) * SECTOR_BYTES as u64;
     if needed <= left { Ok(format) } else { Err(LayoutError::Shares { needed, left }) }
 }
+
+/// Requests of the one sender that may wait for the disk: as many as the world carries for it.
+const PENDING: u32 = 64;
+const RETRY_MIN: Nanos = Nanos::from_secs(1);
+const RETRY_MAX: Nanos = Nanos::from_secs(60);
+
+/// The recipe of a disk that is `share`'s alone, large enough for it and for what the store takes
+/// itself. Nobody else is there to be protected from its owner, so nothing that it asks is refused
+/// for coming too fast.
+///
+/// # Errors
+/// [`LayoutError`] if there can be no such disk.
+pub fn for_share(share: &ShareRule) -> Result<StateRecipe, LayoutError> {
+    // A file is made before the one that it replaces is given up.
+    let (files, open) = (share.files.saturating_add(1), share.open.saturating_add(1));
+    let of_bytes = |disk_bytes| StateRecipe {
+        statefsd: StatefsdLimits {
+            disk_bytes,
+            files,
+            open,
+            pending: PENDING,
+            retry_min: RETRY_MIN,
+            retry_max: RETRY_MAX,
+            budget: UNBOUNDED,
+        },
+        shares: [share.clone()].into(),
+    };
+    let most = u32::MAX - u32::MAX % SECTOR_BYTES as u32;
+    // What the journals take follows from the number of files alone.
+    let widest = layout(&of_bytes(most))?;
+    let journals = u64::from(widest.limits().sectors - widest.data().sectors);
+    let data = u64::from(share.bytes).div_ceil(SECTOR_BYTES as u64).max(journals);
+    let bytes = (data + journals) * SECTOR_BYTES as u64;
+    let recipe = of_bytes(u32::try_from(bytes).unwrap_or(most));
+    layout(&recipe).map(|_| recipe)
+}
+
+const UNBOUNDED: Budget = Budget {
+    events_per_s: u32::MAX,
+    events_burst: u32::MAX,
+    bytes_per_s: u32::MAX,
+    bytes_burst: u32::MAX,
+};

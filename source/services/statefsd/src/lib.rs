@@ -28,10 +28,12 @@ mod changes;
 mod disk;
 mod drafts;
 mod layout;
+mod memory;
 mod pending;
 mod reads;
 mod service;
 mod shares;
 
-pub use layout::{LayoutError, layout};
+pub use layout::{LayoutError, for_share, layout};
+pub use memory::memory;
 pub use service::Statefsd;

@@ -48,6 +48,11 @@ impl Waiting {
         Self { slab: Slab::new(capacity), came: 0 }
     }
 
+    /// Bytes of the heap.
+    pub(crate) const fn bytes(capacity: u32) -> usize {
+        Slab::<(u64, Pending)>::bytes(capacity)
+    }
+
     /// Adds one; `false` if there is no room.
     pub(crate) fn add(&mut self, pending: Pending) -> bool {
         self.came += 1;

@@ -77,6 +77,13 @@ impl Shares {
         Self(recipe.shares.iter().map(|rule| Share::new(rule, budget)).collect())
     }
 
+    /// Bytes of the heap, with those of their quotas.
+    pub(crate) fn bytes(&self) -> usize {
+        let prefixes = self.0.iter().map(|share| share.prefix.capacity());
+        let quotas = self.quotas().iter().map(Quota::memory).sum::<usize>();
+        size_of_val(&*self.0) + prefixes.sum::<usize>() + quotas
+    }
+
     /// What the store has to hold each of them to.
     pub(crate) fn quotas(&self) -> Vec<Quota<'_>> {
         self.0.iter().map(|share| Quota { prefix: &share.prefix, bytes: share.bytes }).collect()

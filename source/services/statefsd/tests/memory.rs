@@ -8,12 +8,12 @@ use nexus_port::{
     BlockDevice, BlockError, BlockOutcome, BlockRequest, CallId, Event, Now, Service, SubmitError,
     Token, World,
 };
-use nexus_recipe::StateRecipe;
+use nexus_recipe::{ShareRule, StateRecipe};
 use nexus_wire::files::{
     Append, FileName, FilePrefix, List, NewFile, Read, Replace, Request, Target, encode,
 };
 use simkit::Disk;
-use statefsd::Statefsd;
+use statefsd::{Statefsd, for_share, memory};
 
 const RECIPE: &str = include_str!("../../../../recipes/observability/state.toml");
 
@@ -181,7 +181,12 @@ fn no_memory_is_taken_after_the_start() {
 }
 
 #[test]
-fn what_is_taken_counts() {
-    let recipe = StateRecipe::parse(RECIPE).unwrap();
-    assert!(measure(|| drop(Statefsd::new(&recipe, 1).unwrap())).count_total > 10);
+fn what_is_taken_counts_and_is_what_was_told_before() {
+    let share = ShareRule { name: "logd".into(), bytes: 1 << 20, files: 700, open: 30 };
+    for recipe in [StateRecipe::parse(RECIPE).unwrap(), for_share(&share).unwrap()] {
+        let mut made = None;
+        let taken = measure(|| made = Some(Box::new(Statefsd::new(&recipe, 1).unwrap())));
+        assert!(taken.count_total > 10);
+        assert_eq!(taken.bytes_current.unsigned_abs(), memory(&recipe).unwrap());
+    }
 }

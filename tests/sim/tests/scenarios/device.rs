@@ -1,6 +1,6 @@
 //! The memory that a recipe promises is the memory that is taken.
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_recipe::{MemoryLine, Recipe};
 use sim::allocations::live_bytes;
@@ -16,13 +16,14 @@ fn of_ports(recipe: &Recipe) -> u64 {
 #[test]
 fn both_daemons_of_a_small_device_live_in_2_mib_their_sockets_included() {
     let recipe = device(0);
-    let logd = logd::memory_budget(&recipe).bytes();
-    let metricsd = metricsd::memory_budget(&recipe).bytes();
+    let logd = logd::memory_budget(&recipe, Keep::Nothing).bytes();
+    let metricsd = metricsd::memory_budget(&recipe, Keep::Nothing).bytes();
     let ports = of_ports(&recipe);
     let all = logd + metricsd + ports;
     assert!(all <= 2 * MIB, "{logd} + {metricsd} + {ports} = {all}");
     let machine = machine(0);
-    let all = logd::memory_budget(&machine).bytes() + metricsd::memory_budget(&machine).bytes();
+    let all = logd::memory_budget(&machine, Keep::Nothing).bytes()
+        + metricsd::memory_budget(&machine, Keep::Nothing).bytes();
     assert!(all > 2 * MIB, "which not every recipe does");
 }
 
@@ -30,13 +31,13 @@ fn both_daemons_of_a_small_device_live_in_2_mib_their_sockets_included() {
 fn what_the_daemons_take_when_they_are_made_is_what_their_budgets_say() {
     for recipe in [device(0), machine(0)] {
         let before = live_bytes();
-        let logd = Logd::new(&recipe, 1);
+        let logd = Logd::new(&recipe, 1, Keep::Nothing);
         let taken = (live_bytes() - before).cast_unsigned() + size_of::<Logd>() as u64;
-        is_about(taken, logd::memory_budget(&recipe).bytes());
+        is_about(taken, logd::memory_budget(&recipe, Keep::Nothing).bytes());
         let before = live_bytes();
-        let metricsd = Metricsd::new(&recipe, 1);
+        let metricsd = Metricsd::new(&recipe, 1, Keep::Nothing);
         let taken = (live_bytes() - before).cast_unsigned() + size_of::<Metricsd>() as u64;
-        is_about(taken, metricsd::memory_budget(&recipe).bytes());
+        is_about(taken, metricsd::memory_budget(&recipe, Keep::Nothing).bytes());
         drop((logd, metricsd));
     }
 }

@@ -3,7 +3,9 @@
 
 mod clocks;
 mod device;
+mod history;
 mod hostile;
+mod kept;
 mod laps;
 mod outage;
 mod sameness;

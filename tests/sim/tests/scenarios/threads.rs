@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
@@ -130,7 +130,7 @@ fn logd_goes_on_in_any_thread_with_the_same_answers() {
     script.push(ask(logs::Request::Search(Search::ALL)));
     script.push(ask(logs::Request::Audit { cursor: 0 }));
     script.push(Happens::Stop);
-    at_home_and_abroad(|| Logd::new(&machine(2), 7), &script);
+    at_home_and_abroad(|| Logd::new(&machine(2), 7, Keep::Nothing), &script);
 }
 
 #[test]
@@ -151,5 +151,5 @@ fn metricsd_goes_on_in_any_thread_with_the_same_answers_and_exports() {
     script.push(ask(reader(), metrics::Request::Scrape { cursor: 0, with_help: true }));
     script.push(ask(reader(), metrics::Request::Status));
     script.push(Happens::Stop);
-    at_home_and_abroad(|| Metricsd::new(&machine(2), 7), &script);
+    at_home_and_abroad(|| Metricsd::new(&machine(2), 7, Keep::Nothing), &script);
 }

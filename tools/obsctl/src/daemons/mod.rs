@@ -280,6 +280,17 @@ pub(crate) struct LiveSpan {
     pub(crate) attrs: Vec<(String, String)>,
 }
 
+/// What became of a question for what is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Paged {
+    /// It goes on there; at the start: that was all.
+    Next(metrics::RangeCursor),
+    /// What was being read has been given up or put elsewhere.
+    Replaced,
+    /// metricsd keeps nothing.
+    NothingKept,
+}
+
 /// All series at one time.
 pub(crate) struct Scrape {
     pub(crate) now_ns: u64,
@@ -349,6 +360,34 @@ impl Metrics {
                 return Ok(all);
             }
             cursor = next;
+        }
+    }
+
+    /// One page of what is kept, and the cursor behind it; `each` gets the entries.
+    pub(crate) fn range(
+        &mut self,
+        range: &metrics::Range<'_>,
+        each: &mut dyn FnMut(&metrics::RangeHead, &metrics::RangeEntry<'_>),
+    ) -> anyhow::Result<Paged> {
+        let end = Instant::now() + BUDGET_PATIENCE;
+        loop {
+            let page = self.ask(&metrics::Request::Range(*range), |status, reply| match reply {
+                metrics::Reply::Range(page) => {
+                    page.entries().for_each(|entry| each(&page.head, &entry));
+                    Some(Some(Paged::Next(page.next)))
+                }
+                _ => match status {
+                    MetricStatus::Conflict => Some(Some(Paged::Replaced)),
+                    MetricStatus::NotFound => Some(Some(Paged::NothingKept)),
+                    MetricStatus::NotReady => Some(None),
+                    _ => None,
+                },
+            })?;
+            match page {
+                Some(page) => return Ok(page),
+                None if Instant::now() < end => std::thread::sleep(BUDGET_PAUSE),
+                None => bail!("metricsd has been busy with others' questions for 30 s; try again"),
+            }
         }
     }
 

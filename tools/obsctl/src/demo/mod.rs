@@ -3,7 +3,7 @@
 //! Each part has its own identity: the daemons give every part a socket of its own. Everything
 //! lies in one temporary folder; at the end nothing is left of it, be it the end by a key, a signal
 //! or a closed terminal. Only SIGKILL leaves the folder, to be removed by the next demo; the parts
-//! end even then.
+//! end even then. What the daemons keep is another folder, which a person names and which stays.
 
 mod folder;
 
@@ -27,6 +27,7 @@ use crate::top::Show;
 use crate::{audit, top};
 use folder::Folder;
 
+const DAEMONS: [&str; 2] = ["logd", "metricsd"];
 /// Parts that speak, each with its own socket.
 const SERVED: [&str; 3] = ["hostprobe", "metricsd", "obsctl"];
 /// What a demo without a recipe of its own changes in the one built in: snapshots come back from
@@ -43,9 +44,9 @@ pub(crate) fn run(place: &Place, args: &DemoArgs) -> anyhow::Result<Verdict> {
     let folder = Folder::new()?;
     let mut tree = Tree { parts: Vec::new(), folder: folder.path.clone() };
     let begin = Instant::now();
-    tree.begin(place, &stop)?;
+    tree.begin(place, args.keep.as_deref(), &stop)?;
     let own = folder.path.join("svc/obsctl");
-    let place = Place { run_dir: Some(own.clone()), config: place.config.clone() };
+    let place = Place { run_dir: Some(own.clone()), ..place.clone() };
     let mut screen = Screen::new();
     screen.line("demo: logd, metricsd and hostprobe run in")?;
     screen.line(&format!("demo:   {}", folder.path.display()))?;
@@ -60,6 +61,13 @@ pub(crate) fn run(place: &Place, args: &DemoArgs) -> anyhow::Result<Verdict> {
     summary(&own, &mut screen)?;
     let verdict = audit::run(&place, Output::Text)?;
     tree.end_all();
+    if let Some(kept) = &args.keep {
+        screen.line(&format!("demo: kept in {}; look at it with:", kept.display()))?;
+        for daemon in DAEMONS {
+            let image = kept.join(format!("{daemon}.img"));
+            screen.line(&format!("demo:   obsctl fsck {}", image.display()))?;
+        }
+    }
     Ok(verdict)
 }
 
@@ -92,14 +100,22 @@ struct Tree {
 }
 
 impl Tree {
-    fn begin(&mut self, place: &Place, stop: &AtomicBool) -> anyhow::Result<()> {
+    fn begin(
+        &mut self,
+        place: &Place,
+        keep: Option<&Path>,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
         let recipe = self.recipe(place)?;
-        for daemon in ["logd", "metricsd"] {
+        for daemon in DAEMONS {
             let mut options = vec!["--run-dir".into(), self.folder.clone().into_os_string()];
             for name in SERVED.iter().filter(|name| **name != daemon) {
                 options.extend(["--serve".into(), (*name).into()]);
             }
             options.extend(["--config".into(), recipe.clone().into_os_string()]);
+            if let Some(keep) = keep {
+                options.extend(["--state-dir".into(), keep.as_os_str().to_owned()]);
+            }
             self.start(daemon, &options)?;
             self.await_socket(&format!("svc/obsctl/{daemon}.sock"), stop)?;
         }

@@ -1,12 +1,13 @@
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use nexus_port::{BlockDevice, BlockError, BlockOutcome, BlockRequest, SECTOR_BYTES};
 
-/// The image of a disk in a file, or the disk itself, opened to be read and nothing else.
+/// The image of a disk in a file, or the disk itself, opened to be read and nothing else: it is not
+/// even locked, so that nobody is kept from it.
 pub(super) struct Image {
     file: File,
     sectors: u32,
@@ -24,6 +25,19 @@ impl Image {
             Ok(Self { file, sectors, read: Vec::new() })
         };
         open().with_context(|| format!("{}: cannot be read", path.display()))
+    }
+
+    /// Who has locked the image to write to it, by process id; 0: one that cannot be seen.
+    pub(super) fn writer(&self) -> Option<u32> {
+        let inode = self.file.metadata().ok()?.ino().to_string();
+        let locks = std::fs::read_to_string("/proc/locks").ok()?;
+        locks.lines().find_map(|line| {
+            // `1: FLOCK  ADVISORY  WRITE 123 fe:00:456 0 EOF`
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [_, _, _, "WRITE", process, place, ..] = words.as_slice() else { return None };
+            let is_it = place.rsplit(':').next() == Some(inode.as_str());
+            is_it.then(|| process.parse().unwrap_or(0))
+        })
     }
 
     fn read(&mut self, sector: u32, sectors: u32) -> Result<&[u8], BlockError> {

@@ -14,13 +14,14 @@ use crate::names::Names;
 use crate::render::visible;
 
 /// Totals that are 0 while nothing is lost.
-const TOTALS: [&str; 12] = [
+const TOTALS: [&str; 13] = [
     logd::ANCHORS_LOST,
     logd::DROPPED,
     metricsd::EXPORT_REFUSED,
     metricsd::EXPORT_SPANS_DROPPED,
     metricsd::HELPS_LEFT_OUT,
     "port_crowded_cut",
+    "port_disk_died",
     "port_evicted",
     "port_refused",
     "port_slow_cut",

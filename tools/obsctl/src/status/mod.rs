@@ -1,5 +1,6 @@
 //! `obsctl status`: health, budgets left, losses.
 
+mod kept;
 mod losses;
 
 use jiff::tz::TimeZone;
@@ -66,6 +67,9 @@ const SUMMARY: [&str; 5] = [
 ];
 
 pub(crate) fn run(place: &Place, args: &StatusArgs) -> anyhow::Result<Verdict> {
+    if let (Some(logd), Some(metricsd)) = (place.kept("logd"), place.kept("metricsd")) {
+        return kept::show(&[("logd", logd), ("metricsd", metricsd)], args.output.output);
+    }
     let names = Names::of(place)?;
     let mut calendar = Calendar::default();
     let reports = reports(place, &names, &mut calendar);

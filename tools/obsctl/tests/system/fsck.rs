@@ -8,7 +8,7 @@ use statefs::{Found, Limits, blocking};
 use crate::support::{Folder, obsctl, text};
 
 /// A disk in memory.
-struct Disk(Vec<u8>);
+pub(crate) struct Disk(pub(crate) Vec<u8>);
 
 impl BlockDevice for Disk {
     fn sectors(&self) -> u32 {
@@ -36,7 +36,7 @@ fn disk() -> (Disk, usize) {
     let mut disk = Disk(vec![0; 512 * SECTOR_BYTES]);
     let limits = Limits { sectors: 512, files: 4, open: 2 };
     let mut store = blocking::format(&mut disk, limits, &[]).unwrap();
-    let file = store.create("metricsd/raw", 2000).unwrap();
+    let file = store.create("app/raw", 2000).unwrap();
     store.append(file, &[7; 1000]).unwrap();
     blocking::sync(&mut store, &mut disk).unwrap();
     let Ok(Found::Disk(span)) = store.locate(file, 0, 1) else { panic!("a sector of it") };
@@ -66,7 +66,7 @@ fn a_damaged_sector_costs_its_bytes_which_are_named() {
     disk.0[at] ^= 1;
     let (code, out, _) = fsck(&disk.0, &[]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("lost  metricsd/raw: 508 bytes from byte 0 on are lost"), "{out}");
+    assert!(out.contains("lost  app/raw: 508 bytes from byte 0 on are lost"), "{out}");
 
     let (code, out, _) = fsck(&disk.0, &["-o", "json"]);
     let lines = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());

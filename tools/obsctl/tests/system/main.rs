@@ -6,6 +6,7 @@ mod crowd;
 mod follow;
 mod fsck;
 mod ids;
+mod kept;
 mod liar;
 mod losses;
 mod outages;

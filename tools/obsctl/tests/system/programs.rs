@@ -91,6 +91,39 @@ fn an_interrupted_demo_sums_up_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_demo_that_keeps_leaves_sound_images_in_its_folder_and_nothing_elsewhere() {
+    let (folder, kept) = (Folder::new("keeping"), Folder::new("kept"));
+    let state = kept.0.join("state");
+    // The second one goes on with what the first has left.
+    for _ in 0..2 {
+        let keep = ["--seconds", "4", "--keep", state.to_str().unwrap()];
+        let output = demo(&folder, &keep).wait_with_output().unwrap();
+        assert_demo_is_sound(&output, &folder);
+        let said = text(&output.stdout);
+        for daemon in ["logd", "metricsd"] {
+            let image = state.join(format!("{daemon}.img"));
+            assert!(said.contains(&format!("obsctl fsck {}", image.display())), "{said}");
+            let looked = obsctl(&folder, &["fsck", image.to_str().unwrap()]);
+            assert!(looked.status.success(), "{}", text(&looked.stdout));
+        }
+    }
+    let boots = std::fs::read_to_string(state.join("logd.boot")).unwrap();
+    assert_eq!(boots, "2\n");
+}
+
+#[test]
+fn a_demo_whose_folder_others_may_enter_says_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, kept) = (Folder::new("refused"), Folder::new("open"));
+    std::fs::set_permissions(&kept.0, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let keep = ["--keep", kept.0.to_str().unwrap()];
+    let output = demo(&folder, &keep).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("chmod 0700 it"), "{}", text(&output.stderr));
+    assert_eq!(entries(&folder), [""; 0], "something is left behind");
+}
+
+#[test]
 fn a_demo_that_is_killed_leaves_nobody_running_and_its_folder_to_the_next_demo() {
     let folder = Folder::new("killed");
     let mut child = demo(&folder, &[]);

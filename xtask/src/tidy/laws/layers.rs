@@ -6,7 +6,7 @@ use crate::tidy::workspace::Workspace;
 
 pub(crate) const LAW: Law = Law {
     name: "layers",
-    says: "a package uses lower levels only, and of a service only src/main.rs names the port",
+    says: "a package uses lower levels only, and a service's src/main.rs the port and statefsd too",
     check,
 };
 
@@ -34,18 +34,22 @@ fn is_allowed(package: &Package, used: &Dependency) -> bool {
     else {
         return true;
     };
-    let joins_port = level == levels::SERVICES && used.name == levels::PORT;
+    let may_join = level == levels::SERVICES && package.name != levels::HOSTED;
+    let joins = may_join && levels::is_joined(&used.name);
     let is_scenario = package.name == "sim" && used.name == "simkit";
     let is_ports_service = package.name == levels::PORT && used_level == levels::SERVICES;
-    (used_level < level && !is_ports_service) || joins_port || is_scenario
+    (used_level < level && !is_ports_service) || joins || is_scenario
 }
 
 fn port_only_in_main(workspace: &Workspace, report: &mut Report) {
     let port = levels::PORT.replace('-', "_");
     for source in workspace.pure() {
-        for word in source.facts.tokens.idents.iter().filter(|word| word.what == port) {
+        let package = source.package_name();
+        let is_other = levels::of(package) == Some(levels::SERVICES) && package != levels::HOSTED;
+        let is_joined = |word: &str| word == port || (is_other && word == levels::HOSTED);
+        for word in source.facts.tokens.idents.iter().filter(|word| is_joined(&word.what)) {
             if !source.in_test(word.line) {
-                let what = format!("`{port}` is named outside a service's src/main.rs");
+                let what = format!("`{}` is named outside a service's src/main.rs", word.what);
                 report.fail(&source.path, word.line, what, "take what is needed as an argument");
             }
         }
@@ -78,13 +82,16 @@ mod tests {
         assert!(breaks("logd", &["metricsd"]));
         assert!(breaks("nexus-log", &["nexus-rt"]));
         assert!(breaks("nexus-rt", &["logd"]));
+        assert!(breaks("nexus-rt", &["statefsd"]));
+        assert!(breaks("statefsd", &["nexus-rt"]));
+        assert!(breaks("nexus-retention", &["statefsd"]));
         assert!(breaks("simkit", &["obsctl"]));
     }
 
     #[test]
     fn using_a_lower_level_or_somebody_elses_package_is_accepted() {
         assert!(!breaks("logd", &["nexus-gate", "nexus-abi", "serde"]));
-        assert!(!breaks("logd", &["nexus-rt"]));
+        assert!(!breaks("logd", &["nexus-rt", "statefsd"]));
         assert!(!breaks("sim", &["simkit", "metricsd"]));
     }
 
@@ -114,7 +121,11 @@ mod tests {
     fn a_service_names_the_port_in_its_main_only() {
         refuses(&LAW, "source/services/logd/src/lib.rs", 2, "mod a;\nuse nexus_rt::run;");
         refuses(&LAW, "source/services/logd/src/a.rs", 1, "fn a() { nexus_rt::run() }");
+        refuses(&LAW, "source/services/logd/src/a.rs", 1, "use statefsd::Statefsd;");
         accepts(&LAW, "source/services/logd/src/main.rs", "use nexus_rt::run;");
+        accepts(&LAW, "source/services/logd/src/main.rs", "use statefsd::Statefsd;");
+        accepts(&LAW, "source/services/statefsd/src/a.rs", "fn a() { b.statefsd }");
+        accepts(&LAW, "source/libs/nexus-recipe/src/state.rs", "fn a() { b.statefsd }");
         accepts(&LAW, "source/services/logd/tests/reject.rs", "use nexus_rt::run;");
         accepts(&LAW, "tools/obsctl/src/main.rs", "use nexus_rt::run;");
     }

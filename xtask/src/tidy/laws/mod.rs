@@ -20,6 +20,7 @@ mod randomness;
 mod sharing;
 mod sizes;
 mod statics;
+mod totals;
 mod unsafe_code;
 mod workplace;
 
@@ -49,6 +50,7 @@ pub(crate) const ALL: &[Law] = &[
     metric_names::LAW,
     allows::LAW,
     sizes::LAW,
+    totals::LAW,
     documents::LAW,
     workplace::LAW,
     licences::LAW,

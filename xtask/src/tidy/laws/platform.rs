@@ -50,7 +50,7 @@ fn check(workspace: &Workspace, report: &mut Report) {
     }
     for (package, folder) in workspace.graph.ours().filter(|(p, _)| levels::is_pure(&p.name)) {
         let some = package.dependencies.iter().filter(|used| used.platform.is_some());
-        for dependency in some.filter(|used| used.name != levels::PORT) {
+        for dependency in some.filter(|used| !levels::is_joined(&used.name)) {
             let what = format!("`{}` is used on some platforms only", dependency.name);
             report.fail(&format!("{folder}/Cargo.toml"), 1, what, INSTEAD);
         }
@@ -99,9 +99,12 @@ mod tests {
 
     #[test]
     fn a_dependency_for_some_platforms_is_refused_in_the_pure_levels_unless_it_is_the_port() {
-        for (name, uses, expected) in
-            [("logd", "libc", 1), ("logd", "nexus-rt", 0), ("obsctl", "libc", 0)]
-        {
+        for (name, uses, expected) in [
+            ("logd", "libc", 1),
+            ("logd", "nexus-rt", 0),
+            ("logd", "statefsd", 0),
+            ("obsctl", "libc", 0),
+        ] {
             let mut package = ours(name, "here", &[]);
             let mut used = dependency(uses);
             used.platform = Some("cfg(unix)".to_owned());

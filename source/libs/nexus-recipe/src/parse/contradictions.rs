@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use nexus_abi::ServiceId;
 
+use super::retention;
 use super::table::Report;
 use super::units::Unit;
 use crate::{JournalBlocks, Recipe, Redaction, SenderRule, TextBlocks};
@@ -23,6 +24,8 @@ const fn at_most(parts: &'static [&'static str], whole: &'static str, why: &'sta
 const SHARE: &str = "every sender is guaranteed its share";
 const FLOOR: &str = "every sender is guaranteed its floor";
 const NEVER_MET: &str = "a limit above it could never be met";
+const PAUSES: &str = "it is where pauses begin";
+const SYNCS: &str = "a sync is of whole windows";
 const EXPORT: &str = "logd would refuse what metricsd exports";
 
 #[rustfmt::skip]
@@ -32,6 +35,9 @@ const TABLE: &[AtMost] = &[
     at_most(&["logd.key_bytes"], "logd.fields_bytes", NEVER_MET),
     at_most(&["logd.value_bytes"], "logd.fields_bytes", NEVER_MET),
     at_most(&["logd.query_scan_records"], "logd.journal_records", NEVER_MET),
+    at_most(&["logd.retention.recovered_records"], "logd.journal_records", NEVER_MET),
+    at_most(&["logd.retention.retry_min"], "logd.retention.retry_max", PAUSES),
+    at_most(&["logd.retention.error_sync_interval"], "logd.retention.sync_interval", NEVER_MET),
     at_most(&["metricsd.senders"], "metricsd.sessions", "every sender needs a life"),
     at_most(&["metricsd.series_floor", "metricsd.senders"], "metricsd.series", FLOOR),
     at_most(&["metricsd.series_floor"], "metricsd.series_per_sender", FLOOR),
@@ -46,7 +52,9 @@ const TABLE: &[AtMost] = &[
     at_most(&["metricsd.spans_floor"], "metricsd.spans_per_sender", FLOOR),
     at_most(&["metricsd.spans_per_sender"], "metricsd.spans", NEVER_MET),
     at_most(&["metricsd.value_bytes"], "logd.value_bytes", EXPORT),
-    at_most(&["metricsd.export.retry_min"], "metricsd.export.retry_max", "it is where pauses begin"),
+    at_most(&["metricsd.export.retry_min"], "metricsd.export.retry_max", PAUSES),
+    at_most(&["metricsd.retention.retry_min"], "metricsd.retention.retry_max", PAUSES),
+    at_most(&["metricsd.retention.raw_interval"], "metricsd.retention.sync_interval", SYNCS),
     at_most(&["port.connections_per_sender"], "port.connections", NEVER_MET),
 ];
 
@@ -55,9 +63,11 @@ pub(super) fn check(report: &mut Report<'_>, recipe: &Recipe) {
         product(report, parts, whole, why);
     }
     share_holds_a_record(report);
+    a_file_of_the_log_holds_what_waits(report);
     exported_labels_fit_a_record(report);
     text_holds_the_floors(report);
     long_windows_are_made_of_short_ones(report);
+    retention::check(report);
     replies_outnumber_one_sender(report);
     rules_fit_the_tables(report, recipe);
     bucket_prefixes_differ(report, recipe);
@@ -117,6 +127,36 @@ fn share_holds_a_record(report: &mut Report<'_>) {
             Unit::Size.show(share)
         );
         report.error_at("logd.share_bytes", what);
+    }
+}
+
+/// Bytes of memory that hold the longest record of the log, and the sectors that it shares.
+const WAIT_BYTES_MIN: u64 = 2048;
+
+fn a_file_of_the_log_holds_what_waits(report: &mut Report<'_>) {
+    const WAIT: &str = "logd.retention.wait_bytes";
+    let number = |key| report.number(key).map(|seen| seen.number);
+    let (Some(wait), Some(bytes), Some(files)) =
+        (number(WAIT), number("logd.retention.log_bytes"), number("logd.retention.log_files"))
+    else {
+        return;
+    };
+    let show = |bytes| Unit::Size.show(bytes);
+    if wait < WAIT_BYTES_MIN {
+        let what = format!(
+            "the longest record may not fit {}; raise it to {}",
+            show(wait),
+            show(WAIT_BYTES_MIN)
+        );
+        report.error_at(WAIT, what);
+    } else if wait >= bytes / files {
+        let what = format!(
+            "a file of the log has {}, and must hold more than {}; lower it, or raise \
+             logd.retention.log_bytes",
+            show(bytes / files),
+            show(wait)
+        );
+        report.error_at(WAIT, what);
     }
 }
 

@@ -3,6 +3,7 @@
 mod contradictions;
 mod errors;
 mod policy;
+mod retention;
 mod sections;
 mod state;
 mod table;

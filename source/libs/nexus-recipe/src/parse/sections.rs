@@ -10,8 +10,8 @@ use toml::de::DeValue;
 use super::table::Table;
 use super::units::Unit;
 use crate::{
-    BucketRule, Budget, ExportLimits, LogdLimits, MetricsdLimits, OnSecret, PortLimits, Recipe,
-    Redaction, SenderRule,
+    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PortLimits, Recipe, Redaction, SenderRule, TierLimits,
 };
 
 /// Bounds of one histogram at most.
@@ -20,6 +20,8 @@ const BOUNDS_MAX: usize = 24;
 const NAME_BYTES_MAX: usize = 48;
 /// Bytes of a service's name at most: it is a folder and part of a socket's path.
 const SERVICE_BYTES_MAX: usize = 32;
+/// Windows of a segment at most: 63 full groups of 64.
+const SEGMENT_WINDOWS_MAX: u32 = 63 * 64;
 /// The largest legal frame; a budget or a queue below it would refuse it for ever.
 const FRAME: u32 = FRAME_BYTES_MAX as u32;
 
@@ -73,6 +75,20 @@ fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
         sender_idle: t.duration("sender_idle", IDLE),
         budget: t.table("budget", budget),
         unknown_budget: t.table("unknown_budget", budget),
+        retention: t.table("retention", log_retention),
+    }
+}
+
+fn log_retention(t: &mut Table<'_, '_>) -> LogRetention {
+    LogRetention {
+        log_bytes: t.size("log_bytes", BYTES),
+        log_files: t.count("log_files", 3..=99),
+        sync_interval: t.duration("sync_interval", WINDOW),
+        error_sync_interval: t.duration("error_sync_interval", WINDOW),
+        wait_bytes: t.size("wait_bytes", BYTES),
+        recovered_records: t.count("recovered_records", 1..=1 << 24),
+        retry_min: t.duration("retry_min", PAUSE),
+        retry_max: t.duration("retry_max", PAUSE),
     }
 }
 
@@ -107,6 +123,7 @@ fn metricsd(t: &mut Table<'_, '_>) -> MetricsdLimits {
         budget: t.table("budget", budget),
         unknown_budget: t.table("unknown_budget", budget),
         export: t.table("export", export),
+        retention: t.table("retention", retention),
     }
 }
 
@@ -120,6 +137,33 @@ fn export(t: &mut Table<'_, '_>) -> ExportLimits {
         in_flight: t.count("in_flight", 1..=16),
         retry_min: t.duration("retry_min", PAUSE),
         retry_max: t.duration("retry_max", PAUSE),
+    }
+}
+
+fn retention(t: &mut Table<'_, '_>) -> MetricsRetention {
+    MetricsRetention {
+        raw_interval: t.duration("raw_interval", WINDOW),
+        sync_interval: t.duration("sync_interval", WINDOW),
+        bytes: t.size("bytes", BYTES),
+        log_bytes: t.size("log_bytes", BYTES),
+        log_files: t.count("log_files", 3..=64),
+        wait_bytes: t.size("wait_bytes", BYTES),
+        buffer_bytes: t.size("buffer_bytes", BYTES),
+        segment_windows: t.count("segment_windows", 360..=SEGMENT_WINDOWS_MAX),
+        segment_bytes: t.size("segment_bytes", BYTES),
+        retry_min: t.duration("retry_min", PAUSE),
+        retry_max: t.duration("retry_max", PAUSE),
+        raw: t.table("raw", tier),
+        short: t.table("short", tier),
+        long: t.table("long", tier),
+    }
+}
+
+fn tier(t: &mut Table<'_, '_>) -> TierLimits {
+    TierLimits {
+        ttl: t.duration("ttl", Nanos::from_secs(1)..=Nanos::from_secs(3660 * 86_400)),
+        bytes: t.size("bytes", BYTES),
+        segments: t.count("segments", 2..=4096),
     }
 }
 

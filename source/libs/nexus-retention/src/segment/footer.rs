@@ -21,8 +21,7 @@ const FIXED_BYTES: usize = 4 + 1 + 8 + 4 + 8 + 9 + 1;
 const GROUP_BYTES: usize = 24;
 
 /// Bytes of a footer and what is behind it, at most.
-pub(super) const END_BYTES_MAX: usize =
-    FIXED_BYTES + GROUPS_MAX * GROUP_BYTES + CRC_BYTES + TRAILER_BYTES;
+pub const END_BYTES_MAX: usize = FIXED_BYTES + GROUPS_MAX * GROUP_BYTES + CRC_BYTES + TRAILER_BYTES;
 
 /// What a segment is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +82,11 @@ impl Footer {
             self.count += 1;
         }
         is_room
+    }
+
+    /// Forgets a group whose index lies at `at` or behind.
+    pub(super) fn keep_groups_before(&mut self, at: u32) {
+        self.count = self.groups().iter().take_while(|group| group.index.offset < at).count();
     }
 
     /// Its groups, in order of their windows.

@@ -34,7 +34,7 @@ impl Form<'_> {
     }
 
     /// Whether bounds are few enough and ascend.
-    pub(super) fn is_possible(&self) -> bool {
+    pub(crate) fn is_possible(&self) -> bool {
         match self {
             Self::Counter | Self::Gauge => true,
             Self::Histogram(bounds) => {
@@ -55,7 +55,10 @@ impl Form<'_> {
         }
     }
 
-    fn read<'a>(bytes: &mut Reader<'_>, bounds: &'a mut [u64; BUCKETS_MAX]) -> Option<Form<'a>> {
+    pub(crate) fn read<'a>(
+        bytes: &mut Reader<'_>,
+        bounds: &'a mut [u64; BUCKETS_MAX],
+    ) -> Option<Form<'a>> {
         let form = match bytes.u8()? {
             COUNTER => Form::Counter,
             GAUGE => Form::Gauge,
@@ -74,17 +77,17 @@ impl Form<'_> {
 
 /// The key before the one that is written or read.
 #[derive(Clone, Debug)]
-pub(super) struct LastKey {
+pub(crate) struct LastKey {
     bytes: [u8; KEY_BYTES_MAX],
     len: usize,
 }
 
 impl LastKey {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { bytes: [0; KEY_BYTES_MAX], len: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.len = 0;
     }
 
@@ -92,14 +95,15 @@ impl LastKey {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    fn replace(&mut self, shared: usize, rest: &[u8]) -> Option<&[u8]> {
+    /// The next key, of which the first `shared` bytes are those of this one.
+    pub(crate) fn replace(&mut self, shared: usize, rest: &[u8]) -> Option<&[u8]> {
         let end = shared.checked_add(rest.len()).filter(|_| shared <= self.len)?;
         self.bytes.get_mut(shared..end)?.copy_from_slice(rest);
         self.len = end;
         Some(self.as_slice())
     }
 
-    pub(super) fn write(&mut self, form: &Form<'_>, key: &[u8], out: &mut Buffer) {
+    pub(crate) fn write(&mut self, form: &Form<'_>, key: &[u8], out: &mut Buffer) {
         let pairs = self.as_slice().iter().zip(key);
         let shared = pairs.take_while(|(before, now)| before == now).count();
         let (_, rest) = key.split_at(shared);

@@ -22,11 +22,13 @@ mod writer;
 
 use core::fmt;
 
-pub use footer::{Anchor, Footer, GroupEntry, HEADER_BYTES, Meta, TRAILER_BYTES, footer_extent};
+pub use footer::{
+    Anchor, END_BYTES_MAX, Footer, GroupEntry, HEADER_BYTES, Meta, TRAILER_BYTES, footer_extent,
+};
 pub use index::{Extent, GroupIndex, Location, open_block};
-pub(crate) use keys::DEFINITION_BYTES_MAX;
+pub(crate) use keys::{DEFINITION_BYTES_MAX, LastKey};
 pub use keys::{Form, each_definition};
-pub use reader::{Piece, Segment, Source, find_chunk};
+pub use reader::{Piece, Segment, Source, find_chunk, group_index, read_samples};
 pub use samples::{Kind, Samples, Shape, Summary};
 pub use windows::Windows;
 pub use writer::{Limits, Refusal, SERIES_MAX, SegmentWriter};

@@ -274,8 +274,14 @@ fn footer_len(extent: Extent) -> Result<usize, SegmentError> {
     (len <= super::footer::END_BYTES_MAX).then_some(len).ok_or(SegmentError::Damaged(extent))
 }
 
-/// The index of a group that is the one the footer means.
-fn group_index<'a>(group: &GroupEntry, payload: &'a [u8]) -> Result<GroupIndex<'a>, SegmentError> {
+/// The index of a group, out of its block's payload, if it is the one that the footer means.
+///
+/// # Errors
+/// [`SegmentError::Damaged`].
+pub fn group_index<'a>(
+    group: &GroupEntry,
+    payload: &'a [u8],
+) -> Result<GroupIndex<'a>, SegmentError> {
     let index = GroupIndex::decode(group.index, payload)?;
     let windows = index.windows();
     let is_same = (windows.first(), windows.last()) == (Some(group.first), Some(group.last));
@@ -293,9 +299,24 @@ fn load_samples(
 ) -> Result<bool, SegmentError> {
     let Some(at) = index.chunk_of(id) else { return Ok(false) };
     let payload = cache.load(source, at.block)?;
+    read_samples(index.windows(), (at, payload), id, shape, samples)
+}
+
+/// Reads what a series did in the windows of a group out of the payload of the block at `at`, which
+/// is the one that [`GroupIndex::chunk_of`] names; whether it did anything.
+///
+/// # Errors
+/// [`SegmentError::Damaged`]: the samples are empty then.
+pub fn read_samples(
+    windows: &Windows,
+    (at, payload): (Location, &[u8]),
+    id: LocalId,
+    shape: Shape,
+    samples: &mut Samples,
+) -> Result<bool, SegmentError> {
     let Some((chunk, is_sparse)) = find_chunk(at, payload, id)? else { return Ok(false) };
     samples
-        .read(shape, index.windows().len(), is_sparse, chunk)
+        .read(shape, windows.len(), is_sparse, chunk)
         .map(|()| true)
         .map_err(|_| SegmentError::Damaged(at.block))
 }

@@ -124,7 +124,7 @@ pub struct Samples {
 
 /// What is wrong with a chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NoChunk;
+pub(crate) struct NoChunk;
 
 impl Default for Samples {
     fn default() -> Self {
@@ -133,6 +133,9 @@ impl Default for Samples {
 }
 
 impl Samples {
+    /// Bytes of memory that they take besides their own.
+    pub(crate) const HEAP_BYTES: usize = COLUMNS_MAX * ROWS * size_of::<i128>();
+
     /// Takes the memory for any series, and holds nothing.
     #[must_use]
     pub fn new() -> Self {
@@ -279,7 +282,7 @@ impl Samples {
     }
 
     /// Reads what [`Self::write`] has written.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         shape: Shape,
         rows: usize,

@@ -38,6 +38,11 @@ impl Windows {
         true
     }
 
+    /// The last window has values that may be older, too.
+    pub(crate) fn catch_up(&mut self) {
+        self.catchup |= self.len.checked_sub(1).map_or(0, |row| 1 << row);
+    }
+
     /// How many.
     #[must_use]
     pub const fn len(&self) -> usize {

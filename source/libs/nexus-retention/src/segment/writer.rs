@@ -105,8 +105,9 @@ pub struct SegmentWriter {
     footer: Footer,
     kinds: Box<[Kind]>,
     windows: Windows,
-    /// Where the group begins.
+    /// Where the group begins, and how many series are defined before it.
     group_start: u32,
+    series_before: u32,
     keys: Blocks,
     chunks: Blocks,
     last_key: LastKey,
@@ -138,6 +139,7 @@ impl SegmentWriter {
             kinds: vec![Kind::Counter; series].into_boxed_slice(),
             windows: Windows::new(),
             group_start: 0,
+            series_before: 0,
             keys: Blocks::new(series),
             chunks: Blocks::new(series),
             last_key: LastKey::new(),
@@ -179,6 +181,7 @@ impl SegmentWriter {
         self.move_on();
         self.windows = *windows;
         self.group_start = self.position();
+        self.series_before = self.footer.series;
         self.keys.clear();
         self.chunks.clear();
         self.last_key.clear();
@@ -278,6 +281,19 @@ impl SegmentWriter {
         assert!(is_pushed, "groups were counted when this one began");
         self.phase = Phase::Between;
         self.finished()
+    }
+
+    /// Gives up the group that was begun last, ended or not, with the series that it has defined.
+    /// The file goes on at `at`: behind what has been appended of the group, which belongs to
+    /// nothing.
+    pub fn give_up_group(&mut self, at: u32) {
+        assert!(self.phase != Phase::Finished && at >= self.group_start, "a group is begun");
+        self.footer.keep_groups_before(self.group_start);
+        self.footer.series = self.series_before;
+        self.out.clear();
+        self.block_at = 0;
+        self.offset = at.into();
+        self.phase = Phase::Between;
     }
 
     /// Ends the segment. Once what this gives is durable, it is sealed.

@@ -19,7 +19,9 @@ mod tests;
 mod writer;
 
 pub use replay::{Loss, Record, Recovered, Replay, Scan, WalError, recover};
-pub use sector::{PAYLOAD_BYTES, SECTOR_BYTES, Sector, VERSION};
+pub(crate) use replay::{record_buffer, record_buffer_bytes};
+pub(crate) use sector::first_record;
+pub use sector::{PAYLOAD_BYTES, SECTOR_BYTES, Sector, VERSION, own_place};
 pub use writer::{Place, Refusal, Sync, Wal};
 
 /// Most sectors of a log: 8 GiB.

@@ -89,6 +89,16 @@ impl fmt::Display for Loss {
     }
 }
 
+/// Bytes of [`record_buffer`].
+pub(crate) const fn record_buffer_bytes(limits: &Limits) -> usize {
+    LENGTH_BYTES + limits.record_bytes as usize
+}
+
+/// Room for one record while it is put together.
+pub(crate) fn record_buffer(limits: &Limits) -> Box<[u8]> {
+    vec![0; record_buffer_bytes(limits)].into_boxed_slice()
+}
+
 /// The first pass: which sector is the newest.
 #[derive(Clone, Debug)]
 pub struct Scan {
@@ -109,6 +119,16 @@ impl Scan {
     #[must_use]
     pub fn wants(&self) -> Option<u32> {
         (self.taken < self.sectors).then_some(self.taken)
+    }
+
+    /// Passes sectors that were never written.
+    pub(crate) fn pass(&mut self, count: u32) {
+        self.taken = self.taken.saturating_add(count).min(self.sectors);
+    }
+
+    /// Whether a sector was whole, of whatever version.
+    pub(crate) const fn has_found(&self) -> bool {
+        self.newest.is_some() || self.version.is_some()
     }
 
     /// Takes the sector that it wants; `None` if the device does not read it.
@@ -132,6 +152,11 @@ impl Scan {
     /// # Errors
     /// See [`WalError`]: nothing is read from a log that may mean something else.
     pub fn replay(&self, limits: Limits) -> Result<Replay, WalError> {
+        self.replay_in(limits, record_buffer(&limits))
+    }
+
+    /// The second pass, in memory that is there already: of [`record_buffer`].
+    pub(crate) fn replay_in(&self, limits: Limits, record: Box<[u8]>) -> Result<Replay, WalError> {
         assert!(self.wants().is_none() && limits.sectors == self.sectors, "all sectors are taken");
         if let Some(version) = self.version {
             return Err(WalError::Unsupported { version });
@@ -140,7 +165,7 @@ impl Scan {
             Some(newest) if newest.sectors != self.sectors => {
                 Err(WalError::OtherSize { sectors: newest.sectors })
             }
-            newest => Ok(Replay::new(limits, newest)),
+            newest => Ok(Replay::new(limits, newest, record)),
         }
     }
 }
@@ -166,8 +191,18 @@ pub struct Recovered {
     /// The epoch of whoever goes on.
     pub epoch: u32,
     pub(super) sectors: u32,
-    pub(super) kept: Place,
-    pub(super) end: Place,
+    pub(crate) kept: Place,
+    pub(crate) end: Place,
+}
+
+impl Recovered {
+    /// Of a ring of so many sectors in which there is nothing.
+    pub(crate) const fn nothing(sectors: u32) -> Self {
+        let start = Place { sequence: 0, position: 0 };
+        let loss =
+            Loss { records: 0, sectors: 0, unreadable: 0, damaged: 0, missing: 0, is_torn: false };
+        Self { loss, epoch: 1, sectors, kept: start, end: start }
+    }
 }
 
 /// A record of which a part has been seen.
@@ -202,7 +237,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    fn new(limits: Limits, newest: Option<Header>) -> Self {
+    fn new(limits: Limits, newest: Option<Header>, record: Box<[u8]>) -> Self {
         let end = newest.map_or(0, |newest| newest.position + 1);
         let kept = newest.map_or(Place { sequence: 0, position: 0 }, |newest| Place {
             sequence: newest.kept_sequence,
@@ -219,7 +254,7 @@ impl Replay {
             broken: None,
             last_epoch: 0,
             begun: None,
-            record: vec![0; LENGTH_BYTES + limits.record_bytes as usize].into_boxed_slice(),
+            record,
             is_done: false,
             loss: Loss::default(),
         }
@@ -361,18 +396,24 @@ impl Replay {
 
     /// What there was, and from where to go on.
     #[must_use]
-    pub fn finish(mut self) -> Recovered {
+    pub fn finish(self) -> Recovered {
+        self.finish_giving().0
+    }
+
+    /// The same, and the memory of [`Scan::replay_in`].
+    pub(crate) fn finish_giving(mut self) -> (Recovered, Box<[u8]>) {
         assert!(self.is_done, "all that is wanted has been taken");
         if let Some(begun) = self.begun {
             self.lose(begun);
         }
-        Recovered {
+        let recovered = Recovered {
             loss: self.loss,
             epoch: self.epoch.saturating_add(1),
             sectors: self.sectors,
             kept: self.kept,
             end: Place { sequence: self.sequence.max(self.kept.sequence), position: self.end },
-        }
+        };
+        (recovered, self.record)
     }
 }
 

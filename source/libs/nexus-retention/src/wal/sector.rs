@@ -42,6 +42,12 @@ pub(super) struct Header {
     pub(super) used: u16,
 }
 
+/// The number of the first record that begins in a sector.
+pub(crate) fn first_record(sector: &Sector) -> Option<u64> {
+    let (header, _) = Header::open(sector).ok()?;
+    header.begins.map(|_| header.sequence)
+}
+
 /// Why a sector says nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Flaw {
@@ -113,4 +119,13 @@ impl Header {
     pub(super) const fn tail(&self) -> u64 {
         self.position - self.kept_sectors as u64
     }
+}
+
+/// Where in which ring a sector lies, by its own word: its index, and how many sectors there are;
+/// `None` if it is not whole, or of another version. For whoever has not made the log.
+#[must_use]
+pub fn own_place(sector: &Sector) -> Option<(u32, u32)> {
+    let (header, _) = Header::open(sector).ok()?;
+    let index = header.position.checked_rem(header.sectors.into())?;
+    Some((u32::try_from(index).ok()?, header.sectors))
 }

@@ -18,7 +18,7 @@ pub struct Place {
     /// Its number, counted since the log was made.
     pub sequence: u64,
     /// The sector in which it begins, counted likewise.
-    pub(super) position: u64,
+    pub(crate) position: u64,
 }
 
 /// Why a record was not taken. Nothing has changed.
@@ -47,8 +47,8 @@ impl core::error::Error for Refusal {}
 /// Sectors to be written, and what is durable once they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sync {
-    first: u64,
-    end: u64,
+    pub(crate) first: u64,
+    pub(crate) end: u64,
     tail: u64,
 }
 
@@ -101,6 +101,57 @@ impl Wal {
         }
     }
 
+    /// Goes on behind what has been recovered. What is not durable goes along, as if it had been
+    /// appended there; there must be room for it in the ring.
+    pub(crate) fn go_on_behind(&mut self, recovered: &Recovered) {
+        let (from, to) = (self.durable, recovered.end.position);
+        let first_sequence = self.sequence_at(from);
+        let moved = |sequence: u64| sequence - first_sequence + recovered.end.sequence;
+        self.epoch = recovered.epoch;
+        self.kept = recovered.kept;
+        for position in from..self.head {
+            let sealed = Header::open(self.sector(position)).map(|(header, _)| header);
+            assert!(sealed.is_ok(), "we sealed it");
+            let Ok(header) = sealed else { continue };
+            let position_now = position - from + to;
+            let header = Header {
+                epoch: self.epoch,
+                position: position_now,
+                kept_sectors: (position_now - self.kept.position) as u32,
+                kept_sequence: self.kept.sequence,
+                sequence: moved(header.sequence),
+                ..header
+            };
+            header.seal(self.sector_mut(position));
+        }
+        let staged = self.stage.len() as u64;
+        self.stage.rotate_right(((to % staged + staged - from % staged) % staged) as usize);
+        self.head = self.head - from + to;
+        self.durable = to;
+        self.head_sequence = moved(self.head_sequence);
+        self.sequence = moved(self.sequence);
+        self.sealed_tail = self.kept.position;
+        self.durable_tail = self.kept.position;
+    }
+
+    /// Gives up what is not durable: so many records.
+    pub(crate) fn give_up(&mut self) -> u64 {
+        let first = self.sequence_at(self.durable);
+        let count = self.sequence - first;
+        (self.head, self.used, self.begins) = (self.durable, 0, None);
+        (self.head_sequence, self.sequence) = (first, first);
+        count
+    }
+
+    /// Of the first record that begins at a position that is not durable, or later.
+    fn sequence_at(&self, position: u64) -> u64 {
+        if position == self.head {
+            return self.head_sequence;
+        }
+        Header::open(self.sector(position))
+            .map_or(self.head_sequence, |(header, _)| header.sequence)
+    }
+
     /// Takes a record.
     ///
     /// # Errors
@@ -122,7 +173,7 @@ impl Wal {
     }
 
     /// The sector in which a record of so many bytes would end.
-    fn last_position(&self, bytes: usize) -> u64 {
+    pub(crate) fn last_position(&self, bytes: usize) -> u64 {
         let end = usize::from(self.used) + LENGTH_BYTES + bytes;
         self.head + (end.div_ceil(PAYLOAD_BYTES) as u64) - 1
     }
@@ -233,6 +284,33 @@ impl Wal {
         self.epoch
     }
 
+    /// Positions below are durable.
+    pub(crate) const fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// What is needed begins here, as a crash would find it.
+    pub(crate) const fn durable_tail(&self) -> u64 {
+        self.durable_tail
+    }
+
+    /// Sectors that are not durable, the one that is being filled among them.
+    pub(crate) fn unsynced(&self) -> u64 {
+        self.head - self.durable + u64::from(self.used > 0)
+    }
+
+    /// Sectors that may still be filled before something has to become durable or be released;
+    /// `None`: none.
+    pub(crate) const fn sectors_left(&self) -> Option<u32> {
+        let staged = self.limits.staged as u64 - (self.head - self.durable);
+        let ring = (self.limits.sectors as u64 - 1).checked_sub(self.head - self.durable_tail);
+        match ring {
+            Some(ring) if ring < staged => Some(ring as u32),
+            Some(_) => Some(staged as u32),
+            None => None,
+        }
+    }
+
     /// Sectors in use, of [`Limits::sectors`].
     #[must_use]
     pub const fn sectors_used(&self) -> u32 {
@@ -240,7 +318,7 @@ impl Wal {
     }
 
     #[expect(clippy::indexing_slicing, reason = "own index: modulo the length")]
-    fn sector(&self, position: u64) -> &Sector {
+    pub(crate) fn sector(&self, position: u64) -> &Sector {
         &self.stage[(position % self.stage.len() as u64) as usize]
     }
 

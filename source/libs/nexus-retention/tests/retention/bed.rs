@@ -90,8 +90,13 @@ impl Model {
 
     /// The segment's bytes. A series is defined in the first group in which it does something.
     pub(crate) fn write(&self, group: usize) -> Vec<u8> {
+        self.write_in(3, group)
+    }
+
+    /// As [`Self::write`], in any boot.
+    pub(crate) fn write_in(&self, boot: u32, group: usize) -> Vec<u8> {
         let mut writer = SegmentWriter::new(Limits { series: self.series.len() as u32 });
-        let mut out = writer.begin(Meta { boot: 3, tier: self.tier }).to_vec();
+        let mut out = writer.begin(Meta { boot, tier: self.tier }).to_vec();
         let mut ids: Vec<Option<LocalId>> = vec![None; self.series.len()];
         for (windows, at) in self.groups(group).iter().zip(0..) {
             let rows = at * group..at * group + windows.len();

@@ -3,21 +3,24 @@
 
 use std::path::Path;
 
+use nexus_retention::key;
 use nexus_retention::manifest::{Manifest, ManifestError};
 use nexus_retention::segment::{Segment, SegmentError, TRAILER_BYTES};
 use nexus_retention::wal::{self, Limits, SECTOR_BYTES, Sector, Wal, WalError};
 
 use crate::bed::{Model, small};
 use crate::files::manifest;
+use crate::recorded;
 
 const PAGE: &str = include_str!("../../../../../docs/retention-format.md");
 
 /// Written by the first program that wrote version 1. Never to be changed: what reads version 1
 /// must read these.
-const GOLDEN: [(&str, &str); 3] = [
+const GOLDEN: [(&str, &str); 4] = [
     ("v1.wal.txt", include_str!("v1.wal.txt")),
     ("v1.segment.txt", include_str!("v1.segment.txt")),
     ("v1.manifest.txt", include_str!("v1.manifest.txt")),
+    ("v1.records.txt", include_str!("v1.records.txt")),
 ];
 
 const LIMITS: Limits = Limits { sectors: 8, staged: 8, record_bytes: 1000 };
@@ -52,8 +55,24 @@ fn read_wal(disk: &[u8]) -> Result<Vec<Vec<u8>>, WalError> {
     Ok(records)
 }
 
-fn written_now() -> [Vec<u8>; 3] {
-    [write_wal(), small().write(4), manifest().encode().to_vec()]
+/// Records as the log has them, each behind its length.
+fn write_records() -> Vec<u8> {
+    let behind = |record: Vec<u8>| [&(record.len() as u32).to_le_bytes()[..], &record].concat();
+    recorded::small().map(behind).concat()
+}
+
+fn split_records(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk() {
+        let (record, rest) = rest.split_at(u32::from_le_bytes(*len) as usize);
+        records.push(record.to_vec());
+        bytes = rest;
+    }
+    records
+}
+
+fn written_now() -> [Vec<u8>; 4] {
+    [write_wal(), small().write(4), manifest().encode().to_vec(), write_records()]
 }
 
 fn to_text(bytes: &[u8]) -> String {
@@ -77,16 +96,17 @@ fn from_text(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn golden() -> [Vec<u8>; 3] {
+fn golden() -> [Vec<u8>; 4] {
     GOLDEN.map(|(_, text)| from_text(text))
 }
 
 #[test]
 fn what_version_1_wrote_is_read_for_ever() {
-    let [wal, segment, kept] = golden();
+    let [wal, segment, kept, kept_records] = golden();
     assert_eq!(read_wal(&wal), Ok(records()));
     assert_eq!(Model::read(&segment), Ok((small().defined(4), false)));
     assert_eq!(Manifest::decode(&kept), Ok(manifest()));
+    assert_eq!(recorded::told(&split_records(&kept_records)), recorded::small_model());
 }
 
 #[test]
@@ -113,7 +133,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 #[test]
 fn a_newer_version_is_named() {
-    let [mut wal, mut segment, mut kept] = golden();
+    let [mut wal, mut segment, mut kept, _] = golden();
     wal[6] = 2;
     let crc = crc32c(&wal[4..SECTOR_BYTES]);
     wal[..4].copy_from_slice(&crc.to_le_bytes());
@@ -166,7 +186,7 @@ fn compare(mark: &str, start: usize, bytes: &[u8]) {
 
 #[test]
 fn the_page_shows_every_byte_of_the_format() {
-    let [wal, segment, kept] = golden();
+    let [wal, segment, kept, kept_records] = golden();
     compare("sector", 0, &wal[SECTOR_BYTES..2 * SECTOR_BYTES]);
     assert_eq!(table("sector").last().unwrap()[1], wal::PAYLOAD_BYTES.to_string());
     compare("header", 0, &segment);
@@ -176,11 +196,18 @@ fn the_page_shows_every_byte_of_the_format() {
     compare("footer", 0, &segment[place..]);
     compare("group", 35, &segment[place..]);
     compare("manifest", 0, &kept);
+    let records = split_records(&kept_records);
+    compare("record", 0, &records[1]);
+    compare("items", 0, &records[1][21..]);
+    let mut room = [0; key::BYTES_MAX];
+    let key = recorded::small_key(&mut room);
+    compare("key", 0, key);
+    assert_eq!(&records[0][11..][..key.len()], key);
 }
 
 #[test]
 fn blocks_are_checked_as_the_page_says() {
-    let [_, segment, _] = golden();
+    let [_, segment, ..] = golden();
     let read = Segment::open(&segment[..]).unwrap();
     for group in read.footer().groups() {
         let at = group.index.offset as usize;

@@ -123,8 +123,17 @@ impl Logs {
     /// given back.
     #[must_use]
     pub fn install() -> Self {
-        let (way, console) = (link("logd", LOGD_TAG), Fallback::new(console::print));
-        let courier = SharedCourier::with_console(way, monotonic, console);
+        let console = Fallback::new(console::print);
+        Self::bring(SharedCourier::with_console(link("logd", LOGD_TAG), monotonic, console))
+    }
+
+    /// As [`Self::install`], for whoever prints all that it logs itself.
+    #[must_use]
+    pub fn install_without_console() -> Self {
+        Self::bring(SharedCourier::new(link("logd", LOGD_TAG), monotonic))
+    }
+
+    fn bring(courier: SharedCourier<Link>) -> Self {
         let courier: &'static _ = Box::leak(Box::new(courier));
         nexus_log::install(courier);
         COURIER.call_once(|| courier);

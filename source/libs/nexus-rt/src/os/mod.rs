@@ -9,6 +9,7 @@
 //! Deliberately absent: threads, and memory that is given back. A process that is done ends.
 
 mod aside;
+mod birth;
 pub mod calls;
 mod console;
 mod disk;
@@ -20,7 +21,8 @@ mod start;
 mod time;
 
 pub use aside::{Aside, Logs, Telemetry};
+pub use birth::Start;
 pub use console::say;
 pub use heap::{seal, taken};
-pub use port::{SET_ASIDE, run, run_with};
+pub use port::{SET_ASIDE, run, run_with, tell_memory};
 pub use time::{Clock, instructions, monotonic};

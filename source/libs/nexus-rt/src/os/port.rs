@@ -20,7 +20,7 @@ use super::aside::LAST_PATIENCE;
 use super::calls::{self, Slot};
 use super::disk::Disk;
 use super::frames::{Calls, Frame, refused};
-use super::{Aside, Clock, heap};
+use super::{Aside, Clock, Start, console, heap};
 
 const KIB: usize = 1024;
 const PAGE_KIB: usize = PAGE_BYTES / KIB;
@@ -44,8 +44,8 @@ struct Port {
 }
 
 /// Serves until the parent asks for an orderly end. `make` makes the service `name`, all memory of
-/// which is taken then; it is told which life this is, from 1.
-pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
+/// which is taken then.
+pub fn run<S: Service>(name: &str, make: impl FnOnce(Start) -> S) -> i32 {
     let turn = Turn::new((), make);
     heap::seal();
     turn.serve(name)
@@ -54,7 +54,7 @@ pub fn run<S: Service>(name: &str, make: impl FnOnce(u32) -> S) -> i32 {
 /// As [`run`], for a service that records: `aside` brings that to the daemons before each `receive`
 /// and at the end. Its heap is not sealed, because places in the source take their series when they
 /// are first reached; the limits of nexus-metrics bound what that comes to.
-pub fn run_with<S: Service>(name: &str, aside: impl Aside, make: impl FnOnce(u32) -> S) -> i32 {
+pub fn run_with<S: Service>(name: &str, aside: impl Aside, make: impl FnOnce(Start) -> S) -> i32 {
     Turn::new(aside, make).serve(name)
 }
 
@@ -78,15 +78,15 @@ struct Turn<S, A> {
 }
 
 impl<S: Service, A: Aside> Turn<S, A> {
-    fn new(aside: A, make: impl FnOnce(u32) -> S) -> Self {
-        let raised_at_start = raised_at_start();
-        let service = make(calls::info().incarnation.raw());
+    fn new(aside: A, make: impl FnOnce(Start) -> S) -> Self {
+        let mut raised_at_start = raised_at_start();
+        let service = make(Start::find(&mut raised_at_start));
         let (port, clock, frame) = (Port::new(), Clock::new(), Frame::new());
         Self { service, aside, port, clock, frame, stop: None, raised_at_start }
     }
 
     fn serve(mut self, name: &str) -> i32 {
-        self.port.tell_memory(name);
+        tell_memory(name);
         self.port.find_disk(name);
         if self.raised_at_start.has(SET_ASIDE) {
             self.port.say(format_args!("{name}: was told to set its stored state aside"));
@@ -168,6 +168,13 @@ impl<S: Service, A: Aside> Turn<S, A> {
     }
 }
 
+/// Says on the console, if we hold it, what memory the process `name` has taken: once it takes no
+/// more.
+pub fn tell_memory(name: &str) {
+    let (taken, left) = (heap::taken().div_ceil(KIB), calls::info().pages_left * PAGE_KIB);
+    console::say(format_args!("{name}: heap of {taken} KiB, {left} KiB of the budget left"));
+}
+
 fn now(clock: Clock) -> Now {
     Now { mono: clock.now(), wall: None }
 }
@@ -176,12 +183,6 @@ impl Port {
     fn new() -> Self {
         let console = calls::find(CapabilityKind::Console, ServiceId::from_raw(0)).ok();
         Self { console, disk: None, calls: Calls::new(), replies_gone: 0, calls_died: 0 }
-    }
-
-    /// Says what was taken, now that no more can be.
-    fn tell_memory(&self, name: &str) {
-        let (taken, left) = (heap::taken().div_ceil(KIB), calls::info().pages_left * PAGE_KIB);
-        self.say(format_args!("{name}: heap of {taken} KiB, {left} KiB of the budget left"));
     }
 
     fn find_disk(&mut self, name: &str) {

@@ -5,8 +5,12 @@
 mod allocations;
 mod calls;
 mod connections;
+mod disk;
+mod disk_model;
 mod echod;
+mod files;
 mod frames;
+mod hosted;
 mod identity;
 mod lifecycle;
 mod process;

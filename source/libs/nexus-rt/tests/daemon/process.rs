@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use nexus_bounded::Nanos;
 use nexus_recipe::{PortLimits, SenderRule};
 use nexus_rt::linux::client::Connection;
-use nexus_rt::linux::daemon::{Config, Daemon};
+use nexus_rt::linux::daemon::{Config, Daemon, StateDisk};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, setrlimit, waitpid,
 };
+use statefsd::Statefsd;
 use tempfile::TempDir;
 
 use crate::allocations;
 use crate::echod::{Echod, NAMES};
+use crate::hosted::{Gate, Mortal, share};
 
 /// What the tests vary.
 #[derive(Clone)]
@@ -30,6 +32,10 @@ pub(crate) struct Setup {
     pub(crate) descriptors: u64,
     pub(crate) readers: &'static str,
     pub(crate) serve: &'static str,
+    /// The folder of state; without one nothing is kept.
+    pub(crate) state: Option<PathBuf>,
+    /// Bytes that a file may have at most.
+    pub(crate) file_bytes: Option<u64>,
 }
 
 impl Default for Setup {
@@ -43,6 +49,8 @@ impl Default for Setup {
             descriptors: 1024,
             readers: "",
             serve: "",
+            state: None,
+            file_bytes: None,
         }
     }
 }
@@ -72,6 +80,8 @@ pub(crate) fn command(dir: &Path, setup: &Setup) -> Command {
         .env("ECHOD_DESCRIPTORS", setup.descriptors.to_string())
         .env("ECHOD_READERS", setup.readers)
         .env("ECHOD_SERVE", setup.serve)
+        .envs(setup.state.iter().map(|dir| ("ECHOD_STATE", dir)))
+        .envs(setup.file_bytes.iter().map(|bytes| ("ECHOD_FILE_BYTES", bytes.to_string())))
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
@@ -103,6 +113,10 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 impl Process {
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(&self.dir, NAMES[0]).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -163,6 +177,13 @@ fn daemon() {
     let small = |name: &str| u32::try_from(number(name)).unwrap();
     let descriptors = Some(number("DESCRIPTORS"));
     setrlimit(Resource::Nofile, Rlimit { current: descriptors, maximum: descriptors }).unwrap();
+    if let Ok(bytes) = env::var("ECHOD_FILE_BYTES") {
+        let current = Some(bytes.parse().unwrap());
+        setrlimit(Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    }
+    let state = env::var_os("ECHOD_STATE");
+    let recipe = statefsd::for_share(&share()).unwrap();
+    let bytes = recipe.statefsd.disk_bytes;
     let rule = |name: &str, uid| SenderRule {
         name: name.to_owned(),
         uid,
@@ -184,8 +205,15 @@ fn daemon() {
             readers_group: Some(var("READERS")).filter(|group| !group.is_empty()),
         },
         senders: Box::new([rule("named", Some(7777))]),
+        state: state.as_ref().map(|dir| StateDisk { dir: dir.into(), bytes }),
     };
-    if let Err(error) = Daemon::open(&config).and_then(|daemon| daemon.run(Echod::new())) {
+    let served = Daemon::open(&config).and_then(|mut daemon| {
+        let files = Statefsd::new(&recipe, daemon.boot()).unwrap();
+        let gate = Path::new(state.as_deref().unwrap_or_default()).with_extension("shut");
+        daemon.host("statefsd", Mortal::new(files), |image| Gate::new(image, gate))?;
+        daemon.run(Echod::new())
+    });
+    if let Err(error) = served {
         eprintln!("{error}");
         std::process::exit(1);
     }

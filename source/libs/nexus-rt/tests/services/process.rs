@@ -10,11 +10,13 @@ use logd::Logd;
 use metricsd::Metricsd;
 use nexus_bounded::Nanos;
 use nexus_port::Service;
-use nexus_recipe::{Budget, Recipe};
+use nexus_recipe::{Budget, Recipe, ShareRule};
+use nexus_retention::Keep;
 use nexus_rt::linux::client::Connection;
-use nexus_rt::linux::daemon::{Config, Daemon};
+use nexus_rt::linux::daemon::{Config, Daemon, StateDisk};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use statefsd::Statefsd;
 use tempfile::TempDir;
 
 use crate::watched::{ASK, Watched};
@@ -169,8 +171,8 @@ fn role() {
         become_user(user, user, &[]);
     }
     match role.as_str() {
-        "logd" => serve("logd", &[], &dir, Logd::new),
-        "metricsd" => serve("metricsd", &["logd"], &dir, Metricsd::new),
+        "logd" => serve("logd", &[], &dir, logd::share, Logd::new),
+        "metricsd" => serve("metricsd", &["logd"], &dir, metricsd::share, Metricsd::new),
         "forking" => fork::program(&dir),
         other => panic!("nobody plays {other}"),
     }
@@ -180,10 +182,14 @@ fn serve<S: Service>(
     name: &'static str,
     callees: &'static [&'static str],
     dir: &Path,
-    make: impl FnOnce(&Recipe, u32) -> S,
+    share: fn(&Recipe) -> ShareRule,
+    make: fn(&Recipe, u32, Keep) -> S,
 ) {
     allocations::count_this_thread();
     let recipe = recipe();
+    let files = statefsd::for_share(&share(&recipe)).unwrap();
+    let state =
+        StateDisk { dir: dir.join(format!("{name}.state")), bytes: files.statefsd.disk_bytes };
     let config = Config {
         name,
         run_dir: dir.to_owned(),
@@ -191,8 +197,11 @@ fn serve<S: Service>(
         callees,
         limits: recipe.port.clone(),
         senders: recipe.senders.clone(),
+        state: Some(state),
     };
-    let daemon = Daemon::open(&config).unwrap();
-    let service = Watched::new(make(&recipe, daemon.boot()));
+    let mut daemon = Daemon::open(&config).unwrap();
+    let files = Statefsd::new(&files, daemon.boot()).unwrap();
+    daemon.host("statefsd", files, |image| image).unwrap();
+    let service = Watched::new(make(&recipe, daemon.boot(), Keep::Files));
     daemon.run(service).unwrap();
 }

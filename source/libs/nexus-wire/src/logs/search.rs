@@ -14,12 +14,16 @@ use crate::{EncodeError, Fields, LABELS_BYTES_MAX, Level, LogStatus, RecordId, S
 
 const FLAG_BACKWARD: u8 = 1;
 const FLAG_GAPS: u8 = 2;
+const FLAG_ONE_BOOT: u8 = 4;
 const FOUND_GAP: u8 = 1;
 
 /// What to look for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Search<'a> {
-    /// Boot the cursor is of; 0: whichever is running. Another boot's cursor starts over.
+    /// Boot the cursor is of; 0: whichever is running, and no other. Behind the last record of a
+    /// former boot comes the first of the next one that has any, and the other way round: a reply
+    /// is of one boot, and says which. A boot that is still to come is the running one, from its
+    /// oldest record on or, backward, from its newest.
     pub boot: u32,
     /// Forward: records behind this one (0: from the oldest). Backward: records before this one
     /// (0: from the newest).
@@ -40,6 +44,8 @@ pub struct Search<'a> {
     pub gaps: bool,
     /// Scopes that begin so.
     pub scope: &'a str,
+    /// Of the cursor's boot only.
+    pub one_boot: bool,
     /// One `key=value\n` that must be among the record's fields; empty: any.
     pub pair: Fields<'a>,
 }
@@ -57,6 +63,7 @@ impl<'a> Search<'a> {
         backward: false,
         gaps: false,
         scope: "",
+        one_boot: false,
         pair: Fields::EMPTY,
     };
 
@@ -90,7 +97,8 @@ impl<'a> Search<'a> {
         let flags = from.u8()?;
         head.backward = flags & FLAG_BACKWARD != 0;
         head.gaps = flags & FLAG_GAPS != 0;
-        (flags & !(FLAG_BACKWARD | FLAG_GAPS) == 0).then_some(head)
+        head.one_boot = flags & FLAG_ONE_BOOT != 0;
+        (flags & !(FLAG_BACKWARD | FLAG_GAPS | FLAG_ONE_BOOT) == 0).then_some(head)
     }
 
     fn is_legal(&self) -> bool {
@@ -109,7 +117,9 @@ impl<'a> Search<'a> {
         to.u64(self.service.map_or(0, ServiceId::raw));
         to.u16(self.max);
         to.u8(self.level_max.raw());
-        to.u8((u8::from(self.backward) * FLAG_BACKWARD) | (u8::from(self.gaps) * FLAG_GAPS));
+        to.u8((u8::from(self.backward) * FLAG_BACKWARD)
+            | (u8::from(self.gaps) * FLAG_GAPS)
+            | (u8::from(self.one_boot) * FLAG_ONE_BOOT));
         to.len8(self.scope.as_bytes());
         to.len16(self.pair.as_str().as_bytes());
         to.bytes(self.scope.as_bytes());
@@ -131,9 +141,9 @@ pub enum Found<'a> {
 /// A decoded SEARCH reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SearchReply<'a> {
-    /// logd's boot number.
+    /// The boot that all of it is of.
     pub boot: u32,
-    /// Records ever appended in this boot.
+    /// Records ever appended in this boot; of a former one, as far as is known.
     pub total: u64,
     /// Records dropped in this boot.
     pub dropped: u64,

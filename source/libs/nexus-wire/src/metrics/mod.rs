@@ -5,6 +5,7 @@
 
 mod batch;
 mod op;
+mod range;
 mod reply;
 mod request;
 mod scrape;
@@ -14,6 +15,10 @@ pub use batch::{
     Batch, BatchWriter, HistogramItem, Item, Recorded, SparseBuckets, ValueItem, WholeSpan,
 };
 pub use op::Op;
+pub use range::{
+    Counts, Moment, Range, RangeClock, RangeCursor, RangeEntry, RangeHead, RangeLost, RangePause,
+    RangeReply, RangeRow, RangeSeries, RangeValue, RangeWriter,
+};
 pub use reply::{BatchAck, HelloReply, Registered, Reply, decode_reply};
 pub use request::{Lookup, Register, Request, Resume, SpanEnd, SpanStart, Update, bounds_to_bytes};
 pub use scrape::{ScrapeReply, ScrapeWriter, SeriesValue, SeriesView, WindowView};

@@ -33,5 +33,7 @@ numbers! {
         Audit = 23,
         /// Reads the daemon's state as fields.
         Status = 24,
+        /// Reads what is kept of series.
+        Range = 25,
     }
 }

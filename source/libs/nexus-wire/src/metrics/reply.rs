@@ -4,7 +4,7 @@ use crate::bytes::{Reader, Writer};
 use crate::ledger::{AuditReply, LedgerRow};
 use crate::metrics::request::words;
 use crate::metrics::{MAGIC, Op, REPLY, VERSION, begin_reply, plain_reply};
-use crate::metrics::{ScrapeReply, SpansReply};
+use crate::metrics::{RangeReply, ScrapeReply, SpansReply};
 use crate::{BOUNDS_MAX, EncodeError, Fields, MetricStatus, SeriesId};
 
 /// Answer to HELLO: who the client is, and what it may send.
@@ -86,6 +86,8 @@ pub enum Reply<'a> {
     Audit(AuditReply<'a>),
     /// STATUS.
     Status(Fields<'a>),
+    /// RANGE.
+    Range(RangeReply<'a>),
 }
 
 /// Decodes a reply to the request `op` with `nonce`. `None` if it is not one.
@@ -119,6 +121,7 @@ impl<'a> Reply<'a> {
             Op::Scrape => Self::Scrape(ScrapeReply::read(from)?),
             Op::Spans => Self::Spans(SpansReply::read(from)?),
             Op::Audit => Self::Audit(AuditReply::read(from)?),
+            Op::Range => Self::Range(RangeReply::read(from)?),
             Op::Status => {
                 let len = usize::from(from.u16()?);
                 Self::Status(Fields::parse(from.bytes(len)?).ok()?)

@@ -1,5 +1,5 @@
 use crate::bytes::{Reader, Writer};
-use crate::metrics::{Batch, Op};
+use crate::metrics::{Batch, Op, Range};
 use crate::names::{AttrBytes, Help, LabelBytes, NameBytes};
 use crate::{BOUNDS_MAX, HELP_BYTES_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, NAME_BYTES_MAX};
 use crate::{SeriesId, SpanId, SpanStatus, TraceId, Unit};
@@ -181,6 +181,8 @@ pub enum Request<'a> {
     },
     /// Reads the state.
     Status,
+    /// Reads what is kept of series.
+    Range(Range<'a>),
 }
 
 /// What is answered to everything malformed.
@@ -206,6 +208,7 @@ impl<'a> Request<'a> {
             Self::Spans { .. } => Op::Spans,
             Self::Audit { .. } => Op::Audit,
             Self::Status => Op::Status,
+            Self::Range(_) => Op::Range,
         }
     }
 
@@ -241,6 +244,7 @@ impl<'a> Request<'a> {
             Op::Spans => read_cursor(body).map(|cursor| Self::Spans { cursor }).ok_or(SHORT),
             Op::Audit => read_cursor(body).map(|cursor| Self::Audit { cursor }).ok_or(SHORT),
             Op::Status => read_nothing(body, Self::Status),
+            Op::Range => Range::read(body).map(Self::Range),
             Op::CounterInc | Op::GaugeSet | Op::HistObserve | Op::Update | Op::Batch => Err(SHORT),
         }
     }
@@ -281,6 +285,7 @@ impl<'a> Request<'a> {
                 to.u8(u8::from(*with_help));
             }
             Self::Spans { cursor } | Self::Audit { cursor } => to.u32(*cursor),
+            Self::Range(range) => range.write(to),
         }
     }
 }

@@ -11,6 +11,7 @@ use nexus_wire::{
 };
 
 use crate::examples::{Examples, ledger_row};
+use crate::examples_range;
 
 const NONCE: u32 = 7;
 
@@ -61,6 +62,8 @@ pub(crate) fn all() -> Examples {
     examples.push(plain("REGISTER", "refusal", MetricStatus::Conflict));
     examples.push(plain("BATCH", "refusal", MetricStatus::InvalidArgs));
     examples.extend(replies());
+    examples.push(encoded(("RANGE", examples_range::request())));
+    examples.push(named("RANGE reply", examples_range::reply(NONCE)));
     examples
 }
 

@@ -9,6 +9,7 @@ mod examples_execd;
 mod examples_logd;
 mod examples_metricsd;
 mod examples_policyd;
+mod examples_range;
 mod examples_statefsd;
 mod examples_timed;
 mod layout;
@@ -77,6 +78,8 @@ fn a_page_that_says_something_else_fails() {
         ("| 24 | STATUS |", "| 25 | STATUS |"),
         ("| 6 | too_large |\n", ""),
         ("| 13 | damaged |", "| 12 | damaged |"),
+        ("| 4 | unsealed |", "| 4 | unfinished |"),
+        ("step:u64 windows:u32 flags:u8 delta:u64", "step:u64 windows:u32 delta:u64"),
         ("name_len:u8 draft:u8 at:u32", "name_len:u8 at:u32"),
         ("name_len:u8 labels_len:u16 value:i64", "name_len:u8 labels_len:u16 value:i32"),
         ("since_ns:u64 max:u16\n= 4c4f", "since_ns:u64 max:u16\n= 4c4e"),

@@ -5,8 +5,8 @@ use nexus_wire::exec::{self, ExecStatus};
 use nexus_wire::logs::{self, ClockAnchor};
 use nexus_wire::policy::{self, Action, Decision, PolicyStatus};
 use nexus_wire::timers::{self, Qos, TimerStatus};
-use nexus_wire::{AuditReply, FileKind, FileStatus, Kind, Level, LogStatus, LossReason};
-use nexus_wire::{MetricStatus, REASONS, SpanStatus, Unit, files, metrics};
+use nexus_wire::{AuditReply, FileKind, FileStatus, HistoryLoss, Kind, Level, LogStatus};
+use nexus_wire::{LossReason, MetricStatus, REASONS, SpanStatus, Tier, Unit, files, metrics};
 
 use crate::page::{Page, same};
 
@@ -61,7 +61,7 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let bundlemgrd = bundles::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let execd = exec::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 25] = [
+    let lists: [(&str, List); 27] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
@@ -85,6 +85,8 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
         ("units", named!(Unit::ALL)),
         ("levels", named!(Level::ALL)),
         ("span statuses", named!(SpanStatus::ALL)),
+        ("tiers", named!(Tier::ALL)),
+        ("history losses", named!(HistoryLoss::ALL)),
         ("loss reasons", named!(LossReason::ALL)),
         ("ledger reasons", reasons.to_vec()),
     ];

@@ -103,6 +103,7 @@ fn count_metricsd(op: metrics::Op, nonce: u32, bytes: &[u8]) -> usize {
             reply.series().map(|series| series.value.buckets().count()).sum()
         }
         Some((_, metrics::Reply::Spans(reply))) => reply.spans().count(),
+        Some((_, metrics::Reply::Range(reply))) => reply.entries().count(),
         Some((_, metrics::Reply::Audit(reply))) => reply.rows().filter(LedgerRow::balances).count(),
         _ => 0,
     }
@@ -138,7 +139,7 @@ fn legal() -> impl Strategy<Value = Vec<u8>> {
 
 /// A reply's head with anything behind it.
 fn nearly_reply() -> impl Strategy<Value = Vec<u8>> {
-    (0..3_usize, 1u8..26, prop_oneof![Just(0u8), any::<u8>()], vec(any::<u8>(), 0..300)).prop_map(
+    (0..3_usize, 1u8..27, prop_oneof![Just(0u8), any::<u8>()], vec(any::<u8>(), 0..300)).prop_map(
         |(service, op, status, body)| {
             let magic = [*b"LO\x02", *b"MT\x01", *b"SF\x01"][service];
             [&magic[..], &[op | 0x80, status], &body].concat()
@@ -154,7 +155,7 @@ proptest! {
 
     #[test]
     fn any_body_behind_a_good_head_is_survived(
-        op in 0u8..26,
+        op in 0u8..27,
         service in 0..3_usize,
         body in vec(prop_oneof![0u8..4, any::<u8>()], 0..200),
     ) {

@@ -23,10 +23,10 @@ fn joined(record: &NewRecord<'_>) -> SentRecord<'static> {
 fn search() -> impl Strategy<Value = Search<'static>> {
     let pair = fields(192).prop_filter("one pair at most", |pair| pair.iter().count() <= 1);
     let service = proptest::option::of(service().prop_filter("0 is none", |id| id.raw() != 0));
-    let numbers = any::<(u32, u64, u64, u16, bool, bool)>();
+    let numbers = any::<(u32, u64, u64, u16, bool, bool, bool)>();
     (numbers, record_id(), service, level(), text(64), pair).prop_map(
         |(numbers, id, service, level_max, scope, pair)| {
-            let (boot, since_ns, until_ns, max, backward, gaps) = numbers;
+            let (boot, since_ns, until_ns, max, backward, gaps, one_boot) = numbers;
             Search {
                 boot,
                 id,
@@ -38,6 +38,7 @@ fn search() -> impl Strategy<Value = Search<'static>> {
                 backward,
                 gaps,
                 scope,
+                one_boot,
                 pair,
             }
         },

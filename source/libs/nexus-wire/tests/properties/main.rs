@@ -13,5 +13,6 @@ mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
 mod policyd;
+mod range;
 mod statefsd;
 mod timed;

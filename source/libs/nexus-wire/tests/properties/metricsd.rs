@@ -86,6 +86,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request<'static>> {
         any::<u32>().prop_map(|cursor| Request::Spans { cursor }),
         any::<u32>().prop_map(|cursor| Request::Audit { cursor }),
         Just(Request::Status),
+        crate::range::range(),
     ]
 }
 

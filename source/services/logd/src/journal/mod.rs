@@ -6,9 +6,13 @@
 //! of it. A sender that loses its seat leaves its records and its gap to the row of the evicted,
 //! which has no share.
 //!
+//! Records of former lives, which a disk has kept, lie in an attic: in front of all others, and the
+//! first to go when memory is short. They never take the room of a record of this life.
+//!
 //! Invariants: every record ever appended is kept, or counted in exactly one gap that covers its
 //! id; a sender's records are dropped in the order they came in.
 
+mod attic;
 mod entry;
 mod gap;
 mod min_tree;
@@ -32,6 +36,7 @@ use entry::{EntryLog, NONE};
 use place_set::PlaceSet;
 use share::{Held, Share};
 
+pub(crate) use attic::{Attic, Past};
 pub(crate) use entry::Entry;
 pub(crate) use gap::Gap;
 
@@ -88,31 +93,34 @@ impl Queue {
 pub(crate) struct Journal {
     store: JournalBlocks,
     log: EntryLog,
+    attic: Attic,
     queues: Table<Queue>,
     records: Share,
     blocks: Share,
     records_max: u32,
     blocks_max: u32,
-    kept: u32,
+    /// Records kept, those of former lives among them.
+    held: u32,
     total: u64,
     dropped: u64,
     latest: Mono,
 }
 
 impl Journal {
-    /// An empty journal, all memory taken now.
-    pub(crate) fn new(limits: &LogdLimits) -> Self {
+    /// An empty journal, all memory taken now; with room for so many records of former lives.
+    pub(crate) fn new(limits: &LogdLimits, recovered: u32) -> Self {
         let seats = Self::seats(limits);
         let blocks_max = limits.journal_bytes / BLOCK_BYTES;
         Self {
             store: JournalBlocks::new(blocks_max),
             log: EntryLog::new(limits.journal_records),
+            attic: Attic::new(recovered),
             queues: Table::filled(seats, EMPTY),
             records: Share::new(limits.share_records, seats),
             blocks: Share::new(limits.share_bytes / BLOCK_BYTES, seats),
             records_max: limits.journal_records,
             blocks_max,
-            kept: 0,
+            held: 0,
             total: 0,
             dropped: 0,
             latest: Mono(0),
@@ -163,9 +171,17 @@ impl Journal {
         loop {
             let (queues, log) = (&self.queues, &self.log);
             let victim = if self.store.free_blocks() < blocks {
+                if self.attic.len() > 0 {
+                    self.drop_past();
+                    continue;
+                }
                 let to_have = queues[seat].blocks(log).and(blocks);
                 self.blocks.next_to_go(seat, to_have, |seat| queues[seat].blocks(log))
-            } else if self.kept >= self.records_max {
+            } else if self.held >= self.records_max {
+                if self.attic.len() > 0 {
+                    self.drop_past();
+                    continue;
+                }
                 let to_have = queues[seat].records(log).and(1);
                 self.records.next_to_go(seat, to_have, |seat| queues[seat].records(log))
             } else {
@@ -185,6 +201,51 @@ impl Journal {
         });
     }
 
+    /// Makes room of the oldest record in the attic; whether there was one.
+    #[cold]
+    #[inline(never)]
+    fn drop_past(&mut self) -> bool {
+        let Some(gone) = self.attic.pop() else { return false };
+        self.store.release(gone.text);
+        self.held -= 1;
+        true
+    }
+
+    /// Takes a record of a former life, behind all that it has taken. Room for it is made of older
+    /// ones of its kind only; `false`: there is none.
+    pub(crate) fn recall(&mut self, past: Past, text: &[&[u8]]) -> bool {
+        let len = text.iter().map(|part| part.len()).sum();
+        let blocks = JournalBlocks::blocks_for(len) as u32;
+        let has_room = loop {
+            let is_full = self.held >= self.records_max;
+            if !is_full && !self.attic.is_full() && self.store.free_blocks() >= blocks {
+                break true;
+            }
+            if !self.drop_past() {
+                break false;
+            }
+        };
+        let mut whole = [0; TEXT_BYTES_MAX];
+        let mut at = 0;
+        for part in text {
+            if let Some(place) = whole.get_mut(at..at + part.len()) {
+                place.copy_from_slice(part);
+            }
+            at += part.len();
+        }
+        let text =
+            whole.get(..len).filter(|_| has_room).and_then(|text| self.store.store_one(text));
+        let Some(text) = text else { return false };
+        self.attic.push(Past { text, ..past });
+        self.held += 1;
+        true
+    }
+
+    /// Records of former lives.
+    pub(crate) const fn attic(&self) -> &Attic {
+        &self.attic
+    }
+
     #[inline(always)]
     fn drop_oldest(&mut self, seat: usize) -> SenderSlot {
         let queue = &mut self.queues[seat];
@@ -200,7 +261,7 @@ impl Journal {
         queue.used.blocks -= JournalBlocks::blocks_for(text.len()) as u32;
         self.log.drop_at(gone);
         self.store.release(text);
-        self.kept -= 1;
+        self.held -= 1;
         self.dropped += 1;
         owner
     }
@@ -218,7 +279,7 @@ impl Journal {
         queue.tail = at;
         queue.used.records += 1;
         queue.used.blocks += blocks;
-        self.kept += 1;
+        self.held += 1;
         let Used { records: now_records, blocks: now_blocks } = queue.used;
         if self.records.is_passed(seat, now_records, 1) {
             self.records.inherit(seat, queue.records(&self.log));
@@ -277,9 +338,9 @@ impl Journal {
         self.dropped
     }
 
-    /// Records kept.
+    /// Records of this life kept.
     pub(crate) const fn kept(&self) -> u32 {
-        self.kept
+        self.held - self.attic.len()
     }
 
     /// Records kept of the sender at a seat.
@@ -332,6 +393,11 @@ impl Journal {
         })
     }
 
+    /// The record of a former life, its text read to `buffer`.
+    pub(crate) fn read_past<'b>(&self, past: &Past, buffer: &'b mut Buffer) -> Record<'b> {
+        self.read(&past.as_entry(), buffer)
+    }
+
     /// The record of a kept entry, its text read to `buffer`.
     pub(crate) fn read<'b>(&self, entry: &Entry, buffer: &'b mut Buffer) -> Record<'b> {
         let text = self.store.copy_to(entry.text, buffer).unwrap_or_default();
@@ -349,13 +415,14 @@ impl Journal {
     }
 
     /// What a journal takes memory for.
-    pub(crate) fn memory(limits: &LogdLimits) -> [(&'static str, usize, usize); 5] {
+    pub(crate) fn memory(limits: &LogdLimits, recovered: u32) -> [(&'static str, usize, usize); 6] {
         let seats = Self::seats(limits);
         let blocks = limits.journal_bytes / BLOCK_BYTES;
         let places = EntryLog::places(limits.journal_records);
         [
             ("blocks of text", blocks as usize, BLOCK_BYTES as usize),
             ("records", places, size_of::<Entry>()),
+            ("records of former lives", recovered as usize, size_of::<Past>()),
             ("which of them are kept", 1, PlaceSet::bytes(places)),
             ("queues of senders", seats, size_of::<Queue>()),
             ("shares of senders", 2, Share::bytes(seats)),

@@ -148,7 +148,7 @@ impl Pair {
     fn new() -> Self {
         let recipe = recipe();
         let senders = Senders::new(SEATS, recipe.logd.sender_idle, Budgets::of_logd(&recipe));
-        Self { journal: Journal::new(&recipe.logd), model: Model::default(), senders }
+        Self { journal: Journal::new(&recipe.logd, 0), model: Model::default(), senders }
     }
 
     fn append(&mut self, number: u8, now: u64, len: usize) {
@@ -318,7 +318,7 @@ fn guarantees_beyond_the_capacity_are_our_own_error() {
     let mut recipe = recipe();
     recipe.logd.share_records = 20;
     let mut senders = Senders::new(SEATS, recipe.logd.sender_idle, Budgets::of_logd(&recipe));
-    let mut journal = Journal::new(&recipe.logd);
+    let mut journal = Journal::new(&recipe.logd, 0);
     for number in [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] {
         let id = sender(number);
         let slot = senders.seat(id, Mono(0)).slot;

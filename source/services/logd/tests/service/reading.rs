@@ -13,7 +13,7 @@ use crate::rig::*;
 
 #[test]
 fn logd_is_ready_when_its_own_record_was_read_back_and_not_before() {
-    let logd = logd::Logd::new(&recipe(), 7);
+    let logd = logd::Logd::new(&recipe(), 7, logd::Keep::Nothing);
     assert!(logd.deadline().is_some(), "it wants to be woken for its proof");
     let mut rig = Rig::new(&recipe());
     assert_eq!(rig.world.lines, ["logd: ready"]);

@@ -1,6 +1,6 @@
 //! A logd with a small recipe and a world that keeps what it is told.
 
-use logd::Logd;
+use logd::{Keep, Logd};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::{Mono, Wall};
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
@@ -97,7 +97,7 @@ pub(crate) fn record<'a>(scope: &'a str, message: &'a str, fields: &'a str) -> N
 impl Rig {
     /// After its proof, at 1 s.
     pub(crate) fn new(recipe: &Recipe) -> Self {
-        let logd = Logd::new(recipe, 7);
+        let logd = Logd::new(recipe, 7, Keep::Nothing);
         let mut rig =
             Self { logd, world: Console::default(), now: Mono(SECOND), wall: None, requests: 0 };
         rig.event(Event::Wake);

@@ -17,6 +17,7 @@ use super::gaps::{Gap, GapReason, Gaps};
 use super::proof::Proof;
 use super::rounds::SeriesSource;
 use super::span_queue::SpanQueue;
+use super::state_change::StateChange;
 use crate::spans::EndedSpan;
 
 const LOGD: ServiceId = ServiceId::from_name("logd");
@@ -138,6 +139,11 @@ impl Exporter {
             self.state.spans_dropped += 1;
             self.feed.gaps.span_lost(GapReason::QueueFull, slot.index(), span.service, now);
         }
+    }
+
+    /// Lets it be told how what is kept on a disk fares now.
+    pub(crate) const fn tell(&mut self, change: StateChange) {
+        self.feed.change = Some(change);
     }
 
     /// Forgets whose a seat was: its losses are told without a name from now on.

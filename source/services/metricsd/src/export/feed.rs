@@ -12,6 +12,7 @@ use super::parts::RecordBounds;
 use super::rounds::{Rounds, SeriesSource};
 use super::span_fields;
 use super::span_queue::{ENTRY_MAX, SpanQueue};
+use super::state_change::StateChange;
 
 /// Scope of metricsd's own records.
 pub(super) const OWN_SCOPE: &str = "metricsd";
@@ -32,6 +33,8 @@ pub(super) struct Feed {
     pub(super) queue: SpanQueue,
     pub(super) rounds: Rounds,
     pub(super) gaps: Gaps,
+    /// What is to be told of what is kept; a later one takes the place of an earlier one.
+    pub(super) change: Option<StateChange>,
     spans_in_a_row: u32,
     /// Gaps need no longer be told one a second.
     pub(super) hurry: bool,
@@ -52,6 +55,7 @@ impl Feed {
             queue: SpanQueue::new(limits.export.queue_bytes, limits.senders),
             rounds: Rounds::new(&limits.export),
             gaps: Gaps::new(limits.senders),
+            change: None,
             spans_in_a_row: 0,
             hurry: false,
         }
@@ -68,7 +72,10 @@ impl Feed {
 
     /// Whether there is something for a frame, gaps apart.
     pub(super) const fn has_work(&self) -> bool {
-        !self.draft.is_done() || !self.queue.is_empty() || self.rounds.under_way()
+        !self.draft.is_done()
+            || !self.queue.is_empty()
+            || self.change.is_some()
+            || self.rounds.under_way()
     }
 
     /// Whether a record is only partly in a frame.
@@ -91,7 +98,7 @@ impl Feed {
 
     /// Begins the next record; `false`: there is none.
     fn begin_next(&mut self, now: Mono, source: &mut impl SeriesSource) -> bool {
-        if self.begin_gap(now) {
+        if self.begin_change() || self.begin_gap(now) {
             return true;
         }
         let snapshots_turn = self.rounds.under_way() && self.spans_in_a_row >= SPANS_IN_A_ROW;
@@ -101,6 +108,16 @@ impl Feed {
         }
         self.spans_in_a_row = 0;
         self.begin_snapshot(now, source) || self.begin_span()
+    }
+
+    fn begin_change(&mut self) -> bool {
+        let Some(change) = self.change.take() else { return false };
+        let (boot, seq) = (self.boot, self.next_seq());
+        let kind = Kind { scope: OWN_SCOPE, ids: &[] };
+        let begun =
+            self.draft.begin(kind, change.level(), "retention", |out| change.write(boot, seq, out));
+        assert!(begun, "a change fits one record");
+        true
     }
 
     fn begin_gap(&mut self, now: Mono) -> bool {

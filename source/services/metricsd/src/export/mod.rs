@@ -18,7 +18,8 @@
 //!   w<length>.{count,last,max,min,n,sum}`. `le.*` counts observations up to that bound and stands
 //!   only where it rises, `le.inf` is above all bounds.
 //! - scope `metricsd`: `ready`, and `gap` with `boot count event=gap.v1 first_ns last_ns origin
-//!   reason`.
+//!   reason`, and `retention` with `boot event=retention.v1 found lost_records lost_windows reason
+//!   seq skipped state`, when what is kept on a disk fares otherwise than before.
 //!
 //! `origin` is the sender's service id. Records that are split say `part=i/n`, and each part says
 //! `event name origin seq` and `span trace` or `boot series`.
@@ -39,9 +40,11 @@ mod proof;
 mod rounds;
 mod span_fields;
 mod span_queue;
+mod state_change;
 
 pub(crate) use exporter::Exporter;
 pub(crate) use rounds::SeriesSource;
+pub(crate) use state_change::StateChange;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -49,6 +49,19 @@ impl Bounds {
         bounds.get(index).or(bounds.last()).copied().unwrap_or(0)
     }
 
+    /// Counts of these buckets, in those of `target`.
+    pub(crate) fn spread(&self, from: &[u64; BUCKETS_MAX], target: &Self) -> [u64; BUCKETS_MAX] {
+        let mut counts = [0u64; BUCKETS_MAX];
+        let last = self.as_slice().len();
+        for (bucket, count) in from.iter().enumerate() {
+            let known_as = if bucket < last { self.highest(bucket) } else { self.lowest(last) };
+            if let Some(place) = counts.get_mut(target.bucket(known_as)) {
+                *place = place.saturating_add(*count);
+            }
+        }
+        counts
+    }
+
     /// The smallest value that can fall into bucket `index`.
     pub(crate) fn lowest(&self, index: usize) -> u64 {
         let before = index.checked_sub(1).and_then(|before| self.as_slice().get(before));

@@ -6,18 +6,20 @@ use super::histogram::{Bounds, Histogram, Layouts};
 use super::idle::Idle;
 use super::index::Chains;
 use super::rows::{Gauge, Metric, Owner, Series};
+use super::sampled::Sampled;
 use super::{EVICTED_SERIES, Registry};
 use crate::limits::{memory_line, text_blocks};
 use crate::rows::{Pool, Rows};
 use crate::shares::Shares;
 
 impl Registry {
-    /// What a registry takes memory for.
-    pub(crate) fn memory(limits: &MetricsdLimits) -> [MemoryLine; 8] {
+    /// What a registry takes memory for; `ids` as in [`Self::new`].
+    pub(crate) fn memory(limits: &MetricsdLimits, ids: u32) -> [MemoryLine; 9] {
         let (series, senders) = (limits.series, limits.senders);
         let layouts = Layouts::rows(&limits.buckets, limits.histograms);
         let per_sender =
             Rows::<Owner>::bytes(senders + 1) + 3 * Shares::bytes(senders) + Idle::bytes(senders);
+        let sampled = Sampled::bytes(series + EVICTED_SERIES, limits.histograms + 1, ids);
         [
             memory_line("series", series + EVICTED_SERIES, Pool::<Series>::bytes_each()),
             memory_line("metrics", series, Pool::<Metric>::bytes_each()),
@@ -31,6 +33,7 @@ impl Registry {
                 TextBlocks::bytes(1) as u64,
             ),
             memory_line("what senders have of them", 1, per_sender),
+            memory_line("what was sampled of them", 1, sampled),
         ]
     }
 

@@ -19,11 +19,13 @@ mod index;
 mod memory;
 mod reclaim;
 mod rows;
+mod sampled;
 mod update;
 mod view;
 
 pub(crate) use admission::{Placed, Traits, Wanted};
 pub(crate) use histogram::{BUCKETS_MAX, Bounds};
+pub(crate) use sampled::Look;
 pub(crate) use update::Increase;
 pub(crate) use view::ViewScratch;
 
@@ -41,6 +43,7 @@ use histogram::{Histogram, Layouts};
 use idle::Idle;
 use index::Chains;
 use rows::{Gauge, Metric, Owner, Series};
+use sampled::Sampled;
 
 /// Overflow series of the row of the evicted, on top of the recipe's series: a counter and a
 /// histogram.
@@ -118,11 +121,13 @@ pub(crate) struct Registry {
     text_shares: Shares,
     totals: Totals,
     text_blocks: u32,
+    sampled: Sampled,
 }
 
 impl Registry {
-    /// An empty registry, all memory taken now.
-    pub(crate) fn new(limits: &MetricsdLimits, seed: u64) -> Self {
+    /// An empty registry, all memory taken now. `ids`: how many series a segment of what is kept
+    /// may have, 0 if nothing is.
+    pub(crate) fn new(limits: &MetricsdLimits, seed: u64, ids: u32) -> Self {
         let (series, histograms) = (limits.series, limits.histograms);
         let senders = limits.senders;
         let blocks = text_blocks(limits);
@@ -160,6 +165,7 @@ impl Registry {
             ),
             totals: Totals::default(),
             text_blocks: blocks,
+            sampled: Sampled::new(series + EVICTED_SERIES, histograms + 1, ids),
         }
     }
 

@@ -108,6 +108,7 @@ impl Registry {
                 // It was counted before, and only moves.
                 self.totals.counted -= u128::from(series.value);
                 self.count(to, series.value, true);
+                self.sampled.move_counter(from, to, self.series[to].value);
             }
             Kind::Histogram => {
                 let to = self.sender_overflow(heir, place);
@@ -165,6 +166,7 @@ impl Registry {
             }
         }
         self.series_shares.give(series.owner, 1);
+        self.sampled.forget(at, &series);
         self.series[at] = Series::FREE;
         self.series.give(at);
         if self.metrics.find(series.metric).is_some() {

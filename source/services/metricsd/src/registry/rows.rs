@@ -40,6 +40,10 @@ impl Flags {
     pub(super) const OVERFLOW: Self = Self(2);
     /// It has been updated since it was exported.
     pub(super) const CHANGED: Self = Self(4);
+    /// It has been updated since it was sampled.
+    pub(super) const UNSAMPLED: Self = Self(8);
+    /// What an update says.
+    pub(super) const UPDATED: Self = Self::CHANGED.with(Self::UNSAMPLED);
 
     pub(super) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

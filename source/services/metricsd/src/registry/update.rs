@@ -60,7 +60,7 @@ impl Registry {
         self.touch(row);
         let series = &mut self.series[row];
         let gauge = &mut self.gauges[series.wide_row()];
-        series.flags = series.flags.with(Flags::CHANGED);
+        series.flags = series.flags.with(Flags::UPDATED);
         series.windows.put(gauge, &self.clock, &Values::one(value, catchup));
     }
 
@@ -76,7 +76,7 @@ impl Registry {
         self.totals.observed = self.totals.observed.wrapping_add(added.into());
         self.totals.observed_sum = self.totals.observed_sum.wrapping_add(signed.into());
         histogram.sum = histogram.sum.saturating_add(i128::from(signed));
-        series.flags = series.flags.with(Flags::CHANGED);
+        series.flags = series.flags.with(Flags::UPDATED);
         let values = Values::one(signed, false);
         series.windows.put(&mut histogram.wide, &self.clock, &values);
     }
@@ -126,7 +126,7 @@ impl Registry {
             last: mean(increase.sum, count),
             catchup,
         };
-        series.flags = series.flags.with(Flags::CHANGED);
+        series.flags = series.flags.with(Flags::UPDATED);
         series.windows.put(&mut histogram.wide, &self.clock, &values);
         all
     }
@@ -135,18 +135,14 @@ impl Registry {
     /// bucket's observations go to the bucket of its upper bound: count and sum stay exact,
     /// quantiles err upwards.
     pub(super) fn pour(&mut self, from: u32, to: u32) {
-        let from = self.histograms[from];
-        let source = *self.layouts.at(from.layout);
-        let target = *self.layouts.at(self.histograms[self.series[to].wide_row()].layout);
-        let mut counts = [0u64; BUCKETS_MAX];
-        let last = source.as_slice().len();
-        for (bucket, count) in from.counts.iter().enumerate() {
-            let known_as = if bucket < last { source.highest(bucket) } else { source.lowest(last) };
-            if let Some(place) = counts.get_mut(target.bucket(known_as)) {
-                *place = place.saturating_add(*count);
-            }
-        }
-        self.add_increase(to, &Increase { counts, sum: from.sum }, true);
+        let poured = self.histograms[from];
+        let wide = self.series[to].wide_row();
+        let source = *self.layouts.at(poured.layout);
+        let target = *self.layouts.at(self.histograms[wide].layout);
+        let spread = |counts: &[u64; BUCKETS_MAX]| source.spread(counts, &target);
+        let counts = spread(&poured.counts);
+        self.add_increase(to, &Increase { counts, sum: poured.sum }, true);
+        self.sampled.move_histogram((from, wide), &self.histograms[wide], spread);
     }
 
     /// Whether a series has been updated since it was exported.
@@ -207,7 +203,7 @@ fn add(series: &mut Series, clock: &Clock, value: i64, catchup: bool) -> bool {
     let delta = value.cast_unsigned();
     let Some(total) = series.value.checked_add(delta) else { return false };
     series.value = total;
-    series.flags = series.flags.with(Flags::CHANGED);
+    series.flags = series.flags.with(Flags::UPDATED);
     series.windows.add(clock, delta, value, catchup);
     true
 }
@@ -219,7 +215,7 @@ fn add(series: &mut Series, clock: &Clock, value: i64, catchup: bool) -> bool {
 fn add_much(series: &mut Series, clock: &Clock, delta: u64, catchup: bool) -> u64 {
     let added = delta.min(u64::MAX - series.value);
     series.value += added;
-    series.flags = series.flags.with(Flags::CHANGED);
+    series.flags = series.flags.with(Flags::UPDATED);
     let value = i64::try_from(added).unwrap_or(i64::MAX);
     series.windows.add(clock, added, value, catchup);
     added

@@ -263,7 +263,7 @@ fn quarantine_ends_at_its_time_and_existing_series_go_on() {
 
 /// A long and varied input; what is left of it, and what is in quarantine.
 fn history(recipe: &Recipe, seed: u64) -> (Vec<Series>, Vec<String>) {
-    let mut bench = Bench::of(Metricsd::with_seed(recipe, 7, seed));
+    let mut bench = Bench::of(Metricsd::with_seed(recipe, 7, metricsd::Keep::Nothing, seed));
     let mut random = 12345u64;
     for step in 0..30_000u64 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -154,7 +154,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(recipe: &Recipe) -> Self {
-        Self::of(Metricsd::new(recipe, 7))
+        Self::of(Metricsd::new(recipe, 7, metricsd::Keep::Nothing))
     }
 
     pub(crate) fn of(service: Metricsd) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::common::{Bench, life, name_of, recipe, roomy, secs, sender};
 use nexus_abi::ServiceId;
-use nexus_wire::metrics::{Request, SpanEnd, SpanStart, plain_reply};
+use nexus_wire::metrics::{Range, Request, SpanEnd, SpanStart, plain_reply};
 use nexus_wire::{
     AttrBytes, Kind, MetricStatus, Reason, SeriesId, SpanId, SpanStatus, TraceId, markers,
 };
@@ -244,12 +244,13 @@ fn test_reject_reads_without_the_right() {
         Request::Spans { cursor: 0 },
         Request::Audit { cursor: 0 },
         Request::Status,
+        Request::Range(Range::ALL),
     ];
     for request in &requests {
         let (status, reply) = bench.ask(who, request);
         assert_eq!((status, reply.len()), (MetricStatus::Denied, 9));
     }
-    assert_eq!(bench.refusals(who, Reason::Denied), 4);
+    assert_eq!(bench.refusals(who, Reason::Denied), 5);
 }
 
 #[test]

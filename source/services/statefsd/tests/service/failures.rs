@@ -125,6 +125,10 @@ fn a_disk_that_holds_something_else_is_left_alone() {
     let limits = Limits { sectors: SECTORS, files: 17, open: 6 };
     drop(blocking::format(&mut other, limits, &[]).unwrap());
     refused(other, "formatted for 576 sectors, 17 files, 6 growing");
+    let mut smaller = Disk::new(SECTORS - 64);
+    let limits = Limits { sectors: SECTORS - 64, files: 17, open: 7 };
+    drop(blocking::format(&mut smaller, limits, &[]).unwrap());
+    refused(smaller, "formatted for 512 sectors, 17 files, 7 growing");
     let mut newer = Rig::new().world.disk(NAME).clone();
     newer.flip(8, 2);
     newer.flip((SECTORS as usize - 1) * 512 + 8, 2);

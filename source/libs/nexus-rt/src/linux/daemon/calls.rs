@@ -42,7 +42,7 @@ struct Callee {
     said: Option<Mono>,
 }
 
-/// What came back from a callee.
+/// What came back from a callee, or from the disk thread.
 pub(super) enum Answer {
     /// The answer to a call, so many bytes of the buffer.
     Frame(CallId, usize),

@@ -63,10 +63,10 @@ impl Ending {
         tell
     }
 
-    /// Whether and how it is over.
-    pub(super) fn over(&self, now: Mono, done: bool) -> Option<Ended> {
+    /// Whether and how it is over; `done` is asked only after the service was told to stop.
+    pub(super) fn over(&self, now: Mono, done: impl FnOnce() -> bool) -> Option<Ended> {
         match self.phase {
-            Phase::Stopping { .. } if done => Some(Ended::Done),
+            Phase::Stopping { .. } if done() => Some(Ended::Done),
             Phase::Stopping { until } if now >= until => Some(Ended::OutOfPatience),
             _ => None,
         }
@@ -102,7 +102,7 @@ mod tests {
     fn a_daemon_that_nobody_signals_goes_on_whatever_its_service_says() {
         let mut ending = Ending::none();
         assert!(!ending.tell(at(0), true));
-        assert_eq!(ending.over(at(1_000_000), true), None);
+        assert_eq!(ending.over(at(1_000_000), || true), None);
         assert_eq!(ending.deadline(at(0)), None);
     }
 
@@ -111,23 +111,23 @@ mod tests {
         let mut ending = Ending::none();
         ending.begin(at(0));
         assert!(!ending.tell(at(499), false), "more keeps coming");
-        assert_eq!(ending.over(at(499), true), None, "the service was not told yet");
+        assert_eq!(ending.over(at(499), || true), None, "the service was not told yet");
         assert!(ending.tell(at(500), false));
         assert!(!ending.tell(at(501), true), "it is told once");
     }
 
     #[test]
     fn a_service_that_is_done_ends_at_once() {
-        assert_eq!(stopping().over(at(100), true), Some(Ended::Done));
+        assert_eq!(stopping().over(at(100), || true), Some(Ended::Done));
     }
 
     #[test]
     fn a_service_that_is_never_done_has_five_seconds() {
         let ending = stopping();
-        assert_eq!(ending.over(at(5099), false), None);
+        assert_eq!(ending.over(at(5099), || false), None);
         assert_eq!(ending.deadline(at(200)), Some(at(5100)), "the loop wakes up in time");
-        assert_eq!(ending.over(at(5100), false), Some(Ended::OutOfPatience));
-        assert_eq!(ending.over(at(5100), true), Some(Ended::Done));
+        assert_eq!(ending.over(at(5100), || false), Some(Ended::OutOfPatience));
+        assert_eq!(ending.over(at(5100), || true), Some(Ended::Done));
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let mut ending = stopping();
         assert!(!ending.begin(at(3000)));
         assert!(!ending.tell(at(3000), true));
-        assert_eq!(ending.over(at(5099), false), None);
-        assert_eq!(ending.over(at(5100), false), Some(Ended::OutOfPatience));
+        assert_eq!(ending.over(at(5099), || false), None);
+        assert_eq!(ending.over(at(5100), || false), Some(Ended::OutOfPatience));
     }
 }

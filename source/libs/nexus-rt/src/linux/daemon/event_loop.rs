@@ -1,6 +1,6 @@
 //! The loop: waits, hands the service one event after another, carries out what follows.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_bounded::{Mono, Nanos, SlotId};
@@ -9,6 +9,7 @@ use rustix::event::PollFlags;
 use rustix::net::{SocketFlags, accept_with};
 
 use super::calls::Answer;
+use super::disk::Disk;
 use super::ending::{Ended, Ending};
 use super::notify::Manager;
 use super::poller::{Ready, Source};
@@ -40,6 +41,13 @@ pub(super) struct EventLoop<S> {
     accept_again: Option<Mono>,
 }
 
+/// What is left at the end.
+pub(super) struct Left<S> {
+    pub(super) service: S,
+    /// Whether the disk thread has made durable what it was given.
+    pub(super) is_all_kept: bool,
+}
+
 impl<S: Service> EventLoop<S> {
     pub(super) fn new(
         service: S,
@@ -64,12 +72,15 @@ impl<S: Service> EventLoop<S> {
         })
     }
 
-    /// Serves until the end; gives how that was, and the service as it is then.
-    pub(super) fn run(mut self) -> io::Result<(Ended, S)> {
+    /// Serves until the end; gives how that was, and what is left then.
+    pub(super) fn run(mut self) -> io::Result<(Ended, Left<S>)> {
         self.manager.say("READY=1\nSTATUS=serving");
         loop {
-            if let Some(ended) = self.ending.over(monotonic(), self.service.stopped()) {
-                return Ok((ended, self.service));
+            let Self { service, port, ending, .. } = &mut self;
+            let is_done = || service.stopped() && port.disk.as_mut().is_none_or(Disk::stop);
+            if let Some(ended) = ending.over(monotonic(), is_done) {
+                let is_all_kept = self.port.disk.is_none_or(|disk| disk.is_over());
+                return Ok((ended, Left { service: self.service, is_all_kept }));
             }
             self.turn()?;
             self.nap()?;
@@ -87,6 +98,7 @@ impl<S: Service> EventLoop<S> {
                 Some(Source::Connection(slot)) => self.connection(slot),
                 Some(Source::Signal) => self.signalled()?,
                 Some(Source::Callee(at)) => self.completions(at as usize),
+                Some(Source::Disk) => self.disk(),
                 None => {}
             }
         }
@@ -203,16 +215,37 @@ impl<S: Service> EventLoop<S> {
         for _ in 0..self.port.limits().frames_per_turn {
             let port = &mut self.port;
             let answer = port.calls.receive(at, &mut self.frame, &mut port.counters);
-            let (call, result) = match answer {
-                None => break,
-                Some(Answer::Died(call)) => (call, Err(CallError::PeerDied)),
-                Some(Answer::Frame(call, len)) => (call, Ok(&self.frame[..len])),
-            };
-            let event = Event::Completion { call, result };
-            hand_over(&mut self.service, port.clock.now(), event, port);
-            port.turn.replies += 1;
+            let Some(answer) = answer else { break };
+            self.completed(&answer);
         }
         self.settle();
+    }
+
+    /// Hands over what came back from the disk thread, and says if it has died.
+    fn disk(&mut self) {
+        self.port.disk.iter().for_each(Disk::woken);
+        // An answer that comes meanwhile wakes us again.
+        for _ in 0..Disk::ANSWERS_MAX {
+            let answer = self.port.disk.as_ref().and_then(|disk| disk.receive(&mut self.frame));
+            let Some(answer) = answer else { break };
+            self.completed(&answer);
+        }
+        if let Some(obituary) = self.port.disk.as_mut().and_then(Disk::obituary) {
+            // A console that is gone must not stop the service.
+            drop(writeln!(io::stderr(), "{obituary}"));
+        }
+        self.settle();
+    }
+
+    /// Hands over the end of a call, whose answer lies in our frame.
+    fn completed(&mut self, answer: &Answer) {
+        let (call, result) = match *answer {
+            Answer::Died(call) => (call, Err(CallError::PeerDied)),
+            Answer::Frame(call, len) => (call, Ok(&self.frame[..len])),
+        };
+        let event = Event::Completion { call, result };
+        hand_over(&mut self.service, self.port.clock.now(), event, &mut self.port);
+        self.port.turn.replies += 1;
     }
 
     /// Wakes the service if it is due, once a turn.

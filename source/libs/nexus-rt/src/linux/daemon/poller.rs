@@ -23,6 +23,8 @@ pub(super) enum Source {
     Connection(SlotId),
     /// An answer came from the callee of this number.
     Callee(u32),
+    /// An answer came from the disk thread, or it has ended.
+    Disk,
 }
 
 impl Source {
@@ -32,6 +34,7 @@ impl Source {
             Self::Listener(at) => (1, at),
             Self::Connection(slot) => (2, slot.0),
             Self::Callee(at) => (3, at),
+            Self::Disk => (4, 0),
         };
         EventData::new_u64((kind << 32) | u64::from(at))
     }
@@ -43,7 +46,8 @@ impl Source {
             0 => Self::Signal,
             1 => Self::Listener(at),
             2 => Self::Connection(SlotId(at)),
-            _ => Self::Callee(at),
+            3 => Self::Callee(at),
+            _ => Self::Disk,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::Config;
 use super::calls::Calls;
 
 use super::counters::Counters;
+use super::disk::Disk;
 use super::identity::{Identity, Peer};
 use super::outbox::{Outbox, Queue};
 use super::poller::{Poller, Source};
@@ -75,6 +76,8 @@ pub(super) struct Port {
     pub(super) clock: Clock,
     pub(super) counters: Counters,
     pub(super) calls: Calls,
+    /// The disk thread, if there is one.
+    pub(super) disk: Option<Disk>,
     pub(super) turn: Turn,
     limits: PortLimits,
     identity: Identity,
@@ -114,6 +117,7 @@ impl Port {
             clock: Clock::new(),
             counters: Counters::default(),
             calls: Calls::new(&config.run_dir, config.name, config.callees)?,
+            disk: None,
             turn: Turn::default(),
             identity,
             connections: Slab::new(limits.connections),
@@ -378,7 +382,10 @@ impl World for Port {
     }
 
     fn submit(&mut self, to: ServiceId, call: CallId, frame: &[u8]) -> Result<(), SubmitError> {
-        self.calls.submit(&self.poller, to, call, frame)
+        match &self.disk {
+            Some(disk) if disk.serves(to) => disk.submit(call, frame),
+            _ => self.calls.submit(&self.poller, to, call, frame),
+        }
     }
 
     fn print(&mut self, line: &str) {
@@ -394,6 +401,7 @@ impl World for Port {
         out("port_busiest_accepted", busiest.map_or(0, |(_, accepted)| accepted));
         out("port_busiest_sender", busiest.map_or(0, |(service, _)| service.raw()));
         self.counters.visit(out);
+        self.disk.iter().for_each(|disk| disk.status(out));
     }
 }
 

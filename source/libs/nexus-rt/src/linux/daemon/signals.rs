@@ -3,10 +3,18 @@
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level;
+use signal_hook::{flag, low_level};
+
+/// From now on a file that would grow beyond what the process may write is an error like a full
+/// disk, and no longer the end of the process.
+pub(super) fn outlive_file_limits() -> io::Result<()> {
+    flag::register(libc::SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
+}
 
 /// Readable once one of the signals came. Dropped, it leaves the signals to their defaults.
 pub(super) struct Signals {

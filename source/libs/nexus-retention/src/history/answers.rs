@@ -1,0 +1,163 @@
+//! Answers to RANGE by a service: one question at a time, read from statefsd while all else goes
+//! on.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use nexus_abi::FRAME_BYTES_MAX;
+use nexus_bounded::Mono;
+use nexus_port::{CallError, CallId, Token, World};
+use nexus_wire::files::{Read, Reply, Request};
+use nexus_wire::metrics::{Moment, Range, RangePause, RangeWriter};
+use nexus_wire::{FILE_BYTES_MAX, MetricStatus, Tier};
+
+use super::plan::{Extent, Tiers};
+use super::reader::{Kept, Limits, Reader, Refusal, Sealed, Turn};
+use crate::files::{Failure, Files};
+use crate::generation::{Generation, file_name, name_of};
+use crate::keeper::{Shelf, Store};
+use crate::name::{self, SegmentName};
+use crate::segment;
+
+/// Whose question is being answered, and how far its frame is.
+#[derive(Clone, Copy)]
+struct Under {
+    token: Token,
+    frame: RangePause,
+    generation: Generation,
+}
+
+/// Answers questions from what a keeper has sealed.
+pub struct Answers {
+    reader: Reader,
+    files: Files,
+    frame: Box<[u8]>,
+    under: Option<Under>,
+}
+
+impl Answers {
+    /// Takes all memory. Calls to statefsd go by a lane of their own.
+    #[must_use]
+    pub fn new(limits: Limits, lane: u8) -> Self {
+        Self {
+            reader: Reader::new(limits),
+            files: Files::new(lane),
+            frame: vec![0; FRAME_BYTES_MAX].into_boxed_slice(),
+            under: None,
+        }
+    }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub const fn memory(limits: &Limits) -> usize {
+        limits.memory() + size_of::<Files>() + Files::BYTES + FRAME_BYTES_MAX
+    }
+
+    /// Begins to answer a question; the answer may come later.
+    ///
+    /// # Errors
+    /// The status that is to be answered: `not_ready` while another question is being answered, or
+    /// the keeper does not know yet what there is.
+    pub fn ask(
+        &mut self,
+        (token, nonce): (Token, u32),
+        range: &Range<'_>,
+        at: Moment,
+        store: &Store,
+        world: &mut impl World,
+    ) -> Result<(), MetricStatus> {
+        let settled = store.settled().filter(|_| self.under.is_none() && self.files.is_idle());
+        let generation = settled.ok_or(MetricStatus::NotReady)?.current;
+        let head =
+            self.reader.begin(range, &extents(store), at, store).map_err(
+                |refusal| match refusal {
+                    Refusal::Cursor => MetricStatus::InvalidArgs,
+                    Refusal::Gone => MetricStatus::Conflict,
+                },
+            )?;
+        let frame = RangeWriter::new(nonce, &head, &mut self.frame).pause();
+        self.under = Some(Under { token, frame, generation });
+        self.go_on(Mono(at.mono_ns), store, world);
+        Ok(())
+    }
+
+    /// Takes the end of a call; `false`: it is none of ours.
+    pub fn ended(
+        &mut self,
+        now: Mono,
+        call: CallId,
+        result: Result<&[u8], CallError>,
+        store: &Store,
+        world: &mut impl World,
+    ) -> bool {
+        let Some(outcome) = self.files.ended(call, result) else { return false };
+        match outcome {
+            Ok(Reply::Read(read)) => self.reader.take(read.bytes),
+            _ => self.reader.fail(),
+        }
+        self.go_on(now, store, world);
+        true
+    }
+
+    /// Goes on with the frame until something has to be read, or it is answered.
+    fn go_on(&mut self, now: Mono, store: &Store, world: &mut impl World) {
+        while let Some(under) = self.under {
+            let mut frame = RangeWriter::resume(under.frame, &mut self.frame);
+            match self.reader.turn(store, &mut frame) {
+                Turn::Ends(cursor) => {
+                    let answer = frame.finish(cursor);
+                    assert!(answer.is_ok(), "the head has fitted");
+                    world.reply(under.token, answer.unwrap_or_default());
+                    self.under = None;
+                }
+                Turn::Wants { tier, name, extent } => {
+                    self.under = Some(Under { frame: frame.pause(), ..under });
+                    if self.read(under.generation, (tier, name, extent), now, world).is_ok() {
+                        return;
+                    }
+                    self.reader.fail();
+                }
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        generation: Generation,
+        (tier, name, extent): (name::Tier, SegmentName, segment::Extent),
+        now: Mono,
+        world: &mut impl World,
+    ) -> Result<(), Failure> {
+        let name = name_of(format_args!("{generation}{}", name.file(tier).as_str()));
+        let max = extent.len.min(FILE_BYTES_MAX as u32) as u16;
+        let read = Read { name: file_name(&name)?, at: extent.offset, max };
+        self.files.begin(&Request::Read(read), now, world)
+    }
+}
+
+impl Kept for Store {
+    fn segments(&self, tier: Tier) -> &[Sealed] {
+        let [raw, short, long] = self.shelves();
+        match tier {
+            Tier::Auto | Tier::Raw => raw,
+            Tier::Short => short,
+            Tier::Long => long,
+        }
+        .segments()
+    }
+}
+
+/// What there is of each tier.
+fn extents(store: &Store) -> Tiers {
+    store.shelves().each_ref().map(|shelf: &Shelf| {
+        let window = shelf.tier().window;
+        let at = |name: SegmentName, number: u64| Moment {
+            boot: name.boot,
+            mono_ns: number.saturating_mul(window.0),
+        };
+        let ends = shelf.segments().first().zip(shelf.newest()).zip(shelf.end());
+        let kept = ends
+            .map(|((oldest, newest), end)| (at(oldest.name, oldest.name.first), at(newest, end)));
+        Extent { window, kept }
+    })
+}

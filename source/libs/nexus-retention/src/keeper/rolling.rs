@@ -1,0 +1,224 @@
+//! Which sealed segment is rolled up next, and where its windows go.
+
+use super::draft::{Draft, Overflow};
+use super::limits::StoreLimits;
+use super::reader::Reader;
+use super::roll::{Roll, Scratch, Step};
+use super::shelf::{Sealed, Shelf};
+use crate::manifest::TIERS;
+use crate::name::SegmentName;
+use crate::segment::{Anchor, Meta};
+
+/// Segments that could not be rolled up, or only in part.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unrolled {
+    /// They were damaged, or deleted before it was their turn.
+    pub unreadable: u64,
+    /// A segment of longer windows had no room for them.
+    pub too_large: u64,
+}
+
+/// All that is rolled up: a tier out of the one before it, one segment at a time.
+pub(super) struct Rolling {
+    /// Of the tiers behind the first.
+    rolls: [Roll; TIERS - 1],
+    /// Segments of the tier before, up to this one, have had their turn.
+    progress: [Option<SegmentName>; TIERS],
+    anchors: [Option<Anchor>; TIERS],
+    scratch: Scratch,
+    /// The tier that is being made, and out of which segment.
+    job: Option<(usize, Sealed)>,
+    unrolled: Unrolled,
+}
+
+impl Rolling {
+    pub(super) fn new(limits: &StoreLimits) -> Self {
+        let roll = |tier| Roll::new(limits.ratio(tier), limits.series, limits.key_bytes);
+        Self {
+            rolls: [roll(1), roll(2)],
+            progress: [None; TIERS],
+            anchors: [None; TIERS],
+            scratch: Scratch::new(),
+            job: None,
+            unrolled: Unrolled::default(),
+        }
+    }
+
+    pub(super) const fn unrolled(&self) -> Unrolled {
+        self.unrolled
+    }
+
+    /// The file that the reader reads.
+    pub(super) const fn source(&self) -> Option<(usize, SegmentName)> {
+        match self.job {
+            Some((tier, sealed)) => Some((tier - 1, sealed.name)),
+            None => None,
+        }
+    }
+
+    pub(super) fn anchor(&self, tier: usize) -> Option<Anchor> {
+        self.anchors.get(tier).copied().flatten()
+    }
+
+    /// Finds out what has been rolled up by what is sealed. Drafts are gone.
+    pub(super) fn resume(&mut self, shelves: &[Shelf; TIERS]) {
+        self.job = None;
+        for tier in 1..TIERS {
+            let progress = self.rolled(tier, shelves);
+            if let Some(place) = self.progress.get_mut(tier) {
+                *place = progress;
+            }
+        }
+    }
+
+    /// The last segment of the tier before that the newest one of a tier was made of, or that is
+    /// older.
+    fn rolled(&self, tier: usize, shelves: &[Shelf; TIERS]) -> Option<SegmentName> {
+        let (from, to) = (shelves.get(tier.checked_sub(1)?)?, shelves.get(tier)?);
+        let (newest, end, ratio) = (to.newest()?, to.end()?, self.ratio(tier));
+        let is_rolled = |name: SegmentName| {
+            let first = name.first / ratio;
+            // One that begins within a longer window begins another segment of those.
+            let straddles = first + 1 == end && !name.first.is_multiple_of(ratio);
+            let is_within = first < end && (!straddles || newest.first == first);
+            name.boot < newest.boot || (name.boot == newest.boot && is_within)
+        };
+        let sources = from.segments().iter().map(|sealed| sealed.name);
+        sources.take_while(|name| is_rolled(*name)).last()
+    }
+
+    fn ratio(&self, tier: usize) -> u64 {
+        self.rolls.get(tier.saturating_sub(1)).map_or(1, Roll::ratio)
+    }
+
+    /// Does a bounded part of the work; whether there was any. `boot`: of now.
+    pub(super) fn work(
+        &mut self,
+        boot: u32,
+        shelves: &[Shelf; TIERS],
+        drafts: &mut [Draft; TIERS],
+        reader: &mut Reader,
+    ) -> bool {
+        match self.job {
+            Some((tier, sealed)) => self.roll(tier, sealed, drafts, reader),
+            None => (1..TIERS).any(|tier| self.next(tier, boot, shelves, drafts, reader)),
+        }
+    }
+
+    /// Begins with the next segment, or ends the draft where that belongs elsewhere.
+    fn next(
+        &mut self,
+        tier: usize,
+        boot: u32,
+        shelves: &[Shelf; TIERS],
+        drafts: &mut [Draft; TIERS],
+        reader: &mut Reader,
+    ) -> bool {
+        let (Some(from), Some(to)) = (shelves.get(tier - 1), shelves.get(tier)) else {
+            return false;
+        };
+        let Some(draft) = drafts.get_mut(tier) else { return false };
+        if draft.is_ending() || !draft.has_room() {
+            return false;
+        }
+        let progress = self.progress.get(tier).copied().flatten();
+        let next = from.segments().iter().find(|sealed| Some(sealed.name) > progress).copied();
+        let ratio = self.ratio(tier);
+        let Some(sealed) = next else {
+            let is_whole = draft.end().is_some_and(|end| end.is_multiple_of(to.span()));
+            let is_over = draft.name().is_some_and(|name| name.boot < boot || is_whole);
+            return is_over && self.end(tier, draft);
+        };
+        let first = sealed.name.first / ratio;
+        match draft.name() {
+            Some(name)
+                if name.boot != sealed.name.boot || name.first / to.span() != first / to.span() =>
+            {
+                self.end(tier, draft)
+            }
+            Some(_) => self.begin(tier, sealed, reader),
+            None => {
+                let name = SegmentName { boot: sealed.name.boot, first };
+                if to.segments().iter().any(|other| other.name == name) {
+                    self.unrolled.too_large += 1;
+                    return self.skip(tier, sealed.name);
+                }
+                draft.begin(Meta { boot: name.boot, tier: to.tier() }, first);
+                self.roll_mut(tier).into_iter().for_each(Roll::forget_keys);
+                self.begin(tier, sealed, reader)
+            }
+        }
+    }
+
+    fn roll_mut(&mut self, tier: usize) -> Option<&mut Roll> {
+        self.rolls.get_mut(tier.checked_sub(1)?)
+    }
+
+    fn begin(&mut self, tier: usize, sealed: Sealed, reader: &mut Reader) -> bool {
+        reader.open(sealed.len);
+        self.job = Some((tier, sealed));
+        self.roll_mut(tier).into_iter().for_each(Roll::begin);
+        true
+    }
+
+    /// Ends a draft; one without anything in it is forgotten.
+    fn end(&mut self, tier: usize, draft: &mut Draft) -> bool {
+        match self.anchor(tier).filter(|_| draft.end().is_some()) {
+            Some(anchor) => draft.finish(anchor),
+            None => draft.abandon(),
+        }
+        true
+    }
+
+    fn skip(&mut self, tier: usize, name: SegmentName) -> bool {
+        self.job = None;
+        self.progress.get_mut(tier).into_iter().for_each(|place| *place = Some(name));
+        true
+    }
+
+    fn roll(
+        &mut self,
+        tier: usize,
+        sealed: Sealed,
+        drafts: &mut [Draft; TIERS],
+        reader: &mut Reader,
+    ) -> bool {
+        let (Some(draft), Some(roll)) = (drafts.get_mut(tier), self.rolls.get_mut(tier - 1)) else {
+            return false;
+        };
+        match roll.step(reader, draft, &mut self.scratch) {
+            Step::Again => true,
+            Step::Wait => false,
+            Step::Done => {
+                let anchor = reader.footer().ok().map(|footer| footer.anchor);
+                self.anchors.get_mut(tier).into_iter().for_each(|place| *place = anchor);
+                self.skip(tier, sealed.name)
+            }
+            Step::Straddles => {
+                self.job = None;
+                self.end(tier, draft)
+            }
+            Step::Full(overflow) => self.full(tier, sealed, draft, overflow),
+            Step::Lost(_) => {
+                self.unrolled.unreadable += 1;
+                self.skip(tier, sealed.name)
+            }
+        }
+    }
+
+    /// What has no room in a draft goes to the next one, unless this one is empty.
+    fn full(&mut self, tier: usize, sealed: Sealed, draft: &mut Draft, _: Overflow) -> bool {
+        self.job = None;
+        if draft.end().is_some() {
+            return self.end(tier, draft);
+        }
+        self.unrolled.too_large += 1;
+        draft.abandon();
+        self.skip(tier, sealed.name)
+    }
+
+    /// The draft that is being written is lost.
+    pub(super) fn stop(&mut self) {
+        self.job = None;
+    }
+}

@@ -1,0 +1,97 @@
+//! The power is cut at every write, in every way; what was synced is there.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use nexus_bounded::{Mono, Nanos};
+use nexus_retention::Keep;
+use simkit::{Disk, Fate, fates};
+
+use crate::keeping::{BYTES_MAX, Known, Rig, SECTORS, STATEFSD, Windows};
+
+/// The disk at some moment, and what was known to be durable.
+struct Moment {
+    disk: Disk,
+    synced: Vec<(u32, u64)>,
+    recorded: Windows,
+}
+
+/// Every moment at which the disk had been asked to write or flush once more.
+fn moments(windows: u64) -> Vec<Moment> {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), windows);
+    let (mut all, mut seen) = (Vec::new(), 0);
+    let mut look = |rig: &mut Rig| {
+        let disk = rig.world.disk(STATEFSD);
+        if disk.requests() > seen {
+            seen = disk.requests();
+            let disk = disk.clone();
+            let known = rig.known.borrow();
+            let (synced, recorded) = (known.synced.clone(), known.recorded.clone());
+            all.push(Moment { disk, synced, recorded });
+        }
+    };
+    let end = Mono(0).after(Nanos::from_secs(windows + 2));
+    loop {
+        while rig.world.round() {
+            look(&mut rig);
+        }
+        if !rig.world.skip_ahead(end) {
+            break;
+        }
+    }
+    let recorded = rig.known.borrow().recorded.len() as u64;
+    assert!(recorded + 3 > windows, "{recorded}");
+    all
+}
+
+/// What the next life finds is what was synced, and it goes on.
+fn survives(moment: &Moment, fates: &[Fate]) {
+    let disk = moment.disk.cut(fates);
+    let known =
+        Rc::new(RefCell::new(Known { recorded: moment.recorded.clone(), ..Known::default() }));
+    let mut rig = Rig::going_on(Some(disk), 4, Keep::Files, Rc::clone(&known), 1);
+    rig.seconds(7);
+    let keeper = rig.keeper();
+    assert!(keeper.is_live(), "{:?}", keeper.trouble());
+    assert_eq!(keeper.losses().strange, 0);
+    let kept = rig.kept();
+    // The oldest may have made room: twelve segments of up to eight windows are kept.
+    let oldest = *kept.keys().next().unwrap();
+    let makes_room = moment.synced.len() > 80;
+    for at in moment.synced.iter().filter(|at| !makes_room || **at >= oldest) {
+        assert_eq!(kept.get(at), moment.recorded.get(at), "{at:?} was synced");
+    }
+    let recorded = known.borrow().recorded.clone();
+    for (at, window) in &kept {
+        assert_eq!(Some(window), recorded.get(at), "{at:?} never was");
+    }
+    let of_now = |windows: &Windows| windows.keys().filter(|(boot, _)| *boot == 2).count();
+    assert!(of_now(&recorded) >= 3 && of_now(&kept) == of_now(&recorded));
+    let used = rig.used();
+    assert!(used <= BYTES_MAX, "{used}");
+}
+
+fn every_cut(windows: u64, every: usize, samples: usize) {
+    let moments = moments(windows);
+    assert!(moments.len() > windows as usize);
+    let mut cuts = 0;
+    for (at, moment) in moments.iter().enumerate() {
+        let all = fates(moment.disk.volatile(), samples, at as u64);
+        for fates in all.skip(at % every).step_by(every) {
+            survives(moment, &fates);
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts at {} moments", moments.len());
+}
+
+#[test]
+fn what_was_synced_survives_cuts_of_power() {
+    every_cut(60, 5, 4);
+}
+
+#[test]
+#[ignore = "long: every cut at every write"]
+fn what_was_synced_survives_every_cut_of_power() {
+    every_cut(120, 1, 40);
+}

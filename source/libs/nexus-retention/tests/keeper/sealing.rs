@@ -1,0 +1,201 @@
+//! The keeper over a real statefsd.
+
+use std::rc::Rc;
+
+use allocation_counter::measure;
+use nexus_bounded::Nanos;
+use nexus_retention::Keep;
+use nexus_retention::files::Trouble;
+use nexus_retention::keeper::Keeper;
+use nexus_retention::manifest::Manifest;
+use nexus_retention::recovery::{Say, Sealed};
+use simkit::Disk;
+
+use crate::keeping::{
+    BYTES_MAX, Did, Rig, SECTORS, STATEFSD, TIERS, Window, Windows, limits, windows_of,
+};
+
+#[test]
+fn what_is_recorded_is_kept_in_segments_and_in_memory() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 60);
+    rig.seconds(62);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    let recorded = rig.known.borrow().recorded.clone();
+    assert_eq!(rig.kept(), recorded);
+    assert!(recorded.len() >= 59, "{}", recorded.len());
+    assert!(rig.sealed(TIERS[0]).len() >= 48);
+}
+
+/// What has to be there of what was recorded: all from some window on, because the oldest go.
+#[track_caller]
+fn holds(kept: &Windows, recorded: &Windows) {
+    for (at, window) in kept {
+        assert_eq!(Some(window), recorded.get(at), "{at:?}");
+    }
+}
+
+/// Longer windows out of what was recorded.
+fn rolled(recorded: &Windows, ratio: u64) -> Windows {
+    let mut all = Windows::new();
+    for ((boot, window), did) in recorded {
+        let into = all.entry((*boot, window / ratio)).or_default();
+        did.iter().for_each(|(name, did)| join(into, name, did));
+    }
+    all
+}
+
+fn join(into: &mut Window, name: &str, did: &Did) {
+    use nexus_retention::segment::Summary;
+    let one = match did {
+        Did::Was(value) => Did::Were(Summary::one(*value)),
+        other => other.clone(),
+    };
+    let joined = match (into.get(name), one) {
+        (Some(Did::Counted(before)), Did::Counted(more)) => Did::Counted(before + more),
+        (Some(Did::Were(before)), Did::Were(later)) => Did::Were(before.then(later)),
+        (Some(Did::Saw(before, sum)), Did::Saw(more, added)) => {
+            Did::Saw(before.iter().zip(more).map(|(a, b)| a + b).collect(), sum + added)
+        }
+        (_, one) => one,
+    };
+    into.insert(name.to_owned(), joined);
+}
+
+#[test]
+fn longer_windows_are_what_their_parts_were() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 100);
+    rig.seconds(102);
+    let recorded = rig.known.borrow().recorded.clone();
+    for (tier, ratio) in [(TIERS[1], 2), (TIERS[2], 4)] {
+        let sealed = rig.sealed(tier);
+        assert!(sealed.len() > 15, "{tier}: {}", sealed.len());
+        let oracle = rolled(&recorded, ratio);
+        for (at, window) in &sealed {
+            assert_eq!(Some(window), oracle.get(at), "{tier}: {at:?}");
+        }
+    }
+    assert_eq!(rig.keeper().store().unrolled(), Default::default());
+}
+
+#[test]
+fn the_disk_never_has_more_than_its_limits_say() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 600);
+    let mut most = 0;
+    for _ in 0..600 {
+        rig.seconds(1);
+        most = most.max(rig.used());
+        assert!(most <= BYTES_MAX, "{most}");
+    }
+    assert!(rig.keeper().store().counts().deleted.iter().all(|count| *count > 0));
+    let recorded = rig.known.borrow().recorded.clone();
+    let kept = rig.kept();
+    holds(&kept, &recorded);
+    assert!(kept.len() > 60);
+    let skipped = rig.known.borrow().skipped;
+    assert!(skipped < 3, "{skipped}");
+}
+
+/// A world that goes on with the disk of another one, as the second life.
+fn next_life(rig: &mut Rig, keep: Keep, change: impl FnOnce(&mut Disk)) -> Rig {
+    let mut disk = rig.world.disk(STATEFSD).cut(&[]);
+    change(&mut disk);
+    Rig::going_on(Some(disk), 20, keep, Rc::clone(&rig.known), 1)
+}
+
+#[test]
+fn what_is_set_aside_is_not_read_and_the_next_generation_begins() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 40);
+    rig.seconds(45);
+    let before = rig.list("g1/");
+    assert!(!before.is_empty());
+    let mut rig = next_life(&mut rig, Keep::FilesAside, |_| {});
+    rig.seconds(22);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    assert_eq!(rig.list("g1/"), before, "it stays for people to look at");
+    assert!(rig.keeper().groups().all(|group| group.boot() == 2));
+    assert!(rig.list("g2/raw.").iter().all(|name| name.starts_with("g2/raw.00000002.")));
+    assert!(!rig.list("g2/raw.").is_empty());
+}
+
+#[test]
+fn windows_that_are_too_old_go_by_the_time_with_power_on() {
+    let mut rig = Rig::with_ttl(Some(Disk::new(SECTORS)), 200, Nanos::from_secs(30));
+    rig.seconds(200);
+    let oldest = |rig: &mut Rig, tier| *rig.sealed(tier).keys().next().unwrap();
+    for (tier, ratio) in TIERS.into_iter().zip([1, 2, 4]) {
+        let (_, first) = oldest(&mut rig, tier);
+        // What is left ended within the last 30 s, and a segment spans eight windows.
+        let ended = (first + 8) * ratio;
+        assert!((165..=200).contains(&ended), "{tier}: {first}");
+    }
+    assert!(rig.keeper().store().counts().deleted.iter().all(|count| *count > 0));
+}
+
+#[test]
+fn a_manifest_of_another_version_is_left_alone_with_all_there_is() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 20);
+    rig.seconds(22);
+    let mut manifest = rig.read("g1/manifest");
+    manifest[8] = 9;
+    let body = manifest.len() - 4;
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(&manifest[..body]);
+    manifest[body..].copy_from_slice(&crc.to_le_bytes());
+    rig.replace("g1/manifest", &manifest);
+    let files = rig.list("g1/");
+    let mut rig = next_life(&mut rig, Keep::Files, |_| {});
+    rig.seconds(30);
+    assert_eq!(rig.keeper().trouble(), Some(Trouble::Foreign));
+    assert!(rig.keeper().decision().unwrap().is_refused);
+    assert_eq!(rig.list("g1/"), files);
+    assert_eq!(rig.read("g1/manifest"), manifest);
+}
+
+#[test]
+fn a_lost_manifest_is_written_anew() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 20);
+    rig.seconds(22);
+    rig.replace("g1/manifest", b"nothing of ours");
+    let recorded = rig.known.borrow().recorded.clone();
+    let mut rig = next_life(&mut rig, Keep::Files, |_| {});
+    rig.seconds(5);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    let says = rig.keeper().decision().unwrap().says;
+    assert!(says.contains(&Say::ManifestLost), "{says:?}");
+    assert!(Manifest::decode(&rig.read("g1/manifest")).is_ok());
+    let kept = rig.kept();
+    holds(&kept, &rig.known.borrow().recorded.clone());
+    assert!(recorded.keys().all(|at| kept.contains_key(at)));
+}
+
+#[test]
+fn a_segment_that_is_damaged_is_sealed_again_while_the_log_has_it() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 20);
+    rig.seconds(22);
+    let recorded = rig.known.borrow().recorded.clone();
+    // The newest segment is damaged, and the log, which has released it, has it no more.
+    let newest = rig.list("g1/raw.").pop().unwrap();
+    let mut bytes = rig.read(&newest);
+    let len = bytes.len();
+    bytes[len / 3] ^= 1;
+    rig.replace(&newest, &bytes);
+    let mut rig = next_life(&mut rig, Keep::Files, |_| {});
+    rig.seconds(5);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    assert_eq!(rig.keeper().store().newest_raw(), Sealed::Damaged);
+    assert_eq!(rig.read(&newest), bytes, "what can be read of it stays");
+    // All others are what they were, those that were in the log only among them.
+    let whole: Vec<_> = rig.list("g1/raw.").into_iter().filter(|name| *name != newest).collect();
+    let windows: usize = whole.iter().map(|name| windows_of(&rig.read(name)).len()).sum();
+    assert!(windows + 8 >= recorded.len(), "{windows} of {}", recorded.len());
+}
+
+#[test]
+fn a_keeper_takes_the_memory_that_its_limits_say() {
+    let limits = limits();
+    let mut keeper = None;
+    let made = measure(|| keeper = Some(Keeper::new(limits, 1, Keep::Files)));
+    let said = limits.memory() as u64;
+    assert!(keeper.is_some());
+    assert!(made.bytes_total <= said, "{} of {said}", made.bytes_total);
+    assert!(made.bytes_total > said / 2, "{} of {said}", made.bytes_total);
+}

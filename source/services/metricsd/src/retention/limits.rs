@@ -1,0 +1,167 @@
+//! What follows from the recipe: the bounds of everything that is kept, and what it writes.
+
+use nexus_recipe::{MetricsRetention, Recipe, TierLimits};
+use nexus_retention::keeper::{Limits, ShelfLimits, StoreLimits};
+use nexus_retention::name::Tier;
+use nexus_retention::segment::{GROUPS_MAX, SERIES_MAX};
+use nexus_retention::{history, log, recorder};
+
+/// Bytes of memory for the key of a series in longer windows, on the average.
+const KEY_BYTES: u32 = 96;
+
+/// Series that a segment numbers: all there are, and a quarter that comes and goes.
+pub(crate) fn series_ids(recipe: &Recipe) -> u32 {
+    let series = recipe.metricsd.series;
+    series.saturating_add(series / 4).saturating_add(16).min(SERIES_MAX)
+}
+
+/// The bounds of everything that is kept.
+pub(crate) fn of(recipe: &Recipe) -> Limits {
+    let kept = &recipe.metricsd.retention;
+    let recorder = recorder(recipe);
+    let log = log::Limits::of_bytes(
+        kept.log_files,
+        kept.log_bytes,
+        kept.wait_bytes,
+        recorder.record_bytes,
+    );
+    Limits { store: store(recipe), recorder, log, sync_interval: kept.sync_interval }
+}
+
+/// What a reader of it is made for: a segment has no more blocks than fit its file, each of which
+/// its indexes name with 10 bytes at most.
+pub(crate) fn reading(recipe: &Recipe) -> history::Limits {
+    const BLOCK_BYTES: u32 = 4096;
+    let blocks = segment_file_bytes(&recipe.metricsd.retention) / BLOCK_BYTES + 4;
+    history::Limits { series: 16, index_bytes: 2048 + 10 * blocks, reads: 64 }
+}
+
+fn recorder(recipe: &Recipe) -> recorder::Limits {
+    let limits = &recipe.metricsd;
+    let kept = &limits.retention;
+    let group_bytes = kept.buffer_bytes / 2;
+    // Two groups of a segment may end early, so that there is one less for full ones.
+    let groups = kept.segment_windows.div_ceil(GROUPS_MAX as u32 - 1);
+    recorder::Limits {
+        series: series_ids(recipe),
+        segment_windows: kept.segment_windows,
+        align_windows: (limits.window_long.0 / kept.raw_interval.0) as u32,
+        group_bytes,
+        window_bytes: group_bytes / groups,
+        record_bytes: recorder::Limits::RECORD_BYTES_MIN,
+    }
+}
+
+fn store(recipe: &Recipe) -> StoreLimits {
+    let limits = &recipe.metricsd;
+    let kept = &limits.retention;
+    let shelf = |tier: TierLimits| ShelfLimits {
+        ttl: tier.ttl,
+        bytes: tier.bytes.into(),
+        segments: tier.segments as usize,
+        span: kept.segment_windows.into(),
+    };
+    let series = series_ids(recipe);
+    StoreLimits {
+        tiers: [
+            Tier::raw(kept.raw_interval),
+            Tier::rollup(limits.window_short),
+            Tier::rollup(limits.window_long),
+        ],
+        shelves: [shelf(kept.raw), shelf(kept.short), shelf(kept.long)],
+        series,
+        key_bytes: series.saturating_mul(KEY_BYTES),
+        segment_bytes: segment_file_bytes(kept),
+        block_bytes: 0,
+        retry_min: kept.retry_min,
+        retry_max: kept.retry_max,
+        ttl_interval: kept.sync_interval,
+    }
+}
+
+/// Bytes of a file that so many bytes of the disk hold.
+const fn segment_file_bytes(kept: &MetricsRetention) -> u32 {
+    kept.segment_bytes / 512 * 508
+}
+
+/// What a sync costs of the disk: a record of the store's journal, in both copies, with its flush.
+const SYNC_BYTES: u64 = 1536;
+/// Bytes of a sector, and of what the log puts into it.
+const SECTOR_BYTES: u64 = 512;
+const LOG_PAYLOAD_BYTES: u64 = 464;
+/// Bytes of a window in the log besides its samples.
+const WINDOW_BYTES: u64 = 20;
+/// Thousandths of a byte that a sample takes: in the log, and in the segments of the tiers.
+const LOG_SAMPLE: u64 = 2300;
+const SAMPLES: [u64; 3] = [1100, 2000, 3000];
+/// How often a series changes.
+const CHANGES: u64 = 10;
+
+const DAY: u64 = 86_400;
+const NS_IN_S: u64 = 1_000_000_000;
+
+/// Bytes that the disk is written a day for so many series, each of which changes every 10 s.
+#[must_use]
+pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
+    let limits = &recipe.metricsd;
+    let kept = &limits.retention;
+    let a_day = |length: u64| DAY.saturating_mul(NS_IN_S) / length.max(1);
+    let series = u64::from(series);
+    let changes = DAY / CHANGES * series;
+    let windows = a_day(kept.raw_interval.0).min(changes);
+    let syncs = a_day(kept.sync_interval.0);
+    let logged = changes * LOG_SAMPLE / 1000 + windows * WINDOW_BYTES;
+    let sectors = (logged / syncs.max(1)).div_ceil(LOG_PAYLOAD_BYTES) * syncs;
+    let tiers = [kept.raw_interval, limits.window_short, limits.window_long];
+    let segments = tiers.iter().zip(SAMPLES).map(|(length, bytes)| {
+        let samples = changes.min(a_day(length.0) * series);
+        let seals = a_day(length.0).div_ceil(kept.segment_windows.into());
+        // A segment takes a place among the files, and the manifest another one.
+        samples * bytes / 1000 + seals * (2 * SYNC_BYTES + 2 * SECTOR_BYTES)
+    });
+    sectors * SECTOR_BYTES + syncs * SYNC_BYTES + segments.sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_recipe::StateRecipe;
+    use nexus_retention::Keep;
+    use nexus_retention::keeper::Keeper;
+
+    use super::*;
+    use crate::share;
+
+    const RECIPES: [&str; 3] = [
+        include_str!("../../../../../recipes/observability/metrics.toml"),
+        include_str!("../../../../../recipes/observability/device-2mib.toml"),
+        include_str!("../../../../../recipes/observability/guest.toml"),
+    ];
+    const STATE: &str = include_str!("../../../../../recipes/observability/state.toml");
+
+    fn recipe(text: &str) -> Recipe {
+        Recipe::parse(text).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[test]
+    fn what_recipes_say_can_be_kept() {
+        for text in RECIPES {
+            let recipe = recipe(text);
+            let limits = of(&recipe);
+            assert!(limits.recorder.are_possible() && limits.log.are_possible(), "{limits:?}");
+            drop(Keeper::new(limits, 1, Keep::Files));
+            let tiers: u64 = limits.store.shelves.iter().map(|shelf| shelf.bytes).sum();
+            assert!(tiers + limits.log.bytes() <= u64::from(share(&recipe).bytes));
+            assert!(flash_bytes_per_day(&recipe, 200) <= 32_000_000);
+        }
+    }
+
+    #[test]
+    fn the_guest_has_the_share_that_its_recipe_needs() {
+        let [_, _, guest] = RECIPES;
+        let needed = share(&recipe(guest));
+        let state = StateRecipe::parse(STATE).unwrap_or_else(|errors| panic!("{errors}"));
+        let has = state.shares.iter().find(|share| share.name == needed.name).unwrap();
+        assert!(needed.bytes <= has.bytes && needed.files <= has.files, "{needed:?}");
+        assert!(needed.open <= has.open, "{needed:?}");
+    }
+}
