@@ -132,8 +132,8 @@ pub mod metricsd {
         REGISTRATIONS = "registrations",
         /// The same at most.
         REGISTRATIONS_CAP = "registrations_cap",
-        /// Bytes that the disk is written a day with 200 series that change every 10 s, as the recipe
-        /// makes it expected.
+        /// Bytes that the disk is written a day with 200 series that change every 10 s, as the
+        /// recipe makes it expected.
         RETENTION_FLASH_BYTES_PER_DAY = "retention_flash_bytes_per_day",
         /// The generation of files in use, 0 while that is not known.
         RETENTION_GENERATION = "retention_generation",

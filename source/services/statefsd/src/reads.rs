@@ -69,7 +69,7 @@ impl Statefsd {
         read: Read<'_>,
         out: &'a mut [u8],
     ) -> Looked<'a> {
-        let target = Target { name: read.name, draft: false };
+        let target = Target { name: read.name, draft: read.draft };
         let (_, file) = self.target(asked, target)?;
         let len = self.store.entry(file).ok_or(FileStatus::NotFound)?.len;
         let max = u32::from(read.max).min(FILE_BYTES_MAX as u32);

@@ -136,8 +136,8 @@ fn day(bed: &mut Bed, from: Sender, at: u32) {
         Request::Sync { epoch: bed.world.epoch },
         Request::Finish(seg),
         Request::List(List { prefix: any, after: any }),
-        Request::Read(Read { name: name("value"), at: 100, max: 4000 }),
-        Request::Read(Read { name: name("seg"), at: 100, max: 4000 }),
+        Request::Read(Read { draft: false, name: name("value"), at: 100, max: 4000 }),
+        Request::Read(Read { draft: false, name: name("seg"), at: 100, max: 4000 }),
         Request::Delete(if at % 20 == 19 { log } else { seg }),
     ] {
         bed.ask(from, &request);
