@@ -23,7 +23,7 @@ pub(crate) struct Args {}
 /// The image, programs and tables: a thirty-second of the guest's memory.
 const IMAGE_KIB_MAX: u64 = 1024;
 /// The budgets of all processes together.
-const BUDGETS_KIB_MAX: u64 = 10 * 1024;
+const BUDGETS_KIB_MAX: u64 = 8 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
 const PORT_KIB: u64 = ((2 * CALLS_MAX + 2) * FRAME_BYTES_MAX / 1024) as u64;
 /// Page tables of a process: the root, the one below it, and leaves for image, resources, stack and

@@ -131,7 +131,7 @@ fn holds(
         // The gauge is set behind the counter, and may lie in the window behind.
         let is_there = begun == window * length || key == "last" && begun == (window + 1) * length;
         let is_boot = row["boot"].as_u64() == Some(note.boot.into());
-        let is_clear = row["catchup"] == false && row["lost"] == false && row["windows"] == 1;
+        let is_clear = row["catchup"] == false && row["lost"].is_null() && row["windows"] == 1;
         let is_it = Some(&row[key]) == expected(at).as_ref();
         ensure!(is_there && is_boot && is_clear && is_it, "{name}, {window}: {row}");
     }
