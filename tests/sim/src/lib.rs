@@ -10,6 +10,7 @@
 pub mod allocations;
 mod bed;
 pub mod cardinality;
+mod handed;
 pub mod ledger;
 mod producer;
 pub mod registered;

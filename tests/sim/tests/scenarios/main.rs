@@ -3,6 +3,7 @@
 
 mod clocks;
 mod device;
+mod figures;
 mod history;
 mod hostile;
 mod kept;
