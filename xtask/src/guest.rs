@@ -77,10 +77,20 @@ fn forget_builds() -> Result<()> {
     Ok(())
 }
 
-/// Builds a package for the guest: where its program lies.
+/// Builds a package for the guest: where its programs lie.
 pub(crate) fn build(package: &str, target: &str) -> Result<PathBuf> {
+    build_with(package, target, &[])
+}
+
+/// Builds one of a package's programs for the guest: where it lies.
+pub(crate) fn build_program(package: &str, program: &str) -> Result<PathBuf> {
+    build_with(package, PROGRAMS, &["--bin", program])
+}
+
+fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {
     let rustc = compiler().context("no compiler for the guest; type: cargo xtask setup")?;
     let args = ["build", "--release", "--quiet", "--locked", "-p", package, "--target", target];
+    let args = [args.as_slice(), more].concat();
     if !shell::succeeds(shell::cargo(&args)?.env("RUSTC", rustc))? {
         bail!("{package} does not build for {target}");
     }

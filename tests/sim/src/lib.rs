@@ -16,6 +16,7 @@ mod producer;
 pub mod registered;
 mod seen;
 mod talker;
+pub mod taped;
 pub mod thirty_days;
 mod watched;
 

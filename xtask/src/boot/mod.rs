@@ -23,6 +23,7 @@ mod matcher;
 mod seen;
 mod state;
 mod supervised;
+mod tape;
 mod twins;
 mod variant;
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long)]
     only: Option<Part>,
     /// Print the lines that have to come, in order, and end.
-    #[arg(long, conflicts_with_all = ["twins", "state", "runs", "bench", "console"])]
+    #[arg(long, conflicts_with_all = ["twins", "state", "tape", "runs", "bench", "console"])]
     markers: bool,
     /// Boot everything beside hostile processes: each is contained, and all is proven.
     #[arg(long, conflicts_with = "only")]
@@ -54,13 +55,20 @@ pub(crate) struct Args {
     /// outside that what was synced is there; and one that must fail.
     #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "twins", "runs", "console"])]
     state: bool,
+    /// Play a recorded tape to metricsd in the simulated world, on Linux and under the kernel: its
+    /// files are the same, byte by byte.
+    #[arg(
+        long,
+        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "runs", "console"]
+    )]
+    tape: bool,
     /// Boot so many times; all consoles have to be the same.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Count what the services cost their clients instead.
     #[arg(
         long,
-        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "runs", "console"]
+        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "tape", "runs", "console"]
     )]
     bench: bool,
     /// Print the whole console, the firmware's lines too.
@@ -119,6 +127,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("state: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
+    if args.tape {
+        let counts = tape::proofs(&Built::only(tape::PROGRAM)?)?;
+        println!("tape: {counts}");
+        return Ok(verdict(counts.failed == 0));
+    }
     let console = Console { all: args.console, until_marker, silent: false };
     let (built, mut all) = (Built::new()?, Vec::new());
     for _ in 0..args.runs {
@@ -150,6 +163,7 @@ pub(crate) fn proofs() -> Result<Counts> {
     let mut counts = twins::twins(&built)?;
     counts += proofs_of_failures(&built)?;
     counts += state::proofs(&built)?;
+    counts += tape::proofs(&built)?;
     for variant in Variant::ALL {
         let mut all = Vec::new();
         for silent in [false, true] {
@@ -306,6 +320,12 @@ impl Built {
         Ok(Self { kernel, programs: guest::build("guest", guest::PROGRAMS)? })
     }
 
+    /// Only the kernel and one program.
+    fn only(program: &str) -> Result<Self> {
+        let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
+        Ok(Self { kernel, programs: guest::build_program("guest", program)? })
+    }
+
     /// The image of a recipe; `swap`: an entry that gets another program than the recipe says.
     fn image(&self, name: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
         let bytes = image::build(&recipe(name)?, &self.programs, swap);
@@ -336,7 +356,7 @@ mod tests {
             command.try_get_matches_from(words).is_ok()
         };
         let others = [["--hostile"].as_slice(), &["--only", "logd-hardening"], &["--runs", "5"]];
-        for flag in ["--twins", "--bench", "--state"] {
+        for flag in ["--twins", "--bench", "--state", "--tape"] {
             assert!(is_taken(&[flag]));
             for other in others {
                 assert!(!is_taken(&[&[flag], other].concat()), "{flag} {other:?}");

@@ -7,7 +7,7 @@ const LEVELS: &[&[&str]] = &[
     &["nexus-gate", "nexus-retention", "nexus-log", "nexus-metrics", "statefs"],
     &["logd", "metricsd", "statefsd", "timed", "init", "selftest-client"],
     &["nexus-rt", "neuron"],
-    &["simkit", "sim", "load", "trials"],
+    &["simkit", "tape", "sim", "load", "trials"],
     &["obsctl", "hostprobe", "xtask", "guest"],
 ];
 

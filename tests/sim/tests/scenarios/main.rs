@@ -13,4 +13,5 @@ mod sameness;
 mod scale;
 mod secrets;
 mod state;
+mod tape;
 mod threads;
