@@ -117,7 +117,7 @@ pub(crate) enum Time {
     /// The host's.
     Host,
     /// Instructions, each of which takes 2 to the power of this many nanoseconds; to be idle takes
-    /// none of the host's time. They can be counted, and how busy the host is changes nothing of
+    /// none of the host's time where there is no disk. They can be counted, and how busy the host is changes nothing of
     /// what the guest sees.
     Counted(u8),
 }
@@ -193,7 +193,9 @@ impl Machine<'_> {
             command.arg("-dtb").arg(tree);
         }
         if let Time::Counted(shift) = self.time {
-            let icount = format!("shift={shift},sleep=off");
+            // A disk takes the host's time: whoever waits for it must not be idle for nothing.
+            let sleep = if self.disk.is_some() { "on" } else { "off" };
+            let icount = format!("shift={shift},sleep={sleep}");
             command.args(["-icount", &icount, "-rtc", "clock=vm"]);
         }
         command.stdout(Stdio::piped());

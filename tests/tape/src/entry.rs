@@ -21,8 +21,8 @@ const WAKE: u8 = 5;
 const STOP: u8 = 6;
 
 /// One event. Its bytes: the length of what follows as u16, the kind of the event, two clocks
-/// (u64; all ones: no calendar), how many calls were made meanwhile (u8), the name of each (u32) with
-/// what became of it (u8: 0 under way, 1 busy, 2 nobody serves), and the event:
+/// (u64; all ones: no calendar), how many calls were made meanwhile (u8), the name of each (u32)
+/// with what became of it (u8: 0 under way, 1 busy, 2 nobody serves), and the event:
 ///
 /// | kind | what follows |
 /// |---|---|

@@ -68,7 +68,9 @@ pub(crate) struct Args {
     /// Count what the services cost their clients instead.
     #[arg(
         long,
-        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "tape", "runs", "console"]
+        conflicts_with_all = [
+            "only", "hostile", "outage", "twins", "state", "tape", "runs", "console"
+        ]
     )]
     bench: bool,
     /// Print the whole console, the firmware's lines too.

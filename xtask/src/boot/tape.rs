@@ -25,8 +25,8 @@ const END: &str = " files unseen";
 const HEAP: &str = "tape: heap of ";
 /// What is said of the longest event, where instructions can be counted.
 const MOST: [&str; 2] = ["tape: at most ", " instructions, by event "];
-/// Instructions that an event may take: 10 ms of a processor that does 100 million a second.
-const INSTRUCTIONS_MAX: u64 = 1_000_000;
+/// Instructions that an event may take: 10 ms by the guest's clock, at one a nanosecond.
+const INSTRUCTIONS_MAX: u64 = 10_000_000;
 /// What only a tape says whose events do not fit what was done before.
 const MISFIT: &str = "tape: its events fit no more";
 
@@ -95,8 +95,8 @@ impl Tapes {
     }
 }
 
-/// What the program of the guest prints that others print too, and how many instructions its longest
-/// event takes.
+/// What the program of the guest prints that others print too, and how many instructions its
+/// longest event takes.
 fn played_in_guest(built: &Built, tape: &Path) -> Result<(Vec<String>, u64)> {
     let machine = Machine {
         kernel: &built.kernel,

@@ -1,5 +1,6 @@
-//! What keeping costs metricsd, over a real statefsd: how long a segment of some thousand series and
-//! the recovery of its log take, and for how long its clients wait meanwhile, also on a slow disk.
+//! What keeping costs metricsd, over a real statefsd: how long a segment of some thousand series
+//! and the recovery of its log take (`work`), and for how long its clients wait meanwhile, also on a
+//! slow disk (`pauses`). Without a word both.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
 
 mod pauses;
@@ -12,8 +13,10 @@ fn main() {
             work::print();
             pauses::print();
         }
+        ["work"] => work::print(),
+        ["pauses"] => pauses::print(),
         [word, dir, delay] if *word == pauses::DAEMON => pauses::serve(dir.as_ref(), delay),
-        _ => panic!("no arguments are needed"),
+        _ => panic!("keeping_cost [work | pauses]"),
     }
 }
 

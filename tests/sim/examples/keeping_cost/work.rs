@@ -19,7 +19,7 @@ use statefsd::Statefsd;
 
 use crate::{change, recipe};
 
-const RUNS: usize = 3;
+const RUNS: usize = 2;
 /// Windows of a segment, of 1 s.
 const WINDOWS: u64 = 360;
 const STATEFSD: ServiceId = ServiceId::from_name("statefsd");
