@@ -117,8 +117,8 @@ pub(crate) enum Time {
     /// The host's.
     Host,
     /// Instructions, each of which takes 2 to the power of this many nanoseconds; to be idle takes
-    /// none of the host's time where there is no disk. They can be counted, and how busy the host is changes nothing of
-    /// what the guest sees.
+    /// none of the host's time where there is no disk. They can be counted, and how busy the host
+    /// is changes nothing of what the guest sees.
     Counted(u8),
 }
 

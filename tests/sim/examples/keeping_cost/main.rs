@@ -1,6 +1,6 @@
 //! What keeping costs metricsd, over a real statefsd: how long a segment of some thousand series
-//! and the recovery of its log take (`work`), and for how long its clients wait meanwhile, also on a
-//! slow disk (`pauses`). Without a word both.
+//! and the recovery of its log take (`work`), and for how long its clients wait meanwhile, also
+//! on a slow disk (`pauses`). Without a word both.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
 
 mod pauses;
