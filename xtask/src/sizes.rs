@@ -20,10 +20,10 @@ use crate::{boot, guest, setup, shell};
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-/// The image, programs and tables: a fiftieth of the guest's memory.
-const IMAGE_KIB_MAX: u64 = 640;
+/// The image, programs and tables: a thirty-second of the guest's memory.
+const IMAGE_KIB_MAX: u64 = 1024;
 /// The budgets of all processes together.
-const BUDGETS_KIB_MAX: u64 = 8 * 1024;
+const BUDGETS_KIB_MAX: u64 = 10 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
 const PORT_KIB: u64 = ((2 * CALLS_MAX + 2) * FRAME_BYTES_MAX / 1024) as u64;
 /// Page tables of a process: the root, the one below it, and leaves for image, resources, stack and
@@ -131,10 +131,7 @@ fn daemons() -> Result<[MemoryBudget; 2]> {
     let path = shell::root()?.join("recipes/observability/guest.toml");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let recipe = Recipe::parse(&text).context("guest.toml")?;
-    Ok([
-        logd::memory_budget(&recipe, Keep::Nothing),
-        metricsd::memory_budget(&recipe, Keep::Nothing),
-    ])
+    Ok([logd::memory_budget(&recipe, Keep::Files), metricsd::memory_budget(&recipe, Keep::Files)])
 }
 
 /// What a process takes in all.

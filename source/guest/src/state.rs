@@ -28,4 +28,14 @@ mod tests {
         assert_eq!(StateRecipe::parse(TEXT), Ok(state_recipe()));
         assert!(statefsd::layout(&state_recipe()).is_ok());
     }
+
+    #[test]
+    fn the_services_have_the_shares_that_their_recipe_needs() {
+        let (recipe, state) = (crate::recipe(), state_recipe());
+        for needed in [metricsd::share(&recipe), logd::share(&recipe)] {
+            let has = state.shares.iter().find(|share| share.name == needed.name).unwrap();
+            assert!(needed.bytes <= has.bytes && needed.files <= has.files, "{needed:?}");
+            assert!(needed.open <= has.open, "{needed:?}");
+        }
+    }
 }

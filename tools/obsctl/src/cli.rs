@@ -59,8 +59,8 @@ impl Place {
     pub(crate) fn must_be_running(&self) -> anyhow::Result<()> {
         if self.state_dir.is_some() || self.image.is_some() {
             anyhow::bail!(
-                "only a daemon that runs can tell that; --state-dir and --image are for metrics, \
-                 history, status and fsck"
+                "only a daemon that runs can tell that; --state-dir and --image are for logs, \
+                 spans, metrics, history, status and fsck, and not for what is still to come"
             );
         }
         Ok(())
@@ -104,7 +104,15 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it can do with the files of daemons that do not run.
     pub(crate) const fn reads_what_is_kept(&self) -> bool {
-        matches!(self, Self::Metrics(_) | Self::History(_) | Self::Status(_) | Self::Fsck(_))
+        matches!(
+            self,
+            Self::Logs(_)
+                | Self::Spans(_)
+                | Self::Metrics(_)
+                | Self::History(_)
+                | Self::Status(_)
+                | Self::Fsck(_)
+        )
     }
 }
 
@@ -156,7 +164,8 @@ pub(crate) struct Selection {
     /// Only this service, by name or by its 16 hexadecimal digits
     #[arg(short, long, value_name = "SERVICE")]
     pub(crate) unit: Option<String>,
-    /// Not older: "10 min ago", "-5m", "today", "2026-01-31 12:00", RFC 3339
+    /// Not older: "10 min ago", "-5m", "today", "2026-01-31 12:00", RFC 3339; of files, "ago" is
+    /// before the newest that they hold
     #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Not newer
@@ -185,14 +194,21 @@ pub(crate) struct LogsArgs {
     /// Newest first
     #[arg(short, long, conflicts_with = "follow")]
     pub(crate) reverse: bool,
-    /// Only this boot of logd's, by its number, or all that are kept; else the one that runs
+    /// Only this boot of logd's: its number, 0 for the newest, -1 for the one before it and so on,
+    /// or `all` that are kept; else the one that runs, or the newest
     #[arg(
         short,
         long,
         value_name = "BOOT|all",
-        conflicts_with_all = ["after_cursor", "lines", "reverse", "follow"]
+        num_args = 0..=1,
+        default_missing_value = "0",
+        allow_negative_numbers = true,
+        conflicts_with = "after_cursor"
     )]
     pub(crate) boot: Option<Boots>,
+    /// Show which boots the journal has records of, and from when to when
+    #[arg(long, conflicts_with_all = ["boot", "after_cursor", "reverse", "lines", "follow"])]
+    pub(crate) list_boots: bool,
     /// Only what is behind this cursor
     #[arg(long, value_name = "CURSOR", conflicts_with_all = ["lines", "reverse"])]
     pub(crate) after_cursor: Option<String>,
@@ -205,6 +221,8 @@ pub(crate) struct LogsArgs {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Boots {
     One(u32),
+    /// So many before the newest.
+    Before(u32),
     All,
 }
 
@@ -212,9 +230,18 @@ impl std::str::FromStr for Boots {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.parse().ok().filter(|number| *number > 0).map(Self::One);
-        let boots = if text == "all" { Some(Self::All) } else { number };
-        boots.ok_or_else(|| "a boot is a number from 1 on, or `all`".to_owned())
+        let number: Option<i64> = text.parse().ok();
+        let before = |number: i64| u32::try_from(number.unsigned_abs()).ok().map(Self::Before);
+        let boots = match number {
+            _ if text == "all" => Some(Self::All),
+            Some(number) if number > 0 => u32::try_from(number).ok().map(Self::One),
+            Some(number) => before(number),
+            None => None,
+        };
+        boots.ok_or_else(|| {
+            "a boot is a number from 1 on, 0 for the newest, -1 for the one before it, or `all`"
+                .to_owned()
+        })
     }
 }
 
@@ -405,6 +432,21 @@ mod tests {
             let why = parsed.err().map(|error| error.to_string()).unwrap_or_default();
             assert!(why.contains("--seconds") && why.contains('1'), "{why}");
         }
+    }
+
+    #[test]
+    fn a_boot_is_a_number_or_so_many_back_or_all_of_them() {
+        let boots = |text: &str| text.parse::<Boots>().ok();
+        assert_eq!(boots("3"), Some(Boots::One(3)));
+        assert_eq!((boots("0"), boots("-2")), (Some(Boots::Before(0)), Some(Boots::Before(2))));
+        assert_eq!(boots("all"), Some(Boots::All));
+        assert!(["", "every", "4294967296", "-"].iter().all(|text| boots(text).is_none()));
+        let parsed = Cli::try_parse_from(["obsctl", "logs", "-b", "-1", "-n", "5", "-r"]).unwrap();
+        let Command::Logs(logs) = parsed.command else { panic!("these are logs") };
+        assert_eq!((logs.boot, logs.select.lines), (Some(Boots::Before(1)), Some(5)));
+        let parsed = Cli::try_parse_from(["obsctl", "logs", "-b", "-n", "5"]).unwrap();
+        let Command::Logs(logs) = parsed.command else { panic!("these are logs") };
+        assert_eq!((logs.boot, logs.select.lines), (Some(Boots::Before(0)), Some(5)));
     }
 
     #[test]

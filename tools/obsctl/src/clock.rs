@@ -1,12 +1,14 @@
 //! Calendar time from monotonic time and back, by logd's anchors, and the times people write.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, bail};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 use nexus_wire::logs::ClockAnchor;
 
-/// What logd knows of the calendar in its present boot.
+/// What is known of the calendar in one boot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
     /// Ascending by monotonic time.
@@ -50,6 +52,37 @@ impl Calendar {
         let start = if at == 0 { 0 } else { anchor.mono_ns };
         let mono = shifted(anchor, wall).unwrap_or(0).max(start);
         (mono < end).then_some(mono)
+    }
+}
+
+/// What is known of the calendar in each boot of logd's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calendars {
+    boots: BTreeMap<u32, Calendar>,
+    /// The boot that is meant where none is named.
+    newest: u32,
+    unknown: Calendar,
+}
+
+impl Calendars {
+    pub(crate) fn new(anchors: Vec<ClockAnchor>, newest: u32) -> Self {
+        let mut boots: BTreeMap<u32, Vec<ClockAnchor>> = BTreeMap::new();
+        for anchor in anchors {
+            boots.entry(anchor.boot).or_default().push(anchor);
+        }
+        let boots = boots.into_iter().map(|(boot, all)| (boot, Calendar::new(all))).collect();
+        Self { boots, newest, unknown: Calendar::default() }
+    }
+
+    /// The boot that is meant where none is named.
+    pub(crate) const fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    /// Of one boot; 0: of the newest.
+    pub(crate) fn of(&self, boot: u32) -> &Calendar {
+        let boot = if boot == 0 { self.newest } else { boot };
+        self.boots.get(&boot).unwrap_or(&self.unknown)
     }
 }
 
@@ -172,6 +205,16 @@ mod tests {
         let calendar = Calendar::new(vec![anchor(0, 100), anchor(10, 105)]);
         assert_eq!(calendar.mono_from(wall(107)), 7_000_000_000);
         assert_eq!(calendar.mono_until(wall(107)), 12_000_000_000);
+    }
+
+    #[test]
+    fn each_boot_has_its_own_calendar() {
+        let later = ClockAnchor { boot: 2, ..anchor(0, 5000) };
+        let calendars = Calendars::new(vec![later, anchor(0, 100)], 2);
+        assert_eq!(calendars.of(1).wall(1_000_000_000), Some(wall(101)));
+        assert_eq!(calendars.of(2).wall(1_000_000_000), Some(wall(5001)));
+        assert_eq!(calendars.of(0).wall(0), Some(wall(5000)), "the newest, if none is named");
+        assert_eq!(calendars.of(3).wall(0), None);
     }
 
     #[test]

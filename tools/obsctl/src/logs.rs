@@ -1,7 +1,10 @@
 //! `obsctl logs`: records of the journal.
 
+mod boots;
+
 use std::time::Duration;
 
+use anyhow::bail;
 use nexus_abi::ServiceId;
 use nexus_wire::RecordId;
 
@@ -9,7 +12,7 @@ use crate::Verdict;
 use crate::cli::{Boots, LogsArgs, Output, Place};
 use crate::correlate;
 use crate::daemons::{Entry, METRICSD, Page};
-use crate::reader::{Cursor, Query, Reader, START, parse_cursor};
+use crate::reader::{Cursor, OLDEST, Query, Reader, START, Which, parse_cursor};
 use crate::render::{self, DIM, visible};
 use crate::view::View;
 
@@ -24,40 +27,69 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
     args.field.iter().try_for_each(|pair| query.with_field(pair))?;
     query.scope.clone_from(&args.scope);
     let behind = args.after_cursor.as_deref().map(parse_cursor).transpose()?;
-    query.one_boot = matches!(args.boot, Some(Boots::One(_)));
-    let behind = behind.or(args.boot.map(|boots| match boots {
-        Boots::One(boot) => (boot, RecordId(0)),
-        Boots::All => (1, RecordId(0)),
-    }));
     let ids = correlate::Ids::parse(args.trace.as_deref(), args.span.as_deref())?;
+    if args.select.follow {
+        place.must_be_running()?;
+    }
     let mut reader = Reader::open(place)?;
-    reader.settle(&mut query);
+    reader.settle(&mut query, &args.select)?;
+    let which = which(&mut reader, args.boot)?;
+    if let (true, Which::One(boot)) = (args.select.follow, which) {
+        bail!("boot {boot} is over: nothing more comes of it");
+    }
     if let Some(ids) = ids {
         correlate::narrow(place, &mut reader, &ids, &mut query)?;
     }
-    let mut view = View::new(place, args.select.output.output, reader.calendar())?;
+    let mut view = View::new(place, args.select.output.output, reader.calendars())?;
+    if args.list_boots {
+        boots::list(&mut reader, &mut view)?;
+    } else {
+        let shown = records(&mut reader, &query, (which, behind), args, &mut view)?;
+        if shown == 0 {
+            reader.warn_if_unknown(&query, &view.names, args.select.unit.as_deref());
+        }
+    }
+    Ok(if reader.close() { Verdict::Fine } else { Verdict::Wrong })
+}
+
+/// The boot that is meant, by its number where it is not the newest.
+fn which(reader: &mut Reader, boots: Option<Boots>) -> anyhow::Result<Which> {
+    let boot = match boots {
+        None | Some(Boots::Before(0)) => return Ok(Which::Newest),
+        Some(Boots::All) => return Ok(Which::All),
+        Some(Boots::One(boot)) => boot,
+        Some(Boots::Before(back)) => reader.boot_before(back)?,
+    };
+    let is_newest = boot == reader.calendars().newest();
+    Ok(if is_newest { Which::Newest } else { Which::One(boot) })
+}
+
+/// Shows what there is, and, if asked to, goes on with what comes. How many were shown.
+fn records(
+    reader: &mut Reader,
+    query: &Query,
+    (which, behind): (Which, Option<Cursor>),
+    args: &LogsArgs,
+    view: &mut View,
+) -> anyhow::Result<usize> {
     let mut shown = 0;
     let mut cursor = match behind {
-        Some(cursor) => all(&mut reader, &query, cursor, &mut view, &mut shown)?,
-        None => first(&mut reader, &query, args, &mut view, &mut shown)?,
+        Some(cursor) => all(reader, query, (cursor, false), view, &mut shown)?,
+        None => first(reader, query, which, args, view, &mut shown)?,
     };
     if args.show_cursor {
         view.screen.line(&format!("-- cursor: {}:{}", cursor.0, cursor.1))?;
     }
     if !args.select.follow {
-        if shown == 0 {
-            reader.warn_if_unknown(&query, &view.names, args.select.unit.as_deref());
-        }
-        return Ok(Verdict::Fine);
+        return Ok(shown);
     }
-    view.screen.flush()?;
     loop {
+        view.screen.flush()?;
         std::thread::sleep(FOLLOW_PAUSE);
-        if let Some((next, pages)) = reader.poll(&query, cursor)? {
+        if let Some((next, pages)) = reader.poll(query, cursor)? {
             cursor = next;
-            view.set_calendar(reader.calendar());
-            pages.iter().try_for_each(|page| show_page(&mut view, page))?;
-            view.screen.flush()?;
+            view.set_calendars(reader.calendars());
+            pages.iter().try_for_each(|page| show_page(view, page))?;
         }
     }
 }
@@ -66,6 +98,7 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
 fn first(
     reader: &mut Reader,
     query: &Query,
+    which: Which,
     args: &LogsArgs,
     view: &mut View,
     shown: &mut usize,
@@ -73,26 +106,35 @@ fn first(
     let follow_lines = (args.select.follow && args.select.since.is_none()).then_some(FOLLOW_LINES);
     let lines = args.select.lines.or(follow_lines);
     if lines.is_none() && !args.reverse {
-        return all(reader, query, START, view, shown);
+        let from = match which {
+            Which::Newest => (START, false),
+            Which::One(boot) => ((boot, RecordId(0)), true),
+            Which::All => (OLDEST, false),
+        };
+        return all(reader, query, from, view, shown);
     }
-    let (cursor, mut newest) = reader.newest(query, lines.unwrap_or(u32::MAX))?;
+    let (cursor, mut newest) = reader.newest(query, which, lines.unwrap_or(u32::MAX))?;
     if !args.reverse {
         newest.reverse();
     }
     *shown += newest.len();
-    view.note_boot(cursor.0)?;
-    newest.iter().try_for_each(|entry| show(view, cursor.0, entry))?;
+    for (boot, entry) in &newest {
+        view.note_boot(*boot)?;
+        show(view, *boot, entry)?;
+    }
+    // Whatever comes is told to be of another boot only if it is.
+    view.note_boot_quietly(cursor.0);
     Ok(cursor)
 }
 
 fn all(
     reader: &mut Reader,
     query: &Query,
-    cursor: Cursor,
+    (cursor, one_boot): (Cursor, bool),
     view: &mut View,
     shown: &mut usize,
 ) -> anyhow::Result<Cursor> {
-    reader.forward(query, cursor, &mut |page| {
+    reader.forward(query, cursor, one_boot, &mut |page| {
         *shown += page.entries.len();
         show_page(view, page)
     })

@@ -300,7 +300,8 @@ impl Back {
             }
         }
         let spans = logd.search(&newest("spans", SPANS))?.entries;
-        Ok(Self { calendar: Calendar::new(logd.anchors()?), spans, snapshots })
+        let calendar = logd.calendars()?.of(0).clone();
+        Ok(Self { calendar, spans, snapshots })
     }
 
     fn time(&self, mono_ns: u64) -> String {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,6 +19,8 @@ mod bench;
 mod fallback;
 mod faulty;
 mod image_file;
+mod kept;
+mod kills;
 mod matcher;
 mod seen;
 mod state;
@@ -47,19 +49,39 @@ pub(crate) struct Args {
     /// Boot everything with services that die, and come back.
     #[arg(long, conflicts_with_all = ["only", "hostile"])]
     outage: bool,
+    /// Boot everything, and let metricsd die until what it has kept is set aside.
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "long"])]
+    aside: bool,
+    /// Boot everything on one disk, and end the machine the hard way so many times.
+    #[arg(
+        long,
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = [
+            "only", "hostile", "outage", "aside", "long", "twins", "state", "runs", "console",
+        ]
+    )]
+    kills: Option<u32>,
+    /// Boot everything for longer than a minute, so that short and long windows are over.
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage"])]
+    long: bool,
     /// Boot the images that must fail, and see that each does at the right line; those that show a
     /// console without logd, and services that do not live; and a machine that lies to the kernel.
-    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "runs", "console"])]
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "long", "runs", "console"])]
     twins: bool,
     /// Boot a system with a disk, cut its power again and again, and see from inside and from
     /// outside that what was synced is there; and one that must fail.
-    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "twins", "runs", "console"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["only", "hostile", "outage", "long", "twins", "runs", "console"]
+    )]
     state: bool,
     /// Play a recorded tape to metricsd in the simulated world, on Linux and under the kernel: its
     /// files are the same, byte by byte.
     #[arg(
         long,
-        conflicts_with_all = ["only", "hostile", "outage", "twins", "state", "runs", "console"]
+        conflicts_with_all = [
+            "only", "hostile", "outage", "long", "twins", "state", "runs", "console",
+        ]
     )]
     tape: bool,
     /// Boot so many times; all consoles have to be the same.
@@ -69,7 +91,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         conflicts_with_all = [
-            "only", "hostile", "outage", "twins", "state", "tape", "runs", "console"
+            "only", "hostile", "outage", "long", "twins", "state", "tape", "runs", "console",
         ]
     )]
     bench: bool,
@@ -87,6 +109,8 @@ enum Part {
 
 /// How long a boot may take unless `RUN_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// How often a machine is ended the hard way in every test.
+const KILLS: u32 = 3;
 /// How long we listen to what is said of a death.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the guest may take to stop after its last line.
@@ -98,6 +122,8 @@ impl Args {
             Some(Part::LogdHardening) => Variant::LogdAlone,
             None if self.hostile => Variant::Hostile,
             None if self.outage => Variant::Outage,
+            None if self.long => Variant::Long,
+            None if self.aside => Variant::Aside,
             None => Variant::Everything,
         }
     }
@@ -107,8 +133,10 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let variant = args.variant();
     if args.markers {
-        let Lines { in_order, any_time } = variant.lines()?;
-        in_order.iter().chain(&any_time).for_each(|line| println!("{line}"));
+        for variant in std::iter::successors(Some(variant), |variant| variant.next()) {
+            let Lines { in_order, any_time } = variant.lines()?;
+            in_order.iter().chain(&any_time).for_each(|line| println!("{line}"));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let timeout = set("RUN_TIMEOUT", "a time as 90s", duration)?.unwrap_or(TIMEOUT);
@@ -134,14 +162,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("tape: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
-    let console = Console { all: args.console, until_marker, silent: false };
-    let (built, mut all) = (Built::new()?, Vec::new());
-    for _ in 0..args.runs {
-        let seen = variant.watch(&built, None, timeout, &console)?;
-        seen.report();
-        all.push(seen);
+    if let Some(kills) = args.kills {
+        return Ok(verdict(kills::told(kills, &Built::new()?)?));
     }
-    Ok(verdict(are_proofs(&all)))
+    let console = Console { all: args.console, until_marker, silent: false };
+    let (built, mut all, mut are_kept) = (Built::new()?, Vec::new(), true);
+    for _ in 0..args.runs {
+        let (seen, is_kept) = variant.prove(&built, timeout, &console)?;
+        all.push(seen);
+        are_kept &= is_kept;
+    }
+    Ok(verdict(are_proofs(&all) && are_kept))
 }
 
 /// Whether all boots are proofs, and as good as one.
@@ -166,14 +197,16 @@ pub(crate) fn proofs() -> Result<Counts> {
     counts += proofs_of_failures(&built)?;
     counts += state::proofs(&built)?;
     counts += tape::proofs(&built)?;
+    counts += Counts::one(kills::told(KILLS, &built)?);
     for variant in Variant::ALL {
-        let mut all = Vec::new();
+        let (mut all, mut are_kept) = (Vec::new(), true);
         for silent in [false, true] {
             let console = Console { all: false, until_marker: true, silent };
-            all.push(variant.watch(&built, None, TIMEOUT, &console)?);
+            let (seen, is_kept) = variant.prove(&built, TIMEOUT, &console)?;
+            all.push(seen);
+            are_kept &= is_kept;
         }
-        all.iter().for_each(Seen::report);
-        counts += Counts::one(are_proofs(&all));
+        counts += Counts::one(are_proofs(&all) && are_kept);
     }
     Ok(counts)
 }
@@ -222,6 +255,34 @@ fn duration(text: &str) -> Result<Duration> {
 }
 
 impl Variant {
+    /// Boots, and boots again on the same disk, and reads that: what the first boot came to, and
+    /// whether what it has kept is there. Both boots together may take so long.
+    fn prove(self, built: &Built, patience: Duration, console: &Console) -> Result<(Seen, bool)> {
+        let until = Instant::now() + patience;
+        let first = self.watch(built, None, patience, console)?;
+        first.report();
+        if self == Self::Aside && first.is_proof() {
+            let is_kept = kept::told(self, built)?;
+            return Ok((first, is_kept));
+        }
+        let (Some(next), true) = (self.next(), first.is_proof()) else { return Ok((first, true)) };
+        let left = until.saturating_duration_since(Instant::now());
+        let second = next.watch(built, None, left, console)?;
+        second.report();
+        let is_kept = second.is_proof() && kept::told(self, built)?;
+        Ok((first, is_kept))
+    }
+
+    /// The file of its disk: a new one, or that of the boot before.
+    fn disk_file(self, built: &Built) -> Result<Option<PathBuf>> {
+        let Some(name) = self.disk() else { return Ok(None) };
+        let disk = built.disk_file(name);
+        if !self.is_next() {
+            state::blank(&disk)?;
+        }
+        Ok(Some(disk))
+    }
+
     /// Boots, and looks at every line when it comes.
     fn watch(
         self,
@@ -231,12 +292,13 @@ impl Variant {
         console: &Console,
     ) -> Result<Seen> {
         let image = built.image(self.recipe(), swap)?;
+        let disk = self.disk_file(built)?;
         let machine = Machine {
             kernel: &built.kernel,
             image: &image,
             memory_mib: image::MEMORY_MIB,
             time: self.time(),
-            disk: None,
+            disk: disk.as_deref(),
             tree: None,
             patience,
         };
@@ -281,12 +343,13 @@ struct Console {
 }
 
 /// How lines begin that are not the firmware's.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "neuron:",
     "SELFTEST:",
     "init:",
     "logd:",
     "metricsd:",
+    "statefsd:",
     "selftest-client:",
     "panicked",
     "trial ",
@@ -320,6 +383,11 @@ impl Built {
     fn only(program: &str) -> Result<Self> {
         let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
         Ok(Self { kernel, programs: guest::build_program("guest", program)? })
+    }
+
+    /// Where the image of a disk lies.
+    fn disk_file(&self, name: &str) -> PathBuf {
+        self.programs.join(format!("{name}.disk"))
     }
 
     /// The image of a recipe; `swap`: an entry that gets another program than the recipe says.

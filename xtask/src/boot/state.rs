@@ -28,8 +28,14 @@ const LINES: u32 = 40;
 
 const VOLATILE: Swap<'static> = Swap { entry: "statefsd", program: "os-twin-volatile-statefsd" };
 
-/// The last line that is durable, of each boot from 1 on.
-type Durable = Vec<u32>;
+/// What is known of the boots so far.
+#[derive(Default)]
+struct Known {
+    /// The last line that is durable, of each boot from 1 on.
+    durable: Vec<u32>,
+    /// What the last boot told a service its number to be.
+    number: u32,
+}
 
 /// Boots both.
 pub(super) fn proofs(built: &Built) -> Result<Counts> {
@@ -52,52 +58,62 @@ fn told(what: &str, result: Result<bool>) -> bool {
     is_so
 }
 
-/// A new image of zeros, as long as the recipe says.
-fn blank(name: &str, built: &Built) -> Result<(PathBuf, StateRecipe)> {
+/// The recipe of the state disk.
+fn recipe() -> Result<StateRecipe> {
     let recipe = shell::root()?.join("recipes/observability/state.toml");
     let text = std::fs::read_to_string(&recipe).with_context(|| recipe.display().to_string())?;
-    let recipe = StateRecipe::parse(&text).context("state.toml")?;
-    let path = built.programs.join(format!("{name}.disk"));
-    let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
-    file.set_len(recipe.statefsd.disk_bytes.into())?;
-    Ok((path, recipe))
+    StateRecipe::parse(&text).context("state.toml")
+}
+
+/// Makes a new image of zeros, as long as the recipe says.
+pub(super) fn blank(path: &Path) -> Result<()> {
+    let file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
+    file.set_len(recipe()?.statefsd.disk_bytes.into())?;
+    Ok(())
+}
+
+/// The same under a name.
+fn blank_of(name: &str, built: &Built) -> Result<PathBuf> {
+    let path = built.disk_file(name);
+    blank(&path)?;
+    Ok(path)
 }
 
 fn through_cuts(built: &Built) -> Result<bool> {
-    let (disk, _) = blank("state", built)?;
+    let disk = blank_of("state", built)?;
     let image = built.image("image-state", None)?;
-    let mut durable = Durable::new();
+    let mut known = Known::default();
     for cut in CUTS {
-        boot(built, &image, &disk, cut, &mut durable)?;
-        check(&disk, &durable)?;
+        boot(built, &image, &disk, cut, &mut known)?;
+        check(&disk, &known.durable)?;
     }
-    Ok(durable.len() == CUTS.len() && durable.last() == Some(&LINES))
+    Ok(known.durable.len() == CUTS.len() && known.durable.last() == Some(&LINES))
 }
 
 /// The host formats as statefsd does, and a boot goes on with that.
 fn formatted_by_host(built: &Built) -> Result<bool> {
-    let (disk, recipe) = blank("state-formatted", built)?;
-    let limits = statefsd::layout(&recipe)?.limits();
+    let disk = blank_of("state-formatted", built)?;
+    let limits = statefsd::layout(&recipe()?)?.limits();
     let mut store = blocking::format(&mut ImageFile::writable(&disk)?, limits, &[])?;
     store.replace("logd/from-host", b"kept")?;
     blocking::sync(&mut store, &mut ImageFile::writable(&disk)?)?;
     let image = built.image("image-state", None)?;
-    let mut durable = Durable::new();
-    boot(built, &image, &disk, None, &mut durable)?;
-    check(&disk, &durable)?;
+    let mut known = Known::default();
+    boot(built, &image, &disk, None, &mut known)?;
+    check(&disk, &known.durable)?;
     Ok(read(&disk, "logd/from-host")? == b"kept")
 }
 
 /// Whether what one boot has said holds after its power was cut.
 fn through_cut_of(built: &Built, swap: Option<Swap<'_>>, cut: Option<u32>) -> Result<bool> {
-    let (disk, _) = blank("state-twin", built)?;
+    let disk = blank_of("state-twin", built)?;
     let image = built.image("image-state", swap)?;
-    let mut durable = Durable::new();
-    boot(built, &image, &disk, cut, &mut durable)?;
-    if durable != [cut.unwrap_or(LINES)] {
+    let mut known = Known::default();
+    boot(built, &image, &disk, cut, &mut known)?;
+    if known.durable != [cut.unwrap_or(LINES)] {
         bail!("the twin gives itself away before the power is cut");
     }
-    Ok(check(&disk, &durable).is_ok())
+    Ok(check(&disk, &known.durable).is_ok())
 }
 
 /// Boots once more, and takes down what is durable.
@@ -106,8 +122,9 @@ fn boot(
     image: &Path,
     disk: &Path,
     cut: Option<u32>,
-    durable: &mut Durable,
+    known: &mut Known,
 ) -> Result<()> {
+    let Known { durable, number: numbered } = known;
     let machine = Machine {
         kernel: &built.kernel,
         image,
@@ -137,13 +154,16 @@ fn boot(
     if !is_all {
         bail!("boot {number} finds boot {found_boot} line {found_line}, not line {expected}");
     }
-    if let Some(known) = durable.last_mut() {
-        *known = found_line;
+    if let Some(line) = durable.last_mut() {
+        *line = found_line;
     }
     durable.push(last);
     let told = lines.iter().find_map(|line| number_told(line));
-    told.filter(|number| *number > 0)
-        .context("no service is told statefsd's number of the boot")?;
+    let told = told.context("no service is told statefsd's number of the boot")?;
+    if told <= *numbered {
+        bail!("a service is told boot {told} after boot {numbered}");
+    }
+    *numbered = told;
     Ok(())
 }
 
@@ -159,8 +179,8 @@ fn numbers(line: &str, begins: &str, ends: &str) -> Option<(u32, u32)> {
     Some((boot.parse().ok()?, line.parse().ok()?))
 }
 
-/// Holds the image to what was said, as the host reads it; it is not written.
-fn check(disk: &Path, durable: &[u32]) -> Result<()> {
+/// Nothing on the image is damaged; a sync may have been under way.
+pub(super) fn is_whole(disk: &Path) -> Result<()> {
     let mut damage = Vec::new();
     fsck(&mut ImageFile::readable(disk)?, |finding| {
         if !matches!(finding, Finding::Torn | Finding::Single { .. }) {
@@ -170,6 +190,12 @@ fn check(disk: &Path, durable: &[u32]) -> Result<()> {
     if !damage.is_empty() {
         bail!("the image is damaged: {damage:?}");
     }
+    Ok(())
+}
+
+/// Holds the image to what was said, as the host reads it; it is not written.
+fn check(disk: &Path, durable: &[u32]) -> Result<()> {
+    is_whole(disk)?;
     let log = String::from_utf8(read(disk, "selftest-client/log")?)?;
     let mut lines =
         log.lines().map(|line| numbers(&format!("witness: {}", head(line)), "boot ", ""));

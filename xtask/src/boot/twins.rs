@@ -132,6 +132,18 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
     },
     Twin {
+        name: "metricsd keeps nothing",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-unkept-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_RETENTION),
+    },
+    Twin {
+        name: "metricsd gives windows back as those behind them",
+        of: Variant::Everything,
+        swap: Swap { entry: "metricsd", program: "os-twin-misremembering-metricsd" },
+        ends: End::Without(markers::SELFTEST_METRICS_RETENTION),
+    },
+    Twin {
         name: "a hostile process does not end as it must",
         of: Variant::Hostile,
         swap: Swap { entry: "reads_the_kernel", program: "os-twin-harmless" },
@@ -180,7 +192,29 @@ pub(super) fn twins(built: &Built) -> Result<Counts> {
         println!("twin {}: {}", twin.name, if fails { "fails as it must" } else { "FAILED" });
         counts += Counts::one(fails);
     }
+    let fails = forgets(built)?;
+    println!("twin {FORGETS}: {}", if fails { "fails as it must" } else { "FAILED" });
+    counts += Counts::one(fails);
     Ok(counts)
+}
+
+const FORGETS: &str = "statefsd's syncs are not durable";
+
+/// From inside that cannot be seen: the next boot has to.
+fn forgets(built: &Built) -> Result<bool> {
+    let console = Console { all: false, until_marker: true, silent: true };
+    let swap = Swap { entry: "statefsd", program: "os-twin-volatile-statefsd" };
+    let first = Variant::Everything.watch(built, Some(swap), PATIENCE, &console)?;
+    if !first.is_proof() {
+        first.report();
+        return Ok(false);
+    }
+    let second = Variant::Kept.watch(built, None, PATIENCE, &console)?;
+    let is_it = End::Without(markers::SELFTEST_KEPT_LOGS).is(second.wrong.as_ref());
+    if !is_it {
+        second.report();
+    }
+    Ok(is_it && second.code != Some(0))
 }
 
 impl Twin {

@@ -1,7 +1,7 @@
 //! Which images are booted to prove something, and what has to stand on their consoles.
 
 use anyhow::Result;
-use selftest_client::{Case, LOGD, METRICSD, OUTAGES, expected};
+use selftest_client::{Goal, expected};
 
 use super::Lines;
 use crate::guest::Time;
@@ -13,22 +13,35 @@ const COUNTED: u8 = 3;
 /// What is booted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variant {
+    /// Both services, which keep what they have on a disk.
     Everything,
+    /// The next boot on that disk.
+    Kept,
+    /// As everything, until a long window is over.
+    Long,
+    /// The next boot on that disk.
+    Rollups,
+    /// As everything, and then metricsd dies until what it has kept is set aside.
+    Aside,
     /// logd and the selftest alone.
     LogdAlone,
-    /// Everything, beside hostile processes.
+    /// Both services without a disk, beside hostile processes.
     Hostile,
-    /// Everything, and then services die.
+    /// Both services without a disk, and then they die.
     Outage,
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage, Self::Aside];
 
     pub(super) fn recipe(self) -> &'static str {
         match self {
             Self::Everything => "image",
+            Self::Kept => "image-kept",
+            Self::Long => "image-long",
+            Self::Rollups => "image-rollups",
+            Self::Aside => "image-aside",
             Self::LogdAlone => "image-logd",
             Self::Hostile => "image-hostile",
             Self::Outage => "image-outage",
@@ -39,27 +52,58 @@ impl Variant {
     /// shorter than it takes to see that somebody is away.
     pub(super) fn time(self) -> Time {
         match self {
-            Self::Everything | Self::LogdAlone => Time::Host,
             Self::Hostile | Self::Outage => Time::Counted(COUNTED),
+            _ => Time::Host,
         }
     }
 
     /// What has to stand on its console.
     pub(super) fn lines(self) -> Result<Lines> {
-        let in_order = self.cases().iter().flat_map(|cases| expected(cases));
         let any_time = match self {
-            Self::Everything | Self::LogdAlone => Vec::new(),
             Self::Hostile => hostile_trials()?,
             Self::Outage => deaths(),
+            Self::Aside => deaths_of_metricsd(),
+            _ => Vec::new(),
         };
-        Ok(Lines { in_order: in_order.map(str::to_owned).collect(), any_time })
+        let in_order = expected(self.goal()).map(str::to_owned).collect();
+        Ok(Lines { in_order, any_time })
     }
 
-    fn cases(self) -> &'static [&'static [Case]] {
+    /// What its selftest is to prove.
+    pub(super) const fn goal(self) -> Goal {
         match self {
-            Self::LogdAlone => &[LOGD],
-            Self::Everything | Self::Hostile => &[LOGD, METRICSD],
-            Self::Outage => &[LOGD, METRICSD, OUTAGES],
+            Self::Everything => Goal::Retention,
+            Self::Kept => Goal::Kept,
+            Self::Long => Goal::Boundaries,
+            Self::Rollups => Goal::Rollups,
+            Self::Aside => Goal::SetAside,
+            Self::LogdAlone => Goal::Logd,
+            Self::Hostile => Goal::Services,
+            Self::Outage => Goal::Outages,
+        }
+    }
+
+    /// What is booted behind it, on the same disk.
+    pub(super) const fn next(self) -> Option<Self> {
+        match self {
+            Self::Everything => Some(Self::Kept),
+            Self::Long => Some(Self::Rollups),
+            _ => None,
+        }
+    }
+
+    /// Whether it is booted on the disk of the boot before.
+    pub(super) const fn is_next(self) -> bool {
+        matches!(self, Self::Kept | Self::Rollups)
+    }
+
+    /// The disk, if there is one: a new one, or that of the boot before.
+    pub(super) const fn disk(self) -> Option<&'static str> {
+        match self {
+            Self::Everything | Self::Kept => Some("everything"),
+            Self::Long | Self::Rollups => Some("long"),
+            Self::Aside => Some("aside"),
+            Self::LogdAlone | Self::Hostile | Self::Outage => None,
         }
     }
 }
@@ -82,6 +126,15 @@ fn deaths() -> Vec<String> {
     vec![first, ended("metricsd", 100), second, suspect, third, told]
 }
 
+/// The same where metricsd dies three times.
+fn deaths_of_metricsd() -> Vec<String> {
+    let again = [100, 200, 400]
+        .map(|pause| format!("init: metricsd ended, Ended(Exited(7)); again in {pause} ms"));
+    let told = "metricsd: was told to set its stored state aside".to_owned();
+    let suspect = "init: metricsd: stored state is suspect and set aside, no. 1".to_owned();
+    again.into_iter().chain([suspect, told]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,15 +143,25 @@ mod tests {
     fn no_line_is_expected_twice_and_the_part_is_the_beginning_of_the_whole() {
         let [all, part] =
             [Variant::Everything, Variant::LogdAlone].map(|v| v.lines().unwrap().in_order);
-        assert!(all.starts_with(&part) && part.len() < all.len());
+        assert!(all[1..].starts_with(&part) && part.len() < all.len());
         let distinct = all.iter().collect::<std::collections::BTreeSet<_>>();
         assert_eq!(distinct.len(), all.len());
     }
 
     #[test]
+    fn the_selftest_of_each_image_is_told_its_goal() {
+        let variants = [Variant::Kept, Variant::Long, Variant::Rollups];
+        for variant in Variant::ALL.into_iter().chain(variants) {
+            let text = recipe(variant.recipe()).unwrap();
+            let told = image::argument(&text, "selftest-client").unwrap();
+            assert_eq!(Goal::from_argument(told), Some(variant.goal()), "{}", variant.recipe());
+        }
+    }
+
+    #[test]
     fn every_hostile_process_of_the_image_has_to_have_a_verdict() {
         let Lines { in_order, any_time } = Variant::Hostile.lines().unwrap();
-        assert_eq!(in_order, Variant::Everything.lines().unwrap().in_order);
+        assert!(expected(Goal::Services).eq(in_order.iter().map(String::as_str)));
         for name in ["reads_the_kernel", "asks_a_million_things", "floods_a_service"] {
             assert!(any_time.contains(&format!("trial {name}: ok")), "{name}");
         }

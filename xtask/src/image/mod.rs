@@ -98,6 +98,14 @@ pub(crate) fn bystanders(text: &str, program: &str) -> Result<Vec<String>> {
     Ok(alone.map(|entry| entry.name.clone()).collect())
 }
 
+/// What an entry is told when it is started.
+#[cfg(test)]
+pub(crate) fn argument(text: &str, name: &str) -> Option<u64> {
+    let system = System::parse(text).ok()?;
+    let entry = system.entries.iter().find(|entry| entry.name == name)?;
+    Some(entry.argument)
+}
+
 /// What a process may take, and what is known of what it takes.
 pub(crate) struct Size {
     pub(crate) name: String,

@@ -3,7 +3,7 @@
 //! A [`Case`] talks to logd and metricsd as any client would, through the small port [`Client`],
 //! and believes nothing but what logd gives back by QUERY. [`run`] prints a case's marker after the
 //! case has seen its evidence, and stops at the first that has not. The table is the contract of
-//! what stands on the console: [`expected`].
+//! what stands on the console: [`expected`]. Which tables are proven is a [`Goal`].
 //!
 //! The workload is the same in every run; no number of it depends on time or chance.
 //!
@@ -17,6 +17,8 @@ mod metrics;
 mod outage;
 mod query;
 mod recorded;
+mod retention;
+mod rows;
 mod security;
 mod series;
 mod spans;
@@ -29,6 +31,7 @@ use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
 pub use outage::FATAL;
+pub use retention::{ANEW, LONG, NOTE, Note, SHORT, Told, Workload};
 use talk::Talk;
 
 /// What a case sees of its world.
@@ -147,27 +150,136 @@ pub const OUTAGES: &[Case] = &[
     },
 ];
 
-/// The lines that stand on the console when these cases hold, in order.
-pub fn expected(cases: &[Case]) -> impl Iterator<Item = &'static str> {
-    cases.iter().flat_map(|case| case.services_print.iter().copied().chain([case.marker]))
+/// What is proven of what is kept, where there is a disk.
+pub const RETENTION: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_METRICS_RETENTION,
+    run: retention::is_kept,
+}];
+
+/// The same over the first boundaries of short and long windows; it takes more than a minute.
+pub const BOUNDARIES: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_METRICS_BOUNDARIES,
+    run: retention::crosses_boundaries,
+}];
+
+/// What is proven of what is suspect, where metricsd dies of [`FATAL`].
+pub const SET_ASIDE: &[Case] = &[Case {
+    services_print: &[markers::METRICSD_READY; 3],
+    marker: markers::SELFTEST_METRICS_SET_ASIDE,
+    run: retention::is_set_aside,
+}];
+
+/// What is proven in the next boot, of logd alone.
+pub const KEPT_LOGS: &[Case] = &[Case {
+    services_print: &[markers::LOGD_READY],
+    marker: markers::SELFTEST_KEPT_LOGS,
+    run: retention::logs_are_there,
+}];
+
+/// And of metricsd.
+pub const KEPT_METRICS: &[Case] = &[Case {
+    services_print: &[markers::METRICSD_READY],
+    marker: markers::SELFTEST_KEPT_METRICS,
+    run: retention::windows_are_there,
+}];
+
+/// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
+pub const KEPT_BOUNDARIES: &[Case] = &[Case {
+    services_print: &[markers::LOGD_READY],
+    marker: markers::SELFTEST_KEPT_LOGS,
+    run: retention::logs_of_boundaries_are_there,
+}];
+
+/// And of metricsd.
+pub const ROLLUPS: &[Case] = &[Case {
+    services_print: &[markers::METRICSD_READY],
+    marker: markers::SELFTEST_METRICS_ROLLUPS,
+    run: retention::rollups_are_there,
+}];
+
+/// What a run is to prove.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goal {
+    /// logd alone.
+    Logd,
+    /// Both services, where there is no disk.
+    Services,
+    /// Both, and then that they outlive their outages.
+    Outages,
+    /// Both, and that they keep what they have on a disk.
+    Retention,
+    /// In the next boot, that it is still there.
+    Kept,
+    /// Both, and that they keep it over boundaries of longer windows.
+    Boundaries,
+    /// In the next boot, that it is there, and longer windows that were made of it.
+    Rollups,
+    /// Both, and that what metricsd keeps is set aside where it is suspect.
+    SetAside,
 }
 
-/// Proves one case after another, logd first; whether all hold. With `only_logd` nobody is let in
-/// behind it.
-pub fn run(client: &mut dyn Client, only_logd: bool) -> bool {
-    if !all_hold(client, LOGD) {
+impl Goal {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Services,
+        Self::Logd,
+        Self::Outages,
+        Self::Retention,
+        Self::Kept,
+        Self::Boundaries,
+        Self::Rollups,
+        Self::SetAside,
+    ];
+
+    /// By its place in [`Self::ALL`], as an image names it.
+    #[must_use]
+    pub fn from_argument(argument: u64) -> Option<Self> {
+        let at = usize::try_from(argument).ok()?;
+        Self::ALL.get(at).copied()
+    }
+
+    /// Its tables. Nobody is let in behind logd before the first holds.
+    #[must_use]
+    pub const fn tables(self) -> &'static [&'static [Case]] {
+        match self {
+            Self::Logd => &[LOGD],
+            Self::Services => &[LOGD, METRICSD],
+            Self::Outages => &[LOGD, METRICSD, OUTAGES],
+            Self::Retention => &[LOGD, METRICSD, RETENTION],
+            Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
+            Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
+            Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
+            Self::SetAside => &[LOGD, METRICSD, RETENTION, SET_ASIDE],
+        }
+    }
+
+    /// Whether it needs a disk.
+    #[must_use]
+    pub const fn needs_disk(self) -> bool {
+        !matches!(self, Self::Logd | Self::Services | Self::Outages)
+    }
+}
+
+/// The lines that stand on the console when a goal is reached, in order.
+pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
+    let disk = goal.needs_disk().then_some(markers::STATEFSD_READY);
+    let cases = goal.tables().iter().copied().flatten();
+    let lines = |case: &'static Case| case.services_print.iter().copied().chain([case.marker]);
+    disk.into_iter().chain(cases.flat_map(lines))
+}
+
+/// Proves one table after another; whether all hold.
+pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
+    let Some((first, others)) = goal.tables().split_first() else { return true };
+    if !all_hold(client, first) {
         return false;
     }
-    if only_logd {
-        return true;
+    if !others.is_empty() {
+        client.logd_is_proven();
     }
-    client.logd_is_proven();
-    all_hold(client, METRICSD)
-}
-
-/// Proves everything, and then that it outlives its outages; whether all hold.
-pub fn run_through_outages(client: &mut dyn Client) -> bool {
-    run(client, false) && all_hold(client, OUTAGES)
+    others.iter().all(|cases| all_hold(client, cases))
 }
 
 fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {

@@ -9,12 +9,13 @@ use metricsd::Metricsd;
 use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::Service;
-use nexus_recipe::Recipe;
+use nexus_recipe::{Recipe, ShareRule};
 use nexus_rt::linux::client::Connection;
-use nexus_rt::linux::daemon::{Config, Daemon};
+use nexus_rt::linux::daemon::{Config, Daemon, StateDisk};
 use nexus_rt::linux::monotonic;
 use nexus_rt::linux::telemetry::{self, Telemetry};
-use selftest_client::{Client, LOGD, METRICSD, run};
+use selftest_client::{Client, Goal, run};
+use statefsd::Statefsd;
 
 const ME: &str = "selftest-client";
 const GUEST: &str = include_str!("../../../../recipes/observability/guest.toml");
@@ -33,8 +34,10 @@ fn start<S: Service + 'static>(
     (name, callees): (&'static str, &'static [&'static str]),
     dir: &Path,
     recipe: &Recipe,
+    share: fn(&Recipe) -> ShareRule,
     make: fn(&Recipe, u32) -> S,
 ) {
+    let state = statefsd::for_share(&share(recipe)).unwrap();
     let config = Config {
         name,
         run_dir: dir.to_owned(),
@@ -42,12 +45,14 @@ fn start<S: Service + 'static>(
         callees,
         limits: recipe.port.clone(),
         senders: recipe.senders.clone(),
-        state: None,
+        state: Some(StateDisk { dir: dir.join("state"), bytes: state.statefsd.disk_bytes }),
     };
-    let (daemon, recipe) = (Daemon::open(&config).unwrap(), recipe.clone());
+    let (mut daemon, recipe) = (Daemon::open(&config).unwrap(), recipe.clone());
     std::thread::spawn(move || {
-        let service = make(&recipe, daemon.boot());
-        daemon.run(service)
+        let boot = daemon.boot();
+        let store = Statefsd::new(&state, boot).unwrap();
+        daemon.host("statefsd", store, |image| image).unwrap();
+        daemon.run(make(&recipe, boot))
     });
 }
 
@@ -85,8 +90,8 @@ impl Client for Sockets {
     }
 
     fn logd_is_proven(&mut self) {
-        start(("metricsd", &["logd"]), &self.dir, &self.recipe, |recipe, boot| {
-            Metricsd::new(recipe, boot, Keep::Nothing)
+        start(("metricsd", &["logd"]), &self.dir, &self.recipe, metricsd::share, |recipe, boot| {
+            Metricsd::new(recipe, boot, Keep::Files)
         });
     }
 
@@ -99,14 +104,14 @@ impl Client for Sockets {
 fn all_cases_hold_over_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let recipe = Recipe::parse(GUEST).unwrap();
-    start(("logd", &[]), dir.path(), &recipe, |recipe, boot| {
-        Logd::new(recipe, boot, Keep::Nothing)
+    start(("logd", &[]), dir.path(), &recipe, logd::share, |recipe, boot| {
+        Logd::new(recipe, boot, Keep::Files)
     });
     let telemetry = telemetry::install(dir.path().join("svc").join(ME)).unwrap();
     let (open, printed) = (Vec::new(), Vec::new());
     let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, telemetry, printed };
-    let all_hold = run(&mut client, false);
-    let markers = LOGD.iter().chain(METRICSD).map(|case| case.marker);
+    let all_hold = run(&mut client, Goal::Retention);
+    let markers = Goal::Retention.tables().iter().copied().flatten().map(|case| case.marker);
     assert_eq!(client.printed, markers.collect::<Vec<_>>());
     assert!(all_hold);
 }

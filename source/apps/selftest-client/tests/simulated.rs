@@ -1,7 +1,7 @@
 //! The whole table in the simulated world; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use guest::{Alteration, Cut, Lenient, Retold};
+use guest::{Alteration, Cut, Lenient, Misremembered, Misremembering, Retold, Volatile};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, Rights, ServiceId};
@@ -10,11 +10,9 @@ use nexus_log::memory::{Captured, Logged};
 use nexus_log::{Courier, Record};
 use nexus_metrics::{Flusher, Pace};
 use nexus_recipe::Recipe;
-use nexus_wire::markers;
-use selftest_client::{
-    Absence, Client, FATAL, LOGD, METRICSD, OUTAGES, expected, run, run_through_outages,
-};
-use simkit::{Link, NoAnswer, World};
+use nexus_wire::{files, markers};
+use selftest_client::{Absence, Client, FATAL, Goal, expected, run};
+use simkit::{Disk, Link, NoAnswer, World};
 
 mod lies;
 
@@ -37,6 +35,10 @@ struct Simulated {
     shown: usize,
     /// Whether metricsd may begin once logd is proven.
     has_metricsd: bool,
+    /// Whether there is a disk.
+    has_disk: bool,
+    /// Whether this is not the first boot.
+    is_again: bool,
     /// Who lies.
     lies: Lies,
     /// Why the last call had no answer.
@@ -62,6 +64,12 @@ struct Lies {
     stores_refused: Option<bool>,
     /// Who outlives what should end it.
     immortal: Option<&'static str>,
+    /// What metricsd keeps is not what it gives back, from this boot on.
+    remembered: Option<(u32, Misremembered)>,
+    /// metricsd keeps nothing, although there is a disk.
+    unkept: bool,
+    /// The disk forgets all when its power is cut.
+    volatile: bool,
 }
 
 /// What this process records, and its ways to the services.
@@ -125,10 +133,55 @@ impl Simulated {
     }
 
     fn new(recipe: &str, rights: Rights, lies: Lies) -> Self {
-        let recipe = Recipe::parse(recipe).unwrap();
+        Self::with(World::new(1), (recipe, rights), lies, false)
+    }
+
+    /// In a world with a disk, and statefsd on it.
+    fn with_disk(lies: Lies) -> Self {
         let mut world = World::new(1);
+        match lies.volatile {
+            false => world.spawn("statefsd", |start| guest::statefsd(start.boot)),
+            true => {
+                world.spawn("statefsd", |start| Volatile::new(guest::statefsd(start.boot)));
+            }
+        }
+        world.attach("statefsd", Disk::new(guest::state_recipe().statefsd.disk_bytes / 512));
+        world.settle();
+        Self::with(world, (GUEST, Rights::QUERY.with(Rights::SCRAPE)), lies, true)
+    }
+
+    /// Cuts the power of everything, and starts what comes before the selftest.
+    fn reboot(&mut self) {
+        for name in ["metricsd", "logd", "statefsd"] {
+            self.world.kill(name, ExitReason::Killed(9));
+        }
+        let disk = self.world.disk("statefsd").cut(&[]);
+        self.world.attach("statefsd", disk);
+        for name in ["statefsd", "logd"] {
+            self.world.restart(name);
+            self.world.settle();
+            if name == "statefsd" {
+                // Somebody has to ask before it looks at its disk again.
+                let mut frame = [0; 16];
+                let hello = files::encode(&files::Request::Hello, 1, &mut frame).unwrap();
+                self.world.call(self.me, name, hello).unwrap();
+                self.world.settle();
+            }
+        }
+        self.console.clear();
+        self.is_again = true;
+    }
+
+    fn with(
+        mut world: World,
+        (recipe, rights): (&str, Rights),
+        lies: Lies,
+        has_disk: bool,
+    ) -> Self {
+        let recipe = Recipe::parse(recipe).unwrap();
         let of_logd = recipe.clone();
-        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot, Keep::Nothing);
+        let keep = if has_disk { Keep::Files } else { Keep::Nothing };
+        let logd = move |start: simkit::Start| Logd::new(&of_logd, start.boot, keep);
         match lies.stores_refused {
             None => world.spawn("logd", logd),
             Some(says_refused) => {
@@ -139,8 +192,21 @@ impl Simulated {
         let recorded = Recorded::new(&mut world, rights);
         let console = Vec::new();
         let (absence, dead) = (Absence::Unknown, Vec::new());
-        let (shown, has_metricsd) = (0, true);
-        Self { world, me, recorded, recipe, console, shown, has_metricsd, lies, absence, dead }
+        let (shown, has_metricsd, is_again) = (0, true, false);
+        Self {
+            world,
+            me,
+            recorded,
+            recipe,
+            console,
+            shown,
+            has_metricsd,
+            has_disk,
+            is_again,
+            lies,
+            absence,
+            dead,
+        }
     }
 
     /// Ends a service, as the guest's services end of it.
@@ -152,13 +218,14 @@ impl Simulated {
 
     fn console(recipe: &str, lies: Lies) -> (bool, Vec<String>) {
         let mut client = Self::new(recipe, Rights::QUERY.with(Rights::SCRAPE), lies);
-        let all_hold = run(&mut client, false);
+        let all_hold = run(&mut client, Goal::Services);
         (all_hold, client.console)
     }
 
     fn show_services(&mut self) {
-        let lines = self.world.console().iter().skip(self.shown);
-        self.console.extend(lines.map(|line| line.text.clone()));
+        let lines = self.world.console().iter().skip(self.shown).map(|line| &line.text);
+        let is_proof = |line: &&String| !line.starts_with("statefsd: ") || line.ends_with(" ready");
+        self.console.extend(lines.filter(is_proof).cloned());
         self.shown = self.world.console().len();
     }
 }
@@ -217,10 +284,15 @@ impl Client for Simulated {
     }
 
     fn logd_is_proven(&mut self) {
-        if self.has_metricsd {
+        if self.is_again {
+            self.world.restart("metricsd");
+        } else if self.has_metricsd {
+            let keep = match self.lies.unkept {
+                false if self.has_disk => Keep::Files,
+                _ => Keep::Nothing,
+            };
             let recipe = self.recipe.clone();
-            let make =
-                move |start: simkit::Start| Metricsd::new(&recipe, start.boot, Keep::Nothing);
+            let make = move |start: simkit::Start| Metricsd::new(&recipe, start.boot, keep);
             let (world, query) = (&mut self.world, Rights::QUERY);
             match self.lies {
                 Lies { cut: true, .. } => {
@@ -230,6 +302,12 @@ impl Client for Simulated {
                     world.spawn_with("metricsd", query, move |start| Retold {
                         service: make(start),
                         alteration,
+                    });
+                }
+                Lies { remembered: Some((boot, lie)), .. } => {
+                    world.spawn_with("metricsd", query, move |start| Misremembering {
+                        lie: (start.boot >= boot).then_some(lie),
+                        service: make(start),
                     });
                 }
                 _ => world.spawn_with("metricsd", query, make),
@@ -253,7 +331,7 @@ fn absence(why: NoAnswer) -> Absence {
 }
 
 fn everything() -> Vec<&'static str> {
-    expected(LOGD).chain(expected(METRICSD)).collect()
+    expected(Goal::Services).collect()
 }
 
 #[test]
@@ -271,7 +349,7 @@ fn the_same_console_comes_of_a_second_run() {
 #[test]
 fn without_the_right_to_read_nothing_is_proven() {
     let mut client = Simulated::new(GUEST, Rights::SCRAPE, NONE);
-    assert!(!run(&mut client, false));
+    assert!(!run(&mut client, Goal::Services));
     assert!(!client.console.iter().any(|line| line.starts_with("SELFTEST:")));
     assert!(client.console.last().unwrap().contains(markers::SELFTEST_LOGD_HARDENING));
 }
@@ -281,8 +359,8 @@ fn without_metricsd_logd_is_proven_and_nothing_of_metrics() {
     let rights = Rights::QUERY.with(Rights::SCRAPE);
     let mut client = Simulated::new(GUEST, rights, NONE);
     client.has_metricsd = false;
-    assert!(!run(&mut client, false));
-    let logd = expected(LOGD).collect::<Vec<_>>();
+    assert!(!run(&mut client, Goal::Services));
+    let logd = expected(Goal::Logd).collect::<Vec<_>>();
     assert_eq!(client.console[..logd.len()], logd);
     assert_eq!(client.console.len(), logd.len() + 1, "and a word of what is missing");
 }
@@ -308,6 +386,9 @@ const NONE: Lies = Lies {
     queried: None,
     stores_refused: None,
     immortal: None,
+    remembered: None,
+    unkept: false,
+    volatile: false,
 };
 
 /// All lines before that one come, it does not, and nothing else but a word of what is missing.
@@ -449,7 +530,7 @@ fn a_logd_that_stores_what_it_says_it_refused_is_not_hardened() {
 
 fn through_outages(lies: Lies) -> (bool, Vec<String>) {
     let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE), lies);
-    let all_hold = run_through_outages(&mut client);
+    let all_hold = run(&mut client, Goal::Outages);
     (all_hold, client.console)
 }
 
@@ -459,15 +540,14 @@ fn outages_fail_without(marker: &str, lies: Lies) {
     let word = console.pop().unwrap();
     assert!(!all_hold && word.starts_with(&format!("selftest-client: no \"{marker}\"")), "{word}");
     let proven = console.iter().filter(|line| line.starts_with("SELFTEST:")).count();
-    let mut cases = [LOGD, METRICSD, OUTAGES].into_iter().flatten();
+    let mut cases = Goal::Outages.tables().iter().copied().flatten();
     assert_eq!(Some(proven), cases.position(|case| case.marker == marker), "{lies:?}: {word}");
 }
 
 #[test]
 fn everything_outlives_outages_of_the_services() {
     let (all_hold, console) = through_outages(NONE);
-    let outages = expected(OUTAGES);
-    assert_eq!(console, everything().into_iter().chain(outages).collect::<Vec<_>>());
+    assert_eq!(console, expected(Goal::Outages).collect::<Vec<_>>());
     assert!(all_hold);
 }
 
@@ -507,4 +587,79 @@ fn a_service_that_outlives_what_should_end_it_is_no_outage() {
     let immortal = |name| Lies { immortal: Some(name), ..NONE };
     outages_fail_without(markers::SELFTEST_LOGD_OUTAGE, immortal("logd"));
     outages_fail_without(markers::SELFTEST_METRICSD_OUTAGE, immortal("metricsd"));
+}
+
+/// Two boots on one disk: what each proves.
+fn two_boots(lies: Lies, goals: [Goal; 2]) -> [(bool, Vec<String>); 2] {
+    let mut client = Simulated::with_disk(lies);
+    let first = run(&mut client, goals[0]);
+    let console = client.console.clone();
+    client.reboot();
+    let second = run(&mut client, goals[1]);
+    [(first, console), (second, client.console)]
+}
+
+const SHORT: [Goal; 2] = [Goal::Retention, Goal::Kept];
+
+fn proven(goal: Goal) -> (bool, Vec<String>) {
+    (true, expected(goal).map(str::to_owned).collect())
+}
+
+#[test]
+fn what_was_kept_comes_back_in_the_next_boot() {
+    assert_eq!(two_boots(NONE, SHORT), SHORT.map(proven));
+}
+
+#[test]
+fn what_was_kept_over_boundaries_of_longer_windows_comes_back_in_those_too() {
+    let goals = [Goal::Boundaries, Goal::Rollups];
+    assert_eq!(two_boots(NONE, goals), goals.map(proven));
+}
+
+fn is_not_kept(marker: &str, lies: Lies) {
+    let mut client = Simulated::with_disk(lies);
+    let all_hold = run(&mut client, Goal::Retention);
+    let expected = expected(Goal::Retention).collect::<Vec<_>>();
+    ends_without(marker, lies, all_hold, client.console, &expected);
+}
+
+#[test]
+fn what_is_given_back_otherwise_than_it_was_told_is_not_kept() {
+    for lie in Misremembered::ALL {
+        let lies = Lies { remembered: Some((1, lie)), ..NONE };
+        is_not_kept(markers::SELFTEST_METRICS_RETENTION, lies);
+    }
+}
+
+#[test]
+fn a_metricsd_that_keeps_nothing_has_kept_nothing() {
+    is_not_kept(markers::SELFTEST_METRICS_RETENTION, Lies { unkept: true, ..NONE });
+}
+
+#[test]
+fn windows_that_logd_has_not_seen_are_no_proof() {
+    let [honest, told] = ["42", "43"].map(Some);
+    let altered = Some(Alteration { of: "selftest_kept_total", key: "value", honest, told });
+    is_not_kept(markers::SELFTEST_METRICS_RETENTION, Lies { altered, ..NONE });
+}
+
+/// The second boot fails at that marker, the first at none.
+fn is_not_there_again(marker: &str, lies: Lies) {
+    let [first, (all_hold, console)] = two_boots(lies, SHORT);
+    assert_eq!(first, proven(Goal::Retention), "{lies:?}");
+    let expected = expected(Goal::Kept).collect::<Vec<_>>();
+    ends_without(marker, lies, all_hold, console, &expected);
+}
+
+#[test]
+fn what_comes_back_otherwise_in_the_next_boot_was_not_kept() {
+    for lie in Misremembered::ALL {
+        let lies = Lies { remembered: Some((2, lie)), ..NONE };
+        is_not_there_again(markers::SELFTEST_KEPT_METRICS, lies);
+    }
+}
+
+#[test]
+fn a_disk_that_forgets_with_its_power_has_kept_nothing_for_the_next_boot() {
+    is_not_there_again(markers::SELFTEST_KEPT_LOGS, Lies { volatile: true, ..NONE });
 }

@@ -1,6 +1,6 @@
 //! The selftest as a process of the kernel. It stops the machine with 0 if all cases hold, or ends
-//! with 0 where others stop the machine. The argument asks for the cases of logd alone (1), or for
-//! outages too (2).
+//! with 0 where others stop the machine. The argument says what is to be proven, as
+//! `selftest_client::Goal` counts it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -14,16 +14,12 @@ mod os {
     use nexus_bounded::{Mono, Nanos};
     use nexus_rt::os::calls::{self, Buffer, Failure, Slot};
     use nexus_rt::os::{Aside, Clock, Telemetry};
-    use selftest_client::{Absence, Client};
+    use selftest_client::{Absence, Client, Goal};
 
     /// How long an answer may take.
     const PATIENCE: Nanos = Nanos::from_secs(5);
 
     const FAILED: u16 = 1;
-
-    /// Arguments.
-    const ONLY_LOGD: u64 = 1;
-    const OUTAGES_TOO: u64 = 2;
 
     struct Os {
         clock: Clock,
@@ -97,10 +93,8 @@ mod os {
         let telemetry = Telemetry::install();
         let (clock, absence) = (Clock::new(), Absence::Unknown);
         let mut os = Os { clock, absence, console, telemetry, buffer };
-        let all_hold = match argument {
-            OUTAGES_TOO => selftest_client::run_through_outages(&mut os),
-            _ => selftest_client::run(&mut os, argument == ONLY_LOGD),
-        };
+        let goal = Goal::from_argument(argument);
+        let all_hold = goal.is_some_and(|goal| selftest_client::run(&mut os, goal));
         let code = if all_hold { 0 } else { FAILED };
         slot(CapabilityKind::Halt).map_or(i32::from(code), |power| {
             let _never = calls::halt(power, code);

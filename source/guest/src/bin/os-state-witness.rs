@@ -127,13 +127,17 @@ mod os {
         let line = line.as_str().as_bytes();
         while let Some(rest) = line.get(seen..).filter(|rest| !rest.is_empty()) {
             let (from, max) = (at + seen as u32, rest.len() as u16);
-            let same = ask(&Request::Read(Read { name, at: from, max }), |reply| match reply {
-                Reply::Read(read) => {
-                    let is_same = !read.bytes.is_empty() && rest.starts_with(read.bytes);
-                    Some(if is_same { read.bytes.len() } else { 0 })
-                }
-                _ => None,
-            })?;
+            let same =
+                ask(
+                    &Request::Read(Read { draft: false, name, at: from, max }),
+                    |reply| match reply {
+                        Reply::Read(read) => {
+                            let is_same = !read.bytes.is_empty() && rest.starts_with(read.bytes);
+                            Some(if is_same { read.bytes.len() } else { 0 })
+                        }
+                        _ => None,
+                    },
+                )?;
             if same == 0 {
                 return Ok(false);
             }

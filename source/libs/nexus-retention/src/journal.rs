@@ -3,10 +3,13 @@
 //! Each says of which boot it is, so that it stands alone: whatever is lost before it, it is known
 //! where it belongs.
 
+mod lives;
+
 use nexus_wire::logs::ClockAnchor;
 use nexus_wire::{FIELDS_BYTES_MAX, Fields, Level, MESSAGE_BYTES_MAX, RecordId, SCOPE_BYTES_MAX};
 
 use crate::bytes::{Put, Reader, Slot};
+pub use lives::{At, Gap, Lives, Told};
 
 const RECORD: u8 = 1;
 const ANCHOR: u8 = 2;

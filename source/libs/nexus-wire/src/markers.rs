@@ -64,3 +64,15 @@ pub const SELFTEST_LOGD_OUTAGE: &str = "SELFTEST: logd outage ok";
 pub const SELFTEST_METRICSD_OUTAGE: &str = "SELFTEST: metricsd outage ok";
 /// logd died again and again, and came back each time.
 pub const SELFTEST_REPEATED_OUTAGES: &str = "SELFTEST: repeated outages ok";
+/// Windows came back from metricsd by RANGE exactly, once they were durable, and logd had them too.
+pub const SELFTEST_METRICS_RETENTION: &str = "SELFTEST: metrics retention ok";
+/// As that, over boundaries of short and long windows, and steps are sums of windows.
+pub const SELFTEST_METRICS_BOUNDARIES: &str = "SELFTEST: metrics boundaries ok";
+/// Records of the boot before came back from logd exactly, under its number.
+pub const SELFTEST_KEPT_LOGS: &str = "SELFTEST: kept logs ok";
+/// Windows of the boot before came back from metricsd exactly, under its number.
+pub const SELFTEST_KEPT_METRICS: &str = "SELFTEST: kept metrics ok";
+/// Short and long windows that were made of those are their exact sums.
+pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
+/// What metricsd had kept was set aside at its third death, told and counted; then it kept anew.
+pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";

@@ -40,6 +40,8 @@ pub mod logd {
         /// What becomes of records on the disk: `off`, `ok`, `reading` what former lives have kept,
         /// or why nothing is kept for the time being.
         RETENTION = "retention",
+        /// The last record that is durable, 0 if none of this start is.
+        RETENTION_DURABLE = "retention_durable",
         /// The generation of files in use.
         RETENTION_GENERATION = "retention_generation",
         /// Records that former lives had kept and that were not found.
@@ -133,6 +135,8 @@ pub mod metricsd {
         /// Bytes that the disk is written a day with 200 series that change every 10 s, as the
         /// recipe makes it expected.
         RETENTION_FLASH_BYTES_PER_DAY = "retention_flash_bytes_per_day",
+        /// The generation of files in use, 0 while that is not known.
+        RETENTION_GENERATION = "retention_generation",
         /// Time since boot when all that was recorded was last found durable, ns.
         RETENTION_LAST_SYNC_NS = "retention_last_sync_ns",
         /// Bytes of the disk that long windows take.
@@ -157,6 +161,8 @@ pub mod metricsd {
         RETENTION_REASON = "retention_reason",
         /// How often a segment in the making was lost and read again from the log.
         RETENTION_RELOADS = "retention_reloads",
+        /// The generation that was set aside; 0: none.
+        RETENTION_SET_ASIDE = "retention_set_aside",
         /// Bytes of the disk that short windows take.
         RETENTION_SHORT_BYTES = "retention_short_bytes",
         /// The newest sealed segment of short windows.

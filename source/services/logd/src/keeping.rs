@@ -14,7 +14,7 @@ use nexus_recipe::{LogRetention, Recipe, ShareRule};
 use nexus_retention::Keep;
 use nexus_retention::files::{Files, Trouble};
 use nexus_retention::generation::{Settled, Settling};
-use nexus_retention::journal::{BYTES_MAX, Item, Kept};
+use nexus_retention::journal::{BYTES_MAX, Item, Kept, Lives};
 use nexus_retention::log::{Limits, Log, Pauses};
 use nexus_wire::logs::ClockAnchor;
 use nexus_wire::{Level, RecordId};
@@ -22,7 +22,6 @@ use nexus_wire::{Level, RecordId};
 use crate::Logd;
 use crate::anchors::Anchors;
 use crate::journal::{Journal, TEXT_BYTES_MAX};
-use recall::Recall;
 
 /// Lanes of calls: the log has one, finding its files another.
 const LOG_LANE: u8 = 0;
@@ -75,8 +74,9 @@ pub(crate) struct State {
     pub(crate) generation: u32,
     /// The one that was set aside, or 0.
     pub(crate) set_aside: u32,
-    /// Records that are durable.
+    /// The last record that was handed over to the disk, and the last that is durable there.
     pub(crate) handed_over: u64,
+    pub(crate) durable: u64,
 }
 
 /// See the module.
@@ -89,10 +89,12 @@ pub(crate) struct Keeping {
     pause: Nanos,
     is_away: bool,
     log: Log,
-    recall: Recall,
+    lives: Lives,
     is_recalled: bool,
     /// The last record that was handed to the log.
     fed: u64,
+    /// The last one that is known to be durable, or was missed.
+    durable: u64,
     /// The last record whose level was looked at.
     seen: u64,
     /// All up to this one is being handed over.
@@ -123,9 +125,10 @@ impl Keeping {
                 pause: retention.retry_min,
                 is_away: false,
                 log: Log::new(limits(retention), pauses, LOG_LANE),
-                recall: Recall::NOTHING,
+                lives: Lives::NOTHING,
                 is_recalled: false,
                 fed: 0,
+                durable: 0,
                 seen: 0,
                 goal: None,
                 due: None,
@@ -181,8 +184,10 @@ impl Keeping {
             }
             return;
         }
-        let recall = &mut self.recall;
-        self.log.ended(now, call, result, |record| recall.take(record.bytes, journal, anchors));
+        let lives = &mut self.lives;
+        self.log.ended(now, call, result, |record| {
+            lives.take(record.bytes, &mut |told| recall::take(told, journal, anchors));
+        });
     }
 
     /// Looks whether there is something new, and how urgent it is.
@@ -287,11 +292,12 @@ impl Keeping {
         State {
             word: self.word(),
             missed: self.missed,
-            recovered: self.recall.found,
+            recovered: self.lives.found(),
             lost: self.log.recovered().map_or(0, |recovered| recovered.loss.records),
             generation: number(|settled| settled.current.number()),
             set_aside: number(|settled| settled.older.map_or(0, |older| older.number())),
             handed_over: self.fed,
+            durable: self.durable,
         }
     }
 
@@ -356,13 +362,16 @@ impl Logd {
         if keeping.log.is_open() {
             if !keeping.is_recalled {
                 keeping.is_recalled = true;
-                keeping.recall.finish(&mut self.journal);
-                self.rename(keeping.recall.last_boot());
+                recall::finish(&keeping.lives, &mut self.journal);
+                self.rename(keeping.lives.newest_boot());
             }
             keeping.hand_over(self, now);
             keeping.log.make_room();
         }
         keeping.log.step(now.mono, world);
+        if keeping.log.is_synced() {
+            keeping.durable = keeping.fed;
+        }
         if let Some(word) = keeping.news(now.mono) {
             self.tell_of_retention(word, now.mono, world);
         }

@@ -65,6 +65,7 @@ impl Logd {
         let Some(keeping) = &self.keeping else { return fields.field(key::RETENTION, "off") };
         let state = keeping.state();
         fields.field(key::RETENTION, state.word)
+            && fields.field(key::RETENTION_DURABLE, state.durable)
             && fields.field(key::RETENTION_GENERATION, state.generation)
             && fields.field(key::RETENTION_LOST, state.lost)
             && fields.field(key::RETENTION_MISSED, state.missed)

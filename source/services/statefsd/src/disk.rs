@@ -9,7 +9,7 @@ use nexus_port::{
 use nexus_recipe::StatefsdLimits;
 use nexus_wire::files::Op;
 use nexus_wire::{FileStatus, markers};
-use statefs::{Fault, Format, FormatError, Limits, State, Twin};
+use statefs::{Fault, Format, FormatError, Limits, State, Store, Twin};
 
 use crate::pending::{STORE, Waits};
 use crate::service::Statefsd;
@@ -90,9 +90,12 @@ impl Disk {
         self.phase == Phase::Up
     }
 
-    /// Another one after each mount of each life.
-    pub(crate) fn epoch(&self) -> u64 {
-        u64::from(self.boot) << 32 | u64::from(self.mounts)
+    /// Another one after each mount of each life. The upper half is the life's and the mount's, 16
+    /// bits of each: who missed 65536 of either has been told by its calls that they were lost. The
+    /// lower half is that run of the store, which the disk counts.
+    pub(crate) fn epoch(&self, store: &Store) -> u64 {
+        let [life, mount] = [self.boot, self.mounts].map(|count| u64::from(count & 0xffff));
+        life << 48 | mount << 32 | u64::from(store.run())
     }
 
     /// The next trouble is a new one.

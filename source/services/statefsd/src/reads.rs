@@ -25,7 +25,7 @@ impl Statefsd {
     pub(crate) fn hello<'a>(&self, asked: &Asked, out: &'a mut [u8]) -> Looked<'a> {
         let share = self.shares.get(asked.share);
         let reply = HelloReply {
-            epoch: self.disk.epoch(),
+            epoch: self.disk.epoch(&self.store),
             quota: share.bytes,
             used: self.store.used(asked.share.0).unwrap_or_default(),
             free: u64::from(self.store.free_sectors()) * SECTOR_BYTES as u64,
@@ -69,7 +69,7 @@ impl Statefsd {
         read: Read<'_>,
         out: &'a mut [u8],
     ) -> Looked<'a> {
-        let target = Target { name: read.name, draft: false };
+        let target = Target { name: read.name, draft: read.draft };
         let (_, file) = self.target(asked, target)?;
         let len = self.store.entry(file).ok_or(FileStatus::NotFound)?.len;
         let max = u32::from(read.max).min(FILE_BYTES_MAX as u32);

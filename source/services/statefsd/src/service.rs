@@ -160,7 +160,7 @@ impl Statefsd {
     }
 
     fn sync<'a>(&mut self, asked: &Asked, epoch: u64) -> Result<Answer<'a>, FileStatus> {
-        if epoch != self.disk.epoch() {
+        if epoch != self.disk.epoch(&self.store) {
             return Err(FileStatus::Lost);
         }
         let sync = self.begin_sync()?;

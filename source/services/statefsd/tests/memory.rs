@@ -10,7 +10,8 @@ use nexus_port::{
 };
 use nexus_recipe::{ShareRule, StateRecipe};
 use nexus_wire::files::{
-    Append, FileName, FilePrefix, List, NewFile, Read, Replace, Request, Target, encode,
+    Append, FileName, FilePrefix, List, NewFile, Op, Read, Replace, Reply, Request, Target,
+    decode_reply, encode,
 };
 use simkit::Disk;
 use statefsd::{Statefsd, for_share, memory};
@@ -20,6 +21,8 @@ const RECIPE: &str = include_str!("../../../../recipes/observability/state.toml"
 /// A world that takes no memory, and keeps what is to be asked of the disk.
 struct Still {
     replies: u64,
+    /// As the last HELLO told it.
+    epoch: u64,
     asked: [Option<Asked>; 4],
     bytes: Box<[u8; 64 * 512]>,
 }
@@ -42,6 +45,9 @@ impl World for Still {
     fn reply(&mut self, _: Token, frame: &[u8]) {
         assert!(!frame.is_empty());
         self.replies += 1;
+        if let Some((_, Reply::Hello(hello))) = decode_reply(Op::Hello, 1, frame) {
+            self.epoch = hello.epoch;
+        }
     }
 
     fn submit(&mut self, _: ServiceId, _: CallId, _: &[u8]) -> Result<(), SubmitError> {
@@ -127,11 +133,11 @@ fn day(bed: &mut Bed, from: Sender, at: u32) {
         Request::Append(Append { to: seg, at: 0, bytes: &[9; 4000] }),
         Request::Stat(seg),
         Request::Replace(Replace { name: name("value"), bytes: &[8; 3000] }),
-        Request::Sync { epoch: 0x1_0000_0001 + u64::from(at / 50) },
+        Request::Sync { epoch: bed.world.epoch },
         Request::Finish(seg),
         Request::List(List { prefix: any, after: any }),
-        Request::Read(Read { name: name("value"), at: 100, max: 4000 }),
-        Request::Read(Read { name: name("seg"), at: 100, max: 4000 }),
+        Request::Read(Read { draft: false, name: name("value"), at: 100, max: 4000 }),
+        Request::Read(Read { draft: false, name: name("seg"), at: 100, max: 4000 }),
         Request::Delete(if at % 20 == 19 { log } else { seg }),
     ] {
         bed.ask(from, &request);
@@ -146,7 +152,7 @@ fn day(bed: &mut Bed, from: Sender, at: u32) {
 fn no_memory_is_taken_after_the_start() {
     let recipe = StateRecipe::parse(RECIPE).unwrap();
     let service = Statefsd::new(&recipe, 1).unwrap();
-    let world = Still { replies: 0, asked: [None; 4], bytes: Box::new([0; 64 * 512]) };
+    let world = Still { replies: 0, epoch: 0, asked: [None; 4], bytes: Box::new([0; 64 * 512]) };
     let disk = Disk::new(recipe.statefsd.disk_bytes / 512);
     let mut bed = Bed { service, world, disk, now: 0, taken: 0 };
     let life = |life| {

@@ -89,32 +89,47 @@ impl Rig {
 
     /// What was added in each step, and how many frames that took.
     fn history(&mut self, range: Range<'_>) -> (BTreeMap<u64, u64>, u32) {
+        self.history_while(range, |_| {}).unwrap()
+    }
+
+    /// The same, when something happens behind each frame; `None`: what was read was replaced.
+    fn history_while(
+        &mut self,
+        range: Range<'_>,
+        mut meanwhile: impl FnMut(&mut Self),
+    ) -> Option<(BTreeMap<u64, u64>, u32)> {
         let (mut steps, mut frames, mut cursor) = (BTreeMap::new(), 0, RangeCursor::START);
         loop {
-            let (status, next) =
-                self.ask(self.reader, &Request::Range(Range { cursor, ..range }), |reply| {
-                    let Reply::Range(page) = reply else { panic!("{reply:?}") };
-                    for entry in page.entries() {
-                        match entry {
-                            RangeEntry::Row(row) => {
-                                let RangeValue::Counter { delta } = row.value else {
-                                    panic!("a counter")
-                                };
-                                *steps.entry(row.step).or_insert(0) += delta;
-                            }
-                            RangeEntry::Lost(lost) => panic!("{lost:?}"),
-                            RangeEntry::Clock(_) | RangeEntry::Series(_) => {}
-                        }
-                    }
+            let request = Request::Range(Range { cursor, ..range });
+            let (status, next) = self.ask(self.reader, &request, |reply| match reply {
+                Reply::Range(page) => {
+                    page.entries().for_each(|entry| note(entry, &mut steps));
                     page.next
-                });
+                }
+                _ => RangeCursor::START,
+            });
+            if status == MetricStatus::Conflict {
+                return None;
+            }
             assert_eq!(status, MetricStatus::Ok);
             frames += 1;
             if next == RangeCursor::START {
-                return (steps, frames);
+                return Some((steps, frames));
             }
             cursor = next;
+            meanwhile(self);
         }
+    }
+}
+
+fn note(entry: RangeEntry<'_>, steps: &mut BTreeMap<u64, u64>) {
+    match entry {
+        RangeEntry::Row(row) => {
+            let RangeValue::Counter { delta } = row.value else { panic!("a counter") };
+            *steps.entry(row.step).or_insert(0) += delta;
+        }
+        RangeEntry::Lost(lost) => panic!("{lost:?}"),
+        RangeEntry::Clock(_) | RangeEntry::Series(_) => {}
     }
 }
 
@@ -124,7 +139,8 @@ const JOBS: Range<'_> = Range { name: "jobs_total", is_prefix: false, ..Range::A
 fn what_is_sealed_is_read_back_exactly_from_every_tier() {
     let mut rig = Rig::new(Keep::Files);
     rig.seconds(0..3000);
-    let (raw, frames) = rig.history(Range { tier: Tier::Raw, ..JOBS });
+    let to = Moment { boot: 1, mono_ns: 2940 * SECOND };
+    let (raw, frames) = rig.history(Range { tier: Tier::Raw, to, ..JOBS });
     assert!(raw.len() > 300 && frames > 1, "{} steps in {frames} frames", raw.len());
     let end = *raw.keys().next_back().unwrap();
     let sent: u64 = rig.added.range(..end).map(|(_, delta)| delta).sum();
@@ -132,7 +148,7 @@ fn what_is_sealed_is_read_back_exactly_from_every_tier() {
     // A window is of when it was sampled, at most a second later.
     assert!(kept.abs_diff(sent) <= 2 * 11, "{kept} of {sent}");
     for step in [10, 60] {
-        let (steps, _) = rig.history(Range { step_ns: step * SECOND, ..JOBS });
+        let (steps, _) = rig.history(Range { step_ns: step * SECOND, to, ..JOBS });
         let mut oracle = BTreeMap::new();
         raw.iter().for_each(|(at, delta)| *oracle.entry(at / step).or_insert(0) += delta);
         assert_eq!(steps, oracle, "{step} s");
@@ -140,6 +156,55 @@ fn what_is_sealed_is_read_back_exactly_from_every_tier() {
     let from = Moment { boot: 0, mono_ns: 0 };
     let (none, _) = rig.history(Range { from, to: from, ..JOBS });
     assert!(none.is_empty());
+}
+
+#[test]
+fn whenever_history_is_asked_for_it_is_all_that_was_counted() {
+    let mut rig = Rig::new(Keep::Files);
+    let (mut second, mut step) = (0, 1);
+    // Times of many distances, so that what is not sealed yet is met in every state.
+    while second < 1500 {
+        rig.seconds(second..second + step);
+        second += step + 2;
+        step = step * 7 % 61 + 1;
+        let counted: u64 = rig.added.values().sum();
+        // What was added last is in a window that is over in a second.
+        rig.world.run_for(Nanos::from_secs(2));
+        for step_ns in [0, 10 * SECOND, 60 * SECOND] {
+            let (steps, _) = rig.history(Range { step_ns, ..JOBS });
+            let kept: u64 = steps.values().sum();
+            assert_eq!(kept, counted, "at {second} s, in steps of {step_ns} ns");
+        }
+    }
+}
+
+#[test]
+fn an_answer_ends_where_it_ended_when_it_began_however_much_is_sealed_meanwhile() {
+    let (mut whole, mut most) = (0, 0);
+    for pause in [0, 1, 3, 7, 20, 61] {
+        let (mut rig, mut second) = (Rig::new(Keep::Files), 0);
+        for _ in 0..6 {
+            rig.seconds(second..second + 97);
+            second += 99;
+            let counted: u64 = rig.added.values().sum();
+            rig.world.run_for(Nanos::from_secs(2));
+            let raw = Range { tier: Tier::Raw, ..JOBS };
+            let answer = rig.history_while(raw, |rig| {
+                rig.seconds(second..second + pause);
+                second += pause;
+            });
+            // What is replaced while it is read is said, and never told in half.
+            if let Some((steps, frames)) = answer {
+                assert_eq!(
+                    steps.values().sum::<u64>(),
+                    counted,
+                    "at {second} s, pauses of {pause}"
+                );
+                (whole, most) = (whole + 1, most.max(frames));
+            }
+        }
+    }
+    assert!(whole > 24 && most > 4, "{whole} answers of up to {most} frames");
 }
 
 #[test]

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use nexus_abi::{Incarnation, Rights, ServiceId};
 use nexus_rt::linux::client::Connection;
-use nexus_wire::logs::{self, ClockAnchor, Found, Head, Record, Search, Version};
+use nexus_wire::logs::{self, Found, Head, Record, Search, Version};
 use nexus_wire::metrics;
 use nexus_wire::{LedgerRow, Level, LogStatus, MetricStatus, RecordId};
 
+use crate::clock::Calendars;
 pub(crate) use series::{Series, Value};
 
 const FRAME: usize = nexus_abi::FRAME_BYTES_MAX;
@@ -115,7 +116,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(found: &Found<'_>) -> Self {
+    pub(crate) fn new(found: &Found<'_>) -> Self {
         let (record, is_gap) = match found {
             Found::Record(record) => (record, false),
             Found::Gap(record) => (record, true),
@@ -147,6 +148,12 @@ impl Entry {
             fields: Vec::new(),
             is_gap: false,
         }
+    }
+
+    /// Whether it has a field, written `key=value\n`.
+    pub(crate) fn has(&self, line: &str) -> bool {
+        let pair = line.trim_end_matches('\n').split_once('=');
+        pair.is_some_and(|(key, value)| self.field(key) == Some(value))
     }
 
     pub(crate) fn field(&self, key: &str) -> Option<&str> {
@@ -209,11 +216,13 @@ impl Journal {
         })
     }
 
-    pub(crate) fn anchors(&mut self) -> anyhow::Result<Vec<ClockAnchor>> {
-        self.ask(&logs::Request::Anchors, |_, reply| match reply {
+    /// The calendar of all boots that are remembered; the newest is the one that runs.
+    pub(crate) fn calendars(&mut self) -> anyhow::Result<Calendars> {
+        let anchors = self.ask(&logs::Request::Anchors, |_, reply| match reply {
             logs::Reply::Anchors(anchors) => Some(anchors.iter().collect()),
             _ => None,
-        })
+        })?;
+        Ok(Calendars::new(anchors, self.hello()?.boot))
     }
 
     pub(crate) fn audit(&mut self) -> anyhow::Result<Vec<LedgerRow>> {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use nexus_retention::offline;
+use nexus_retention::offline::{self, Finding};
 use statefs::{Store, blocking};
 
 use super::image::Image;
+use crate::cli::Place;
+use crate::render::visible;
 
 /// What a service has kept in an image. It is only read, and may change meanwhile: everything in it
 /// is under checksums, so what changes is not misread.
@@ -55,6 +57,11 @@ impl ImageFiles {
         }
     }
 
+    /// Whether somebody writes to it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.image.writer().is_some()
+    }
+
     /// Where the files are.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -83,11 +90,21 @@ impl offline::Files for ImageFiles {
     }
 }
 
-/// What metricsd has kept, if files are to be read.
-pub(crate) fn metricsd(place: &crate::cli::Place) -> anyhow::Result<Option<ImageFiles>> {
-    let Some(path) = place.kept("metricsd") else { return Ok(None) };
-    let files = ImageFiles::open(&path, "metricsd").with_context(
-        || "what metricsd has kept cannot be read; obsctl fsck says what is wrong with a disk",
-    )?;
+/// What a daemon has kept, if files are to be read.
+pub(crate) fn of_daemon(place: &Place, daemon: &str) -> anyhow::Result<Option<ImageFiles>> {
+    let Some(path) = place.kept(daemon) else { return Ok(None) };
+    let files = ImageFiles::open(&path, daemon).with_context(|| {
+        format!("what {daemon} has kept cannot be read; obsctl fsck says what is wrong with a disk")
+    })?;
     Ok(Some(files))
+}
+
+/// Says what is wrong with files that were read; whether all was there.
+pub(crate) fn tell(findings: &[Finding], files: &mut ImageFiles) -> bool {
+    for finding in findings {
+        let mark = if finding.problem.is_loss() { "lost: " } else { "" };
+        eprintln!("obsctl: {mark}{}", visible(&finding.to_string()));
+    }
+    files.warn_if_changed();
+    !findings.iter().any(|finding| finding.problem.is_loss())
 }

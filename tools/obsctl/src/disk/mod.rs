@@ -14,7 +14,7 @@ use statefs::Report;
 use crate::Verdict;
 use crate::cli::{FsckArgs, Output, Place};
 use crate::render::{BAD, Screen, WARN, visible};
-pub(crate) use files::{ImageFiles, metricsd};
+pub(crate) use files::{ImageFiles, of_daemon, tell};
 use image::Image;
 
 /// Services that keep something.

@@ -7,7 +7,6 @@ use nexus_wire::metrics::{Range, RangeCursor, RangeEntry, RangeHead};
 use crate::cli::Place;
 use crate::daemons::{Metrics, Paged};
 use crate::disk::{self, ImageFiles};
-use crate::render::visible;
 
 /// metricsd, or its files.
 pub(super) enum Source {
@@ -17,7 +16,7 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn open(place: &Place) -> anyhow::Result<Self> {
-        let Some(mut files) = disk::metricsd(place)? else {
+        let Some(mut files) = disk::of_daemon(place, "metricsd")? else {
             return Ok(Self::Daemon(Metrics::open(&place.dir())?));
         };
         if files.is_empty() {
@@ -56,12 +55,7 @@ impl Source {
     pub(super) fn end(&mut self) -> bool {
         let Self::Files(both) = self else { return true };
         let (files, archive) = &mut **both;
-        for finding in &archive.findings {
-            let mark = if finding.problem.is_loss() { "lost: " } else { "" };
-            eprintln!("obsctl: {mark}{}", visible(&finding.to_string()));
-        }
-        files.warn_if_changed();
-        !archive.findings.iter().any(|finding| finding.problem.is_loss())
+        disk::tell(&archive.findings, files)
     }
 }
 

@@ -38,12 +38,15 @@ impl Item {
 
 pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
     let mut source = Source::of(args)?;
+    if args.select.follow {
+        place.must_be_running()?;
+    }
     let mut reader = Reader::open(place)?;
-    source.settle(&reader);
-    let mut view = View::new(place, args.select.output.output, reader.calendar())?;
+    source.settle(&reader, args)?;
+    let mut view = View::new(place, args.select.output.output, reader.calendars())?;
     let mut items = source.all(&mut reader)?;
     if !args.select.follow && args.select.until.is_none() {
-        items.extend(live(place)?.into_iter().map(Item::Span));
+        items.extend(live(place, &reader)?.into_iter().map(Item::Span));
     }
     items.retain(|item| wanted(item, args, &source));
     let follow_lines = (args.select.follow && args.select.since.is_none()).then_some(FOLLOW_LINES);
@@ -57,13 +60,13 @@ pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
             let query = Query::of_service(source.unit, "");
             reader.warn_if_unknown(&query, &view.names, args.select.unit.as_deref());
         }
-        return Ok(Verdict::Fine);
+        return Ok(if reader.close() { Verdict::Fine } else { Verdict::Wrong });
     }
     loop {
         view.screen.flush()?;
         std::thread::sleep(FOLLOW_PAUSE);
         let Some(mut items) = source.poll(&mut reader)? else { continue };
-        view.set_calendar(reader.calendar());
+        view.set_calendars(reader.calendars());
         view.note_boot(source.at.0)?;
         items.retain(|item| wanted(item, args, &source));
         items.sort_by_key(Item::start_ns);
@@ -75,12 +78,12 @@ pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
 pub(crate) fn all(place: &Place, reader: &mut Reader) -> anyhow::Result<Vec<Span>> {
     let query = Query::of_service(Some(METRICSD), SCOPE);
     let mut merger = Merger::default();
-    reader.forward(&query, START, &mut |page| {
+    reader.forward(&query, START, false, &mut |page| {
         page.entries.iter().for_each(|entry| merger.add(entry));
         Ok(())
     })?;
     let mut spans = merger.take_all();
-    spans.extend(live(place)?);
+    spans.extend(live(place, reader)?);
     Ok(spans)
 }
 
@@ -122,9 +125,10 @@ impl Item {
     }
 }
 
-/// Spans that go on; none while metricsd is away.
-fn live(place: &Place) -> anyhow::Result<Vec<Span>> {
-    let Ok(mut metrics) = Metrics::open(&place.dir()) else { return Ok(Vec::new()) };
+/// Spans that go on; none while metricsd is away, or of files.
+fn live(place: &Place, reader: &Reader) -> anyhow::Result<Vec<Span>> {
+    let metrics = reader.is_live().then(|| Metrics::open(&place.dir()));
+    let Some(Ok(mut metrics)) = metrics else { return Ok(Vec::new()) };
     let epoch = metrics.hello()?.epoch;
     let (now_ns, spans) = metrics.live_spans()?;
     Ok(spans.into_iter().map(|span| Span::of_live(span, epoch, now_ns)).collect())
@@ -154,20 +158,20 @@ impl Source {
         Ok(Self { spans, losses, at, losses_at, merger: Merger::default(), unit })
     }
 
-    fn settle(&mut self, reader: &Reader) {
-        reader.settle(&mut self.spans);
-        reader.settle(&mut self.losses);
+    fn settle(&mut self, reader: &Reader, args: &SpansArgs) -> anyhow::Result<()> {
+        reader.settle(&mut self.spans, &args.select)?;
+        reader.settle(&mut self.losses, &args.select)
     }
 
     /// Everything up to now.
     fn all(&mut self, reader: &mut Reader) -> anyhow::Result<Vec<Item>> {
         let (mut items, mut entries) = (Vec::new(), Vec::new());
-        self.at = reader.forward(&self.spans, START, &mut |page| {
+        self.at = reader.forward(&self.spans, START, false, &mut |page| {
             entries.extend_from_slice(&page.entries);
             Ok(())
         })?;
         self.take(&entries, &mut items);
-        self.losses_at = reader.forward(&self.losses, START, &mut |page| {
+        self.losses_at = reader.forward(&self.losses, START, false, &mut |page| {
             items.extend(losses(page));
             Ok(())
         })?;

@@ -113,7 +113,7 @@ fn reports(
     let logd = both.journal.and_then(|mut logd: Journal| {
         let hello = logd.hello()?;
         let who = who(hello.service, hello.rights);
-        *calendar = Calendar::new(logd.anchors()?);
+        *calendar = logd.calendars()?.of(0).clone();
         let (state, rows) = (readable(logd.status()?, names), logd.audit()?);
         let gaps = losses::own_gaps(&mut logd)?;
         Ok(Report { daemon: Daemon::Logd, who, now_ns: hello.now_ns, state, rows, gaps })

@@ -46,8 +46,11 @@ fn anchor(window: u64) -> Anchor {
     Anchor { mono: Mono(window * SECOND), wall: Some(Wall((BOOTED + window) * SECOND)) }
 }
 
+/// A sealed segment.
+type Sealed = (SegmentName, Vec<u8>);
+
 /// The records of windows of one series, and the segments that they make.
-fn record(windows: std::ops::Range<u64>) -> (Vec<Vec<u8>>, Vec<(SegmentName, Vec<u8>)>) {
+fn record(windows: std::ops::Range<u64>) -> (Vec<Vec<u8>>, Vec<Sealed>) {
     let (mut recorder, mut records, mut sealed) = (Recorder::new(LIMITS), vec![], vec![]);
     let key = SeriesKey {
         service: ServiceId::from_name("execd"),
@@ -76,7 +79,7 @@ fn record(windows: std::ops::Range<u64>) -> (Vec<Vec<u8>>, Vec<(SegmentName, Vec
     (records, sealed)
 }
 
-fn seal(recorder: &mut Recorder, sealed: &mut Vec<(SegmentName, Vec<u8>)>) {
+fn seal(recorder: &mut Recorder, sealed: &mut Vec<Sealed>) {
     let Some(group) = recorder.ended() else { return };
     let name = SegmentName { boot: group.boot(), first: group.segment() };
     let last = group.windows().last().unwrap();
@@ -88,7 +91,7 @@ fn seal(recorder: &mut Recorder, sealed: &mut Vec<(SegmentName, Vec<u8>)>) {
 }
 
 /// The sectors of a log that holds records.
-fn log(records: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn log(records: &[Vec<u8>]) -> Vec<u8> {
     let limits = wal::Limits { sectors: 64, staged: 64, record_bytes: 8000 };
     let mut wal = Wal::new(limits, &wal::recover(limits, |_, _| false, |_| {}).unwrap());
     let mut ring = Vec::new();
@@ -117,11 +120,16 @@ fn files() -> Vec<(String, Vec<u8>)> {
 }
 
 fn image(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    image_of("metricsd", files)
+}
+
+/// A disk with files of a daemon's.
+pub(crate) fn image_of(daemon: &str, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut disk = Disk(vec![0; 1024 * SECTOR_BYTES]);
     let limits = statefs::Limits { sectors: 1024, files: 16, open: 4 };
     let mut store = blocking::format(&mut disk, limits, &[]).unwrap();
     for (name, bytes) in files {
-        let name = format!("metricsd/g1/{name}");
+        let name = format!("{daemon}/g1/{name}");
         let file = store.create(&name, bytes.len() as u32 + 508).unwrap();
         for piece in bytes.chunks(1000) {
             store.append(file, piece).unwrap();
@@ -131,33 +139,37 @@ fn image(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     disk.0
 }
 
-/// A folder with an image of metricsd's.
-struct Machine {
+/// A folder with an image of a daemon's.
+pub(crate) struct Machine {
     folder: Folder,
-    image: PathBuf,
+    pub(crate) image: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Machine {
     fn new(bytes: Vec<u8>) -> Self {
+        Self::of("metricsd", bytes)
+    }
+
+    pub(crate) fn of(daemon: &str, bytes: Vec<u8>) -> Self {
         let folder = Folder::new("kept");
-        let image = folder.0.join("metricsd.img");
+        let image = folder.0.join(format!("{daemon}.img"));
         std::fs::write(&image, &bytes).unwrap();
         Self { folder, image, bytes }
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         let output = obsctl(&self.folder, args);
         assert_eq!(std::fs::read(&self.image).unwrap(), self.bytes, "it is only looked at");
         output
     }
 
-    fn dir(&self) -> &str {
+    pub(crate) fn dir(&self) -> &str {
         self.folder.0.to_str().unwrap()
     }
 
     /// What a command says as JSON, of the folder.
-    fn json(&self, args: &[&str]) -> (Option<i32>, Vec<Json>) {
+    pub(crate) fn json(&self, args: &[&str]) -> (Option<i32>, Vec<Json>) {
         let output = self.run(&[args, &["-o", "json", "--state-dir", self.dir()]].concat());
         let lines = text(&output.stdout);
         let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -7,6 +7,7 @@ mod follow;
 mod fsck;
 mod ids;
 mod kept;
+mod kept_logs;
 mod liar;
 mod losses;
 mod outages;

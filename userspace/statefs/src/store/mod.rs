@@ -95,6 +95,9 @@ enum Phase {
     Failed(Fault),
 }
 
+/// In ids of files, the number of the run is above these bits.
+const RUN_SHIFT: u32 = 32;
+
 /// Where the journal goes on.
 struct Journal {
     area: Area,
@@ -214,6 +217,14 @@ impl Store {
     #[must_use]
     pub const fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// The number of this run: a mount, or a formatting, begins one. It is higher than that of any
+    /// run in which something was made durable: where a number is on the disk, it is never given
+    /// again. A run that has made nothing durable may leave its number to the next.
+    #[must_use]
+    pub const fn run(&self) -> u32 {
+        (self.next_id >> RUN_SHIFT) as u32
     }
 
     /// The next request for the device; none while one is under way, or if there is nothing to do.

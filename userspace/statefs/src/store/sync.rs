@@ -2,7 +2,7 @@
 
 use nexus_port::{BlockError, BlockRequest, SECTOR_BYTES};
 
-use super::{Fault, Phase, State, Store, SyncId};
+use super::{Fault, Phase, RUN_SHIFT, State, Store, SyncId};
 use crate::files::{Change, Slot, State as SlotState};
 use crate::format::Twin;
 use crate::journal::{Item, Kind, PageHead};
@@ -93,7 +93,7 @@ impl Store {
     pub(super) fn start_epochs(&mut self, newest: u32) {
         self.journal.epoch = newest;
         self.journal.next = None;
-        self.next_id = (u64::from(newest) + 1) << 32 | 1;
+        self.next_id = (u64::from(newest) + 1) << RUN_SHIFT | 1;
     }
 
     fn begin(&mut self) {

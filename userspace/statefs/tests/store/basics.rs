@@ -300,3 +300,21 @@ fn a_store_goes_on_with_a_device_that_was_formatted_another_time() {
     blocking::drive(&mut store, &mut third).unwrap();
     assert_eq!(third.image(), new_disk().0.image(), "as a new store would have");
 }
+
+#[test]
+fn a_number_of_a_run_that_is_on_the_disk_is_never_given_again() {
+    let mut bed = Bed::new();
+    let mut last = bed.store.run();
+    for round in 0..40 {
+        if round % 3 == 0 {
+            bed.replace("a", b"1").unwrap();
+            bed.sync().unwrap();
+        }
+        let mut disk = bed.disk.cut(&[]);
+        let store = blocking::mount(&mut disk, &[]).unwrap();
+        bed = Bed::of(disk, store);
+        assert_eq!(bed.store.run() > last, round % 3 == 0, "{round}");
+        assert!(bed.store.run() >= last);
+        last = bed.store.run();
+    }
+}

@@ -8,14 +8,15 @@ use nexus_abi::FRAME_BYTES_MAX;
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Token, World};
 use nexus_wire::files::{Read, Reply, Request};
-use nexus_wire::metrics::{Moment, Range, RangePause, RangeWriter};
-use nexus_wire::{FILE_BYTES_MAX, MetricStatus, Tier};
+use nexus_wire::metrics::{Moment, Op, Range, RangePause, RangeWriter, plain_reply};
+use nexus_wire::{FILE_BYTES_MAX, FileStatus, MetricStatus, Tier};
 
 use super::plan::{Extent, Tiers};
 use super::reader::{Kept, Limits, Reader, Refusal, Sealed, Turn};
+use super::unsealed::Unsealed;
 use crate::files::{Failure, Files};
 use crate::generation::{Generation, file_name, name_of};
-use crate::keeper::{Shelf, Store};
+use crate::keeper::{Keeper, Shelf, Store};
 use crate::name::{self, SegmentName};
 use crate::segment;
 
@@ -23,11 +24,12 @@ use crate::segment;
 #[derive(Clone, Copy)]
 struct Under {
     token: Token,
+    nonce: u32,
     frame: RangePause,
     generation: Generation,
 }
 
-/// Answers questions from what a keeper has sealed.
+/// Answers questions from what a keeper holds.
 pub struct Answers {
     reader: Reader,
     files: Files,
@@ -63,21 +65,21 @@ impl Answers {
         (token, nonce): (Token, u32),
         range: &Range<'_>,
         at: Moment,
-        store: &Store,
+        held: &Held<'_>,
         world: &mut impl World,
     ) -> Result<(), MetricStatus> {
-        let settled = store.settled().filter(|_| self.under.is_none() && self.files.is_idle());
+        let settled =
+            held.keeper.settled().filter(|_| self.under.is_none() && self.files.is_idle());
         let generation = settled.ok_or(MetricStatus::NotReady)?.current;
-        let head =
-            self.reader.begin(range, &extents(store), at, store).map_err(
-                |refusal| match refusal {
-                    Refusal::Cursor => MetricStatus::InvalidArgs,
-                    Refusal::Gone => MetricStatus::Conflict,
-                },
-            )?;
+        let head = self.reader.begin(range, &extents(held.keeper.store()), at, held).map_err(
+            |refusal| match refusal {
+                Refusal::Cursor => MetricStatus::InvalidArgs,
+                Refusal::Gone => MetricStatus::Conflict,
+            },
+        )?;
         let frame = RangeWriter::new(nonce, &head, &mut self.frame).pause();
-        self.under = Some(Under { token, frame, generation });
-        self.go_on(Mono(at.mono_ns), store, world);
+        self.under = Some(Under { token, nonce, frame, generation });
+        self.go_on(Mono(at.mono_ns), held, world);
         Ok(())
     }
 
@@ -87,32 +89,50 @@ impl Answers {
         now: Mono,
         call: CallId,
         result: Result<&[u8], CallError>,
-        store: &Store,
+        held: &Held<'_>,
         world: &mut impl World,
     ) -> bool {
         let Some(outcome) = self.files.ended(call, result) else { return false };
         match outcome {
             Ok(Reply::Read(read)) => self.reader.take(read.bytes),
+            Err(Failure::Refused(FileStatus::NotFound)) if self.reader.may_go(held) => {
+                self.give_up(world);
+            }
             _ => self.reader.fail(),
         }
-        self.go_on(now, store, world);
+        self.go_on(now, held, world);
         true
     }
 
+    /// What was being read is not there any more: whoever asked has to begin again.
+    fn give_up(&mut self, world: &mut impl World) {
+        let Some(under) = self.under.take() else { return };
+        let answer = plain_reply(Op::Range.raw(), MetricStatus::Conflict, under.nonce);
+        world.reply(under.token, &answer);
+    }
+
     /// Goes on with the frame until something has to be read, or it is answered.
-    fn go_on(&mut self, now: Mono, store: &Store, world: &mut impl World) {
+    fn go_on(&mut self, now: Mono, held: &Held<'_>, world: &mut impl World) {
         while let Some(under) = self.under {
             let mut frame = RangeWriter::resume(under.frame, &mut self.frame);
-            match self.reader.turn(store, &mut frame) {
+            match self.reader.turn(held, &mut frame) {
                 Turn::Ends(cursor) => {
                     let answer = frame.finish(cursor);
                     assert!(answer.is_ok(), "the head has fitted");
                     world.reply(under.token, answer.unwrap_or_default());
                     self.under = None;
                 }
-                Turn::Wants { tier, name, extent } => {
+                Turn::Gone => self.give_up(world),
+                Turn::Wants { tier, name, is_draft, extent } => {
                     self.under = Some(Under { frame: frame.pause(), ..under });
-                    if self.read(under.generation, (tier, name, extent), now, world).is_ok() {
+                    let unsealed = held.unsealed();
+                    let unwritten = unsealed.unwritten(name, extent.offset);
+                    if let Some(bytes) = unwritten.filter(|_| is_draft) {
+                        self.reader.take(bytes);
+                        continue;
+                    }
+                    let file = (tier, name, is_draft);
+                    if self.read(under.generation, file, extent, now, world).is_ok() {
                         return;
                     }
                     self.reader.fail();
@@ -124,20 +144,38 @@ impl Answers {
     fn read(
         &mut self,
         generation: Generation,
-        (tier, name, extent): (name::Tier, SegmentName, segment::Extent),
+        (tier, name, draft): (name::Tier, SegmentName, bool),
+        extent: segment::Extent,
         now: Mono,
         world: &mut impl World,
     ) -> Result<(), Failure> {
         let name = name_of(format_args!("{generation}{}", name.file(tier).as_str()));
         let max = extent.len.min(FILE_BYTES_MAX as u32) as u16;
-        let read = Read { name: file_name(&name)?, at: extent.offset, max };
+        let read = Read { draft, name: file_name(&name)?, at: extent.offset, max };
         self.files.begin(&Request::Read(read), now, world)
     }
 }
 
-impl Kept for Store {
+/// What a keeper holds.
+#[derive(Clone, Copy)]
+pub struct Held<'a> {
+    /// The keeper.
+    pub keeper: &'a Keeper,
+    /// The first window that is not recorded whole.
+    pub recorded: u64,
+}
+
+impl Kept for Held<'_> {
+    fn unsealed(&self) -> Unsealed<'_> {
+        self.keeper.unsealed()
+    }
+
+    fn recorded(&self) -> u64 {
+        self.recorded
+    }
+
     fn segments(&self, tier: Tier) -> &[Sealed] {
-        let [raw, short, long] = self.shelves();
+        let [raw, short, long] = self.keeper.store().shelves();
         match tier {
             Tier::Auto | Tier::Raw => raw,
             Tier::Short => short,

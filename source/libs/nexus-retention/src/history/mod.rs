@@ -6,6 +6,7 @@
 //!   pieces, to what the samples themselves make.
 //! - [`Walk`]: reads one segment without waiting: it says which bytes it wants, and gives what a
 //!   series did in a group.
+//! - [`Unsealed`]: what is in no sealed segment yet, read as one.
 //! - [`Reader`]: reads segment after segment and answers RANGE, frame by frame.
 //! - [`Answers`]: a reader over the files of a keeper, for a service that is asked.
 //!
@@ -14,17 +15,20 @@
 
 mod answers;
 mod batch;
+mod blocks;
 mod bytes;
 mod cursor;
 mod plan;
 mod reader;
 mod select;
 mod step;
+mod unsealed;
 mod walk;
 
-pub use answers::Answers;
+pub use answers::{Answers, Held};
 pub use plan::{Extent, Plan, Span, Tiers};
 pub use reader::{Kept, Limits, Reader, Refusal, Sealed, Turn};
 pub use select::Selection;
 pub use step::{Fold, Step, Total};
+pub use unsealed::{Drafted, Unsealed};
 pub use walk::{Event, Found, Gap, Walk};

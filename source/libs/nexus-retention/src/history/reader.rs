@@ -12,6 +12,7 @@ use super::Selection;
 use super::cursor::Cursor;
 use super::plan::{Plan, Span, Tiers};
 use super::step::{CountsRoom, Fold};
+use super::unsealed::Unsealed;
 use super::walk::{Event, Found, Gap, Part, Place, Walk};
 pub use crate::keeper::Sealed;
 use crate::key::SeriesKey;
@@ -41,6 +42,17 @@ impl Limits {
 pub trait Kept {
     /// The sealed segments of a tier, in order of their names.
     fn segments(&self, tier: Tier) -> &[Sealed];
+
+    /// What is in no sealed segment of the raw tier yet.
+    fn unsealed(&self) -> Unsealed<'_> {
+        Unsealed::default()
+    }
+
+    /// The first raw window of the running boot that is not recorded whole: answers end before it.
+    /// 0: all there is is whole.
+    fn recorded(&self) -> u64 {
+        0
+    }
 }
 
 /// Why a question is not answered.
@@ -61,11 +73,15 @@ pub enum Turn {
         tier: name::Tier,
         /// The segment.
         name: SegmentName,
+        /// It is not sealed.
+        is_draft: bool,
         /// The bytes.
         extent: Extent,
     },
     /// The frame ends here, with this cursor.
     Ends(RangeCursor),
+    /// What was being read is there no more: ask again.
+    Gone,
 }
 
 /// A question that is being answered.
@@ -73,6 +89,8 @@ pub enum Turn {
 struct Question {
     selection: Selection,
     plan: Plan,
+    /// The raw window with which the answer ends; 0: whatever is asked for.
+    end: u64,
 }
 
 /// The segment that is read.
@@ -86,6 +104,16 @@ struct Open {
     range: Numbers<u64>,
     /// The window with which the next segment of the same boot begins.
     behind: Option<u64>,
+    is_draft: bool,
+}
+
+/// A segment that is to be read.
+#[derive(Clone, Copy)]
+struct Next {
+    name: SegmentName,
+    len: u32,
+    behind: Option<u64>,
+    is_draft: bool,
 }
 
 /// Reads what is kept, for one question at a time.
@@ -139,12 +167,20 @@ impl Reader {
         now: Moment,
         kept: &impl Kept,
     ) -> Result<RangeHead, Refusal> {
-        let plan = Plan::of(range, tiers);
-        self.question = Some(Question { selection: Selection::of(range), plan });
+        let cursor = match range.cursor {
+            RangeCursor::START => None,
+            words => Some(Cursor::read(words).ok_or(Refusal::Cursor)?),
+        };
+        // An answer ends where it ended when it began, however long it takes.
+        let end = cursor.map_or_else(|| kept.recorded(), |cursor| cursor.end);
+        let [raw, ..] = tiers;
+        let recorded = Moment { boot: now.boot, mono_ns: end.saturating_mul(raw.window.0) };
+        let to = if end == 0 { range.to } else { range.to.min(recorded).max(range.from) };
+        let plan = Plan::of(&Range { to, ..*range }, tiers);
+        self.question = Some(Question { selection: Selection::of(range), plan, end });
         (self.span, self.open, self.done) = (0, None, None);
         (self.row, self.told, self.reads) = (0, None, 0);
-        if range.cursor != RangeCursor::START {
-            let cursor = Cursor::read(range.cursor).ok_or(Refusal::Cursor)?;
+        if let Some(cursor) = cursor {
             self.resume(cursor, range.from, kept)?;
         }
         Ok(RangeHead { now, tier: plan.tier, window_ns: plan.window.0, step_ns: plan.step.0 })
@@ -158,8 +194,8 @@ impl Reader {
         // Where the longer tier ended when its turn was over, this one began. It may reach further
         // now, but those segments of this tier are not in it.
         spans.iter_mut().skip(self.span).take(1).flatten().for_each(|span| span.from = from);
-        let (sealed, behind) = find(kept.segments(cursor.tier), cursor.segment)?;
-        self.begin_segment(sealed, behind, cursor.place).ok_or(Refusal::Cursor)?;
+        let next = find(kept, cursor.tier, cursor.segment).ok_or(Refusal::Gone)?;
+        self.begin_segment(next, cursor.place).ok_or(Refusal::Cursor)?;
         self.row = cursor.row.into();
         Ok(())
     }
@@ -174,8 +210,41 @@ impl Reader {
         self.walk.fail();
     }
 
+    /// Whether what is read may be put elsewhere or deleted at any moment.
+    pub fn may_go(&self, kept: &impl Kept) -> bool {
+        self.open.as_ref().is_none_or(|open| {
+            let oldest = kept.segments(open.span.tier).first();
+            open.is_draft || oldest.is_none_or(|oldest| oldest.name >= open.name)
+        })
+    }
+
+    /// Looks what has become of the segment that is read; `false`: it is there no more.
+    fn look_again(&mut self, kept: &impl Kept) -> bool {
+        let Some(open) = self.open.as_ref() else { return true };
+        let Some(next) = find(kept, open.span.tier, open.name) else { return false };
+        if open.is_draft && !next.is_draft {
+            // It was sealed meanwhile: the same is in the same place.
+            let place = self.walk.place();
+            return self.begin_segment(next, place).is_some();
+        }
+        self.grow(kept)
+    }
+
+    /// What is not sealed may have grown.
+    fn grow(&mut self, kept: &impl Kept) -> bool {
+        let Some(open) = self.open.as_ref().filter(|open| open.is_draft) else { return true };
+        let meta = Meta { boot: open.name.boot, tier: tier_of(&open.span) };
+        let footer = kept.unsealed().footer(open.name, meta);
+        let is_there = footer.is_some();
+        footer.into_iter().for_each(|footer| self.walk.grow(footer));
+        is_there
+    }
+
     /// Goes on with the frame as far as it can.
     pub fn turn(&mut self, kept: &impl Kept, frame: &mut RangeWriter<'_>) -> Turn {
+        if !self.look_again(kept) || !self.grow(kept) {
+            return Turn::Gone;
+        }
         loop {
             if self.open.is_none() {
                 match self.next_segment(kept) {
@@ -185,14 +254,15 @@ impl Reader {
                     }
                     Some(()) => {}
                 }
+                self.grow(kept);
             }
-            if let Some(turn) = self.go_on(frame) {
+            if let Some(turn) = self.go_on(kept, frame) {
                 return turn;
             }
         }
     }
 
-    fn go_on(&mut self, frame: &mut RangeWriter<'_>) -> Option<Turn> {
+    fn go_on(&mut self, kept: &impl Kept, frame: &mut RangeWriter<'_>) -> Option<Turn> {
         if self.tell_clock(frame).is_err() {
             return Some(Turn::Ends(self.cursor(Place::START)));
         }
@@ -200,10 +270,11 @@ impl Reader {
         let Self { walk, open, row, told, .. } = self;
         let open = open.as_ref()?;
         let id = walk.series();
-        let written = match walk.event() {
+        let written = match walk.event(&kept.unsealed()) {
             Event::Wants(extent) => {
                 self.reads = self.reads.saturating_add(1);
-                return Some(Turn::Wants { tier: tier_of(&open.span), name: open.name, extent });
+                let (tier, name, is_draft) = (tier_of(&open.span), open.name, open.is_draft);
+                return Some(Turn::Wants { tier, name, is_draft, extent });
             }
             Event::Done => {
                 self.done = Some(open.name);
@@ -225,7 +296,8 @@ impl Reader {
     fn cursor(&self, place: Place) -> RangeCursor {
         self.open.as_ref().map_or(RangeCursor::START, |open| {
             let row = if place == Place::START { 0 } else { self.row as u8 };
-            Cursor { tier: open.span.tier, segment: open.name, place, row }.write()
+            let end = self.question.map_or(0, |question| question.end);
+            Cursor { tier: open.span.tier, segment: open.name, place, row, end }.write()
         })
     }
 
@@ -250,23 +322,26 @@ impl Reader {
         loop {
             let plan = self.question.as_ref()?.plan;
             let span = plan.spans.get(self.span).copied()?;
-            let next = span.and_then(|span| next(kept.segments(span.tier), &span, self.done));
-            if let Some((sealed, behind)) = next {
-                return self.begin_segment(sealed, behind, Place::START);
+            let next = span.and_then(|span| {
+                let sealed = next(kept.segments(span.tier), &span, self.done);
+                sealed.or_else(|| next_draft(kept, &span, self.done))
+            });
+            if let Some(next) = next {
+                return self.begin_segment(next, Place::START);
             }
             self.span += 1;
             self.done = None;
         }
     }
 
-    fn begin_segment(&mut self, sealed: Sealed, behind: Option<u64>, place: Place) -> Option<()> {
-        let Question { selection, plan } = self.question?;
+    fn begin_segment(&mut self, next: Next, place: Place) -> Option<()> {
+        let Question { selection, plan, .. } = self.question?;
         let span = plan.spans.get(self.span).copied().flatten()?;
-        let Sealed { name, len } = sealed;
+        let Next { name, len, behind, is_draft } = next;
         let range = span.windows(name.boot);
         let meta = Meta { boot: name.boot, tier: tier_of(&span) };
         self.walk.begin(Part { meta, first: name.first, len }, selection, range.clone(), place);
-        self.open = Some(Open { span, ratio: plan.ratio(&span), name, range, behind });
+        self.open = Some(Open { span, ratio: plan.ratio(&span), name, range, behind, is_draft });
         self.is_clock_told = place.at.is_some();
         Some(())
     }
@@ -285,19 +360,33 @@ fn begin_of(segments: &[Sealed], at: usize, boot: u32) -> Option<u64> {
     segments.get(at).filter(|next| next.name.boot == boot).map(|next| next.name.first)
 }
 
-fn find(segments: &[Sealed], name: SegmentName) -> Result<(Sealed, Option<u64>), Refusal> {
-    let at = segments.binary_search_by_key(&name, |sealed| sealed.name);
-    let at = at.map_err(|_| Refusal::Gone)?;
-    let sealed = segments.get(at).copied().ok_or(Refusal::Gone)?;
-    Ok((sealed, begin_of(segments, at + 1, name.boot)))
+/// A segment of a tier, sealed or not.
+fn find(kept: &impl Kept, tier: Tier, name: SegmentName) -> Option<Next> {
+    let segments = kept.segments(tier);
+    if let Ok(at) = segments.binary_search_by_key(&name, |sealed| sealed.name) {
+        let (sealed, behind) = (segments.get(at)?, begin_of(segments, at + 1, name.boot));
+        return Some(Next { name, len: sealed.len, behind, is_draft: false });
+    }
+    let is_draft = tier == Tier::Raw && kept.unsealed().names().any(|draft| draft == name);
+    is_draft.then_some(Next { name, len: 0, behind: None, is_draft })
+}
+
+/// The first segment behind `done` that is not sealed and may hold windows of the span.
+fn next_draft(kept: &impl Kept, span: &Span, done: Option<SegmentName>) -> Option<Next> {
+    let newest = kept.segments(span.tier).last().map(|sealed| sealed.name);
+    let behind = done.max(newest);
+    let unsealed = kept.unsealed();
+    let mut names = unsealed.names().filter(|_| span.tier == Tier::Raw);
+    let is_asked = |name: &SegmentName| {
+        let range = span.windows(name.boot);
+        Some(*name) > behind && name.first < range.end && !range.is_empty()
+    };
+    let name = names.find(is_asked)?;
+    Some(Next { name, len: 0, behind: None, is_draft: true })
 }
 
 /// The first segment behind `done` that may hold windows of the span.
-fn next(
-    segments: &[Sealed],
-    span: &Span,
-    done: Option<SegmentName>,
-) -> Option<(Sealed, Option<u64>)> {
+fn next(segments: &[Sealed], span: &Span, done: Option<SegmentName>) -> Option<Next> {
     let from = done.map_or(0, |done| segments.partition_point(|sealed| sealed.name <= done));
     for (sealed, at) in segments.iter().skip(from).zip(from..) {
         let SegmentName { boot, first } = sealed.name;
@@ -308,7 +397,8 @@ fn next(
         }
         let is_over = behind.is_some_and(|behind| behind <= range.start);
         if first < range.end && !range.is_empty() && !is_over {
-            return Some((*sealed, behind));
+            let Sealed { name, len } = *sealed;
+            return Some(Next { name, len, behind, is_draft: false });
         }
     }
     None

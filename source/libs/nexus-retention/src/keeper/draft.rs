@@ -4,6 +4,7 @@
 use nexus_wire::files::{Append, FileName, NewFile, Request, Target};
 
 use super::outbox::Outbox;
+use crate::history::Drafted;
 use crate::name::SegmentName;
 use crate::recorder::{Group, Recorder};
 use crate::segment::{
@@ -111,6 +112,14 @@ impl Draft {
     /// The window behind those of its groups; `None` without any.
     pub(super) fn end(&self) -> Option<u64> {
         self.last.map(|last| last + 1)
+    }
+
+    /// It, for whoever reads what is not sealed yet.
+    pub(super) fn readable(&self) -> Option<Drafted<'_>> {
+        let is_readable = matches!(self.phase, Phase::Wanted | Phase::Open);
+        let Self { name, writer, outbox, .. } = self;
+        let (footer, unwritten) = (writer.footer(), outbox.rest());
+        is_readable.then_some(Drafted { name: *name, footer, unwritten })
     }
 
     /// Bytes that are left of the file for groups.

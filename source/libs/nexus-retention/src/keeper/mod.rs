@@ -33,6 +33,7 @@ use nexus_port::{CallError, CallId, Now, World};
 use crate::Keep;
 use crate::files::Trouble;
 use crate::generation::Settled;
+use crate::history::Unsealed;
 use crate::log::{self, Log};
 use crate::recorder::{self, Group, Recorder};
 use crate::recovery::Decision;
@@ -309,6 +310,17 @@ impl Keeper {
     #[must_use]
     pub const fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
+    }
+
+    /// What is in no sealed segment yet.
+    #[must_use]
+    pub fn unsealed(&self) -> Unsealed<'_> {
+        if !self.recorder.keeps_numbers() {
+            return Unsealed::default();
+        }
+        let [raw, ..] = &self.store.drafts;
+        let mut groups = self.recorder.groups();
+        Unsealed { draft: raw.readable(), groups: [groups.next(), groups.next()] }
     }
 
     /// The groups in memory, in order of time.

@@ -42,6 +42,11 @@ impl Outbox {
         self.there as u64 + self.bytes.len() as u64
     }
 
+    /// Bytes that are not there yet, and where in the file they begin.
+    pub(super) fn rest(&self) -> (u32, &[u8]) {
+        (self.there, self.bytes.as_slice())
+    }
+
     /// The next piece and its place in the file. `all`: also one that does not fill a frame.
     pub(super) fn piece(&self, all: bool) -> Option<(u32, &[u8])> {
         let len = self.bytes.len().min(FILE_BYTES_MAX);

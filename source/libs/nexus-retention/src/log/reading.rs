@@ -155,7 +155,7 @@ impl Log {
             let sectors = (there / SECTOR_BYTES as u32).min(SECTORS_AT_ONCE);
             let max = (sectors * SECTOR_BYTES as u32 - reading.have as u32) as u16;
             let name = name_of(format_args!("{}wal.{slot:02}", self.generation));
-            let read = Read { name: file_name(&name)?, at, max };
+            let read = Read { draft: false, name: file_name(&name)?, at, max };
             return self.files.begin(&Request::Read(read), now, world);
         }
     }

@@ -330,7 +330,9 @@ impl Archive {
         loop {
             match reader.turn(self, frame) {
                 Turn::Ends(cursor) => return cursor,
-                Turn::Wants { tier, name, extent } => {
+                // What was found at the start stays as it was found.
+                Turn::Gone => return RangeCursor::START,
+                Turn::Wants { tier, name, extent, .. } => {
                     let mut bytes = vec![0; extent.len as usize];
                     if self.read(files, tier, name, extent.offset, &mut bytes) {
                         reader.take(&bytes);

@@ -22,14 +22,19 @@ struct Cursor {
 }
 
 impl Columns {
-    pub(super) fn new(group: &Group) -> Self {
+    /// Of no group.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(&Group::new(0))
+    }
+
+    pub(crate) fn new(group: &Group) -> Self {
         let mut columns =
             Self { cursors: [Cursor { at: 0, items: Items::new(), head: None }; ROWS] };
         columns.rewind(group);
         columns
     }
 
-    pub(super) fn rewind(&mut self, group: &Group) {
+    pub(crate) fn rewind(&mut self, group: &Group) {
         for (cursor, row) in self.cursors.iter_mut().zip(0..group.windows().len()) {
             *cursor = Cursor { at: group.start(row), items: Items::new(), head: None };
             cursor.advance(group, row);

@@ -25,6 +25,8 @@ pub(super) struct Drain {
     /// What the series of the segment are called in the segment that is written: the same, unless
     /// definitions are lost.
     locals: Box<[Option<(LocalId, Kind)>]>,
+    /// They are called the same.
+    pub(super) keeps_numbers: bool,
 }
 
 impl Drain {
@@ -32,9 +34,10 @@ impl Drain {
         Self {
             phase: Phase::Begin,
             keys: Keys::new(),
-            columns: Columns::new(&Group::new(0)),
+            columns: Columns::nowhere(),
             samples: Samples::new(),
             locals: vec![None; limits.series as usize].into_boxed_slice(),
+            keeps_numbers: true,
         }
     }
 
@@ -53,6 +56,7 @@ impl Drain {
         writer.begin_group(group.windows())?;
         if writer.series() == 0 {
             self.locals.fill(None);
+            self.keeps_numbers = true;
         }
         self.phase = Phase::Keys;
         Ok(())
@@ -63,13 +67,14 @@ impl Drain {
         let mut looks = series.saturating_mul(ROWS as u32);
         let mut is_given = false;
         while looks > 0 && !is_given {
-            let locals = &mut self.locals;
+            let Self { locals, keeps_numbers, .. } = self;
             let mut each = |id: LocalId, form: &Form<'_>, key: &[u8]| {
                 let Some(local) = locals.get_mut(id.0 as usize) else { return };
                 let defined = writer.define(key, form);
                 assert!(defined.is_ok(), "the writer is made for as many series");
                 let Ok((new, bytes)) = defined else { return };
                 *local = Some((new, form.kind()));
+                *keeps_numbers &= new == id;
                 is_given = give(bytes, out);
             };
             if self.keys.step(group, &mut looks, &mut each) {

@@ -357,6 +357,13 @@ impl Recorder {
         Some(&self.ended).filter(|group| !group.is_empty())
     }
 
+    /// Whether series have the same numbers in the segment that is written: they do unless
+    /// definitions are lost.
+    #[must_use]
+    pub const fn keeps_numbers(&self) -> bool {
+        self.drain.keeps_numbers
+    }
+
     /// The groups in memory, in order of time, for whoever reads what is not yet in a segment.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         [&self.ended, &self.filling].into_iter().filter(|group| !group.is_empty())

@@ -68,7 +68,7 @@ pub struct Footer {
 const NO_GROUP: GroupEntry = GroupEntry { index: Extent { offset: 0, len: 0 }, first: 0, last: 0 };
 
 impl Footer {
-    pub(super) const fn new(meta: Meta) -> Self {
+    pub(crate) const fn new(meta: Meta) -> Self {
         let anchor = Anchor { mono: Mono(0), wall: None };
         Self { meta, anchor, series: 0, groups: [NO_GROUP; GROUPS_MAX], count: 0 }
     }

@@ -315,6 +315,12 @@ impl SegmentWriter {
         self.footer.meta.tier.is_rollup
     }
 
+    /// What the segment says of itself so far: with the groups that have ended.
+    #[must_use]
+    pub const fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
     /// Series that are defined.
     #[must_use]
     pub const fn series(&self) -> u32 {

@@ -376,7 +376,8 @@ impl Rig {
         let mut all = Vec::new();
         loop {
             let name = FileName::new(name).unwrap();
-            let read = Request::Read(Read { name, at: all.len() as u32, max: u16::MAX });
+            let read =
+                Request::Read(Read { draft: false, name, at: all.len() as u32, max: u16::MAX });
             let piece = self.ask(&read, |reply| match reply {
                 Reply::Read(read) => read.bytes.to_vec(),
                 _ => panic!("no bytes"),

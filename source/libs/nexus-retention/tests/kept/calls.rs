@@ -95,7 +95,7 @@ fn what_is_asked_of_a_lane_is_asked_of_statefsd_and_its_answers_come_back() {
     assert_eq!(rig.ask(&create), "Refused(Exists)");
     assert_eq!(rig.ask(&Request::Append(Append { to, at: 0, bytes: &[1, 2, 3] })), "ok");
     assert_eq!(rig.ask(&Request::Append(Append { to, at: 0, bytes: &[1] })), "Refused(Conflict)");
-    assert_eq!(rig.ask(&Request::Read(Read { name, at: 1, max: 9 })), "[2, 3]");
+    assert_eq!(rig.ask(&Request::Read(Read { draft: false, name, at: 1, max: 9 })), "[2, 3]");
     assert_eq!(rig.ask(&Request::Sync { epoch: 7 }), "Refused(Lost)");
 }
 

@@ -21,7 +21,7 @@ const PAUSE_MILLIS: u64 = 10;
 /// See the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Start {
-    /// The lower half of statefsd's epoch, 0 if it does not tell. Without statefsd which life this
+    /// The run of the disk's store, 0 if statefsd does not tell. Without statefsd which life this
     /// is, from 1.
     pub boot: u32,
     /// Whether there is statefsd, and whether what it has is to be set aside.
@@ -34,20 +34,31 @@ impl Start {
         let Ok(disk) = calls::find(CapabilityKind::Call, ServiceId::from_name("statefsd")) else {
             return Self { boot: calls::info().incarnation.raw(), keep: Keep::Nothing };
         };
-        let boot = epoch(disk, raised).map_or(0, |epoch| epoch as u32);
+        let boot = run(disk, raised).unwrap_or(0);
         let is_aside = raised.has(SET_ASIDE);
         Self { boot, keep: if is_aside { Keep::FilesAside } else { Keep::Files } }
     }
 }
 
+/// What statefsd says of the disk.
+enum Answer {
+    /// The run of the store, the lower half of the epoch.
+    Run(u32),
+    /// It may say more in a while.
+    Later,
+    /// It will not.
+    Never,
+}
+
 /// Asks until there is an answer, for as long as our patience lasts.
-fn epoch(disk: Slot, raised: &mut Signals) -> Option<u64> {
+fn run(disk: Slot, raised: &mut Signals) -> Option<u32> {
     let clock = Clock::new();
     let until = clock.in_millis(PATIENCE_MILLIS);
     loop {
-        let epoch = hello(disk, until);
-        if epoch.is_some() || clock.ticks() >= until {
-            return epoch;
+        match hello(disk, until) {
+            Answer::Run(run) => return Some(run),
+            Answer::Later if clock.ticks() < until => {}
+            Answer::Later | Answer::Never => return None,
         }
         if let Ok(Received::Signals(more)) = calls::wait(clock.in_millis(PAUSE_MILLIS)) {
             *raised = raised.with(more);
@@ -55,12 +66,16 @@ fn epoch(disk: Slot, raised: &mut Signals) -> Option<u64> {
     }
 }
 
-fn hello(disk: Slot, until: u64) -> Option<u64> {
+fn hello(disk: Slot, until: u64) -> Answer {
     let (mut out, mut answer) = ([0; FRAME_BYTES_MAX], [0; FRAME_BYTES_MAX]);
-    let frame = encode(&Request::Hello, 1, &mut out).ok()?;
-    let length = calls::call(disk, frame, &mut answer, until).ok()?;
-    match decode_reply(Op::Hello, 1, answer.get(..length)?)? {
-        (FileStatus::Ok, Reply::Hello(hello)) => Some(hello.epoch),
-        _ => None,
+    let Ok(frame) = encode(&Request::Hello, 1, &mut out) else { return Answer::Never };
+    // Who does not serve now may have died, and lives again.
+    let Ok(length) = calls::call(disk, frame, &mut answer, until) else { return Answer::Later };
+    match decode_reply(Op::Hello, 1, answer.get(..length).unwrap_or_default()) {
+        Some((FileStatus::Ok, Reply::Hello(hello))) => Answer::Run(hello.epoch as u32),
+        Some((FileStatus::NotReady | FileStatus::Busy | FileStatus::RateLimited, _)) => {
+            Answer::Later
+        }
+        _ => Answer::Never,
     }
 }

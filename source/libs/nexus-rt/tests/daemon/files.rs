@@ -103,7 +103,7 @@ impl Files {
     pub(crate) fn read(&mut self, text: &str) -> Option<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            let read = Read { name: name(text), at: all.len() as u32, max: 3000 };
+            let read = Read { draft: false, name: name(text), at: all.len() as u32, max: 3000 };
             let (len, piece) = self.ask(&Request::Read(read), |status, reply| match reply {
                 Reply::Read(read) => Some((read.len as usize, read.bytes.to_vec())),
                 _ if status == FileStatus::NotFound => None,

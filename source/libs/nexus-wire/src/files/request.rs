@@ -39,6 +39,8 @@ pub struct Append<'a> {
 pub struct Read<'a> {
     /// Of which file.
     pub name: FileName<'a>,
+    /// Whether it is a draft of the asker's own.
+    pub draft: bool,
     /// The first of them.
     pub at: u32,
     /// How many at most; more than [`FILE_BYTES_MAX`] never come at a time.
@@ -143,8 +145,9 @@ impl<'a> Request<'a> {
                 to.bytes(prefix.as_str().as_bytes());
                 to.bytes(after.as_str().as_bytes());
             }
-            Self::Read(Read { name, at, max }) => {
+            Self::Read(Read { name, draft, at, max }) => {
                 write_name_len(name, to);
+                to.u8(u8::from(draft));
                 to.u32(at);
                 to.u16(max);
                 write_name(name, to);
@@ -224,8 +227,9 @@ fn read_list<'a>(from: &mut Reader<'a>) -> Result<List<'a>, FileStatus> {
 
 fn read_read<'a>(from: &mut Reader<'a>) -> Result<Read<'a>, FileStatus> {
     let len = read_name_len(from)?;
+    let draft = from.flag().ok_or(SHORT)?;
     let (at, max) = (from.u32().ok_or(SHORT)?, from.u16().ok_or(SHORT)?);
-    Ok(Read { at, max, name: read_name(len, from)? })
+    Ok(Read { draft, at, max, name: read_name(len, from)? })
 }
 
 fn read_new<'a>(from: &mut Reader<'a>) -> Result<NewFile<'a>, FileStatus> {

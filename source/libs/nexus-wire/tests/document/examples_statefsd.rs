@@ -36,7 +36,7 @@ fn requests() -> [Request<'static>; 11] {
         Request::Hello,
         Request::Stat(file),
         Request::List(List { prefix: prefix("raw/"), after: prefix("raw/16") }),
-        Request::Read(Read { name, at: 508, max: 4 }),
+        Request::Read(Read { draft: false, name, at: 508, max: 4 }),
         Request::Create(NewFile { name, capacity: 65_536 }),
         Request::Draft(NewFile { name, capacity: 4096 }),
         Request::Append(Append { to: draft, at: 1016, bytes: b"abc" }),

@@ -32,8 +32,12 @@ fn file_bytes() -> impl Strategy<Value = &'static [u8]> {
 
 pub(crate) fn request() -> impl Strategy<Value = Request<'static>> {
     let new = || (name(), any::<u32>()).prop_map(|(name, capacity)| NewFile { name, capacity });
-    let read =
-        (name(), any::<u32>(), any::<u16>()).prop_map(|(name, at, max)| Read { name, at, max });
+    let read = (name(), any::<(bool, u32, u16)>()).prop_map(|(name, (draft, at, max))| Read {
+        name,
+        draft,
+        at,
+        max,
+    });
     let append =
         (target(), any::<u32>(), file_bytes()).prop_map(|(to, at, bytes)| Append { to, at, bytes });
     prop_oneof![

@@ -1,11 +1,12 @@
 //! One life after another: what is there again, in which order, and how it is asked for.
 
 use logd::{Keep, Logd};
+use nexus_port::BlockError;
 use nexus_wire::logs::Search;
 use nexus_wire::{Level, RecordId};
 use simkit::Disk;
 
-use crate::rig::{END, LOGD, Rig, SECTORS, recipe};
+use crate::rig::{END, LOGD, Rig, SECTORS, STATEFSD, recipe};
 
 #[test]
 fn records_before_a_crash_are_there_after_it_with_their_boot_older_than_new_ones() {
@@ -198,4 +199,19 @@ fn who_keeps_nothing_calls_nobody() {
     assert_eq!(rig.status("retention"), "off");
     rig.cut(&[]);
     assert_eq!(rig.messages(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_record_is_told_to_be_durable_once_it_is() {
+    let mut rig = Rig::new();
+    let durable = |rig: &mut Rig| rig.status("retention_durable").parse::<u64>().unwrap();
+    let id = rig.info("a");
+    assert!(durable(&mut rig) < id);
+    rig.seconds(10);
+    assert_eq!(durable(&mut rig), id);
+    let disk = rig.world.disk(STATEFSD);
+    disk.fail(disk.requests(), u64::MAX, BlockError::Io);
+    rig.info("b");
+    rig.seconds(10);
+    assert_eq!(durable(&mut rig), id);
 }

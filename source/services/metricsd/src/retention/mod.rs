@@ -16,7 +16,7 @@ use nexus_port::{CallError, CallId, Now, Token, World};
 use nexus_recipe::{MemoryLine, Recipe};
 use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
-use nexus_retention::history::Answers;
+use nexus_retention::history::{Answers, Held};
 use nexus_retention::keeper::{Keeper, LANES};
 use nexus_retention::record::Header;
 use nexus_retention::recovery::Say;
@@ -144,8 +144,9 @@ impl Retention {
         result: Result<&[u8], CallError>,
         world: &mut impl World,
     ) -> bool {
-        let Self { keeper, answers, .. } = self;
-        answers.ended(now, call, result, keeper.store(), world) || keeper.ended(now, call, result)
+        let Self { keeper, answers, sampler, .. } = self;
+        let held = Held { keeper, recorded: sampler.sampled() };
+        answers.ended(now, call, result, &held, world) || keeper.ended(now, call, result)
     }
 
     /// Answers a question for what is kept, now or later.
@@ -162,7 +163,9 @@ impl Retention {
         if !self.keeper.is_live() {
             return Err(MetricStatus::NotReady);
         }
-        self.answers.ask(question, range, at, self.keeper.store(), world)
+        let Self { keeper, answers, sampler, .. } = self;
+        let held = Held { keeper, recorded: sampler.sampled() };
+        answers.ask(question, range, at, &held, world)
     }
 
     /// Does a bounded part of what there is to do.

@@ -95,6 +95,11 @@ impl Sampler {
         !self.is_sampling && !self.is_ending
     }
 
+    /// The first window that is not sampled whole.
+    pub(crate) fn sampled(&self) -> u64 {
+        self.open.unwrap_or_default() - u64::from(self.is_sampling)
+    }
+
     /// Does some of what there is to do.
     pub(crate) fn poll(&mut self, now: Now, registry: &mut Registry, records: &mut impl Records) {
         let window = now.mono.window(self.interval);

@@ -38,6 +38,49 @@ fn the_next_life_has_an_epoch_of_its_own() {
     assert_eq!(rig.status(me, &Request::Sync { epoch }), FileStatus::Lost);
 }
 
+/// What the disk counts of an epoch.
+fn run(rig: &mut Rig) -> u32 {
+    rig.hello(rig.metricsd).unwrap().epoch as u32
+}
+
+#[test]
+fn what_was_synced_makes_the_next_cut_of_power_begin_another_run_and_nothing_else_has_to() {
+    let mut rig = Rig::new();
+    let me = rig.metricsd;
+    assert_eq!(run(&mut rig), 1);
+    for boot in 2..9 {
+        assert_eq!(rig.replace(me, "kept", b"1"), FileStatus::Ok);
+        assert_eq!(rig.sync(me), FileStatus::Ok);
+        assert_eq!(rig.replace(me, "lost", b"2"), FileStatus::Ok);
+        rig.cut(&[]);
+        assert_eq!(run(&mut rig), boot);
+        assert_eq!(rig.replace(me, "lost", b"2"), FileStatus::Ok);
+        rig.cut(&[]);
+        assert_eq!((run(&mut rig), rig.list(me, "")), (boot, vec!["kept".to_owned()]));
+    }
+}
+
+#[test]
+fn a_mount_that_the_disk_cannot_tell_from_the_last_is_another_epoch_all_the_same() {
+    let mut rig = Rig::new();
+    let me = rig.metricsd;
+    let (epoch, first) = (rig.hello(me).unwrap().epoch, run(&mut rig));
+    assert_eq!(rig.replace(me, "lost", b"1"), FileStatus::Ok);
+    rig.break_disk();
+    assert_eq!(rig.status(me, &Request::Sync { epoch }), FileStatus::IoError);
+    rig.mend_disk();
+    rig.seconds(8);
+    assert_eq!(run(&mut rig), first + 1, "formatting is durable");
+    let epoch = rig.hello(me).unwrap().epoch;
+    assert_eq!(rig.replace(me, "lost", b"1"), FileStatus::Ok);
+    rig.break_disk();
+    assert_eq!(rig.status(me, &Request::Sync { epoch }), FileStatus::IoError);
+    rig.mend_disk();
+    rig.seconds(8);
+    assert_eq!(run(&mut rig), first + 1);
+    assert_eq!(rig.status(me, &Request::Sync { epoch }), FileStatus::Lost);
+}
+
 #[test]
 fn a_disk_that_is_broken_is_tried_again_and_told_of_once() {
     let mut rig = Rig::new();

@@ -180,7 +180,7 @@ impl Rig {
         at: u32,
         max: u16,
     ) -> Result<(u32, Vec<u8>), FileStatus> {
-        let read = Request::Read(Read { name: name(text), at, max });
+        let read = Request::Read(Read { draft: false, name: name(text), at, max });
         self.ask(client, &read, |status, reply| match reply {
             Reply::Read(read) => Ok((read.len, read.bytes.to_vec())),
             _ => Err(status),

@@ -70,7 +70,7 @@ fn one_sender_has_so_many_requests_at_the_disk_and_no_more() {
     assert_eq!(rig.replace(one, "a", &bytes(4000, 1)), FileStatus::Ok);
     assert_eq!(rig.replace(other, "a", &bytes(4000, 1)), FileStatus::Ok);
     assert_eq!(rig.sync(one), FileStatus::Ok);
-    let read = Request::Read(Read { name: name("a"), at: 0, max: 4000 });
+    let read = Request::Read(Read { draft: false, name: name("a"), at: 0, max: 4000 });
     rig.world.pause(NAME);
     (0..40).for_each(|_| {
         rig.send(one, &read);
@@ -100,7 +100,8 @@ fn answers_overtake_those_that_wait_for_the_disk() {
         let me = rig.metricsd;
         assert_eq!(rig.replace(me, "a", &bytes(4000, 1)), FileStatus::Ok);
         assert_eq!(rig.sync(me), FileStatus::Ok);
-        let read = rig.send(me, &Request::Read(Read { name: name("a"), at: 0, max: 4000 }));
+        let read =
+            rig.send(me, &Request::Read(Read { draft: false, name: name("a"), at: 0, max: 4000 }));
         let hello = rig.send(me, &Request::Hello);
         rig.world.settle();
         let order = rig.world.replies(me).iter().map(|reply| reply.ticket).collect::<Vec<_>>();

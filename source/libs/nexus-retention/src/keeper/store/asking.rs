@@ -111,9 +111,12 @@ impl Store {
         let target = Target { name: generation::file_name(&file)?, draft: false };
         let request = match todo {
             Todo::Hello | Todo::Settle => Request::Hello,
-            Todo::Manifest => {
-                Request::Read(Read { name: target.name, at: 0, max: MANIFEST_BYTES as u16 + 1 })
-            }
+            Todo::Manifest => Request::Read(Read {
+                draft: false,
+                name: target.name,
+                at: 0,
+                max: MANIFEST_BYTES as u16 + 1,
+            }),
             Todo::List(_) => {
                 let prefix = generation::file_prefix(&file)?;
                 let after = generation::file_prefix(&self.after)?;
@@ -121,7 +124,7 @@ impl Store {
             }
             Todo::Read(..) => {
                 let (at, max) = self.reader.wants().unwrap_or((0, 1));
-                Request::Read(Read { name: target.name, at, max })
+                Request::Read(Read { draft: false, name: target.name, at, max })
             }
             Todo::Draft(tier, ask) => {
                 let Some(draft) = self.drafts.get(tier) else { return Ok(()) };

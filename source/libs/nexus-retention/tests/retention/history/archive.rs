@@ -151,7 +151,8 @@ impl Answer {
         let next = loop {
             match reader.turn(archive, &mut writer) {
                 Turn::Ends(next) => break next,
-                Turn::Wants { tier, name, extent } => {
+                Turn::Gone => panic!("nothing goes"),
+                Turn::Wants { tier, name, extent, .. } => {
                     let max = manner.piece.min(extent.len as usize);
                     match archive.read(tier, name, extent.offset, max) {
                         Some(bytes) => reader.take(bytes),

@@ -1,0 +1,105 @@
+//! A machine that is ended the hard way in the middle of its work, again and again on one disk.
+//! After each time the host reads the disk: no window is there twice, none is missing between the
+//! first and the last of a boot, and no total that was exported goes back. At last a boot is
+//! let through.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Built, Console, TIMEOUT, Variant, kept, state};
+use crate::guest::{Go, Machine};
+use crate::image;
+
+/// The sync interval of the guest is as long as its windows: so many windows may one be behind the
+/// one before it, and no gap is longer than that interval.
+const STEP_MAX: u64 = 2;
+
+/// Kills and reads, and says what comes of it.
+pub(super) fn told(kills: u32, built: &Built) -> Result<bool> {
+    let done = proof(kills, built);
+    match &done {
+        Ok(windows) => println!("kills: ok, {windows} windows after {kills} of them"),
+        Err(error) => eprintln!("kills: FAILED, {error:#}"),
+    }
+    Ok(done.is_ok())
+}
+
+/// Raw windows that are on the disk at last.
+fn proof(kills: u32, built: &Built) -> Result<usize> {
+    let variant = Variant::Everything;
+    let (disk, image) = (built.disk_file("kills"), built.image(variant.recipe(), None)?);
+    state::blank(&disk)?;
+    let machine = Machine {
+        kernel: &built.kernel,
+        image: &image,
+        memory_mib: image::MEMORY_MIB,
+        time: variant.time(),
+        disk: Some(&disk),
+        tree: None,
+        patience: TIMEOUT,
+    };
+    let markers = variant.lines()?.in_order;
+    for kill in 0..kills {
+        let at = markers.get((kill as usize * 5 + 9) % markers.len()).context("a marker")?;
+        let after = Duration::from_millis(u64::from(kill) * 137 % 900);
+        machine.watch(|line| if line == at { Go::Within(after) } else { Go::On })?;
+        check(&disk).with_context(|| format!("kill {kill}, {after:?} behind \"{at}\""))?;
+    }
+    let console = Console { all: false, until_marker: true, silent: true };
+    let seen = variant.watch_on(&machine, &console)?;
+    seen.report();
+    ensure!(seen.is_proof(), "nothing is proven after {kills} kills");
+    check(&disk)
+}
+
+/// Raw windows of all boots that are on the disk.
+fn check(disk: &Path) -> Result<usize> {
+    state::is_whole(disk)?;
+    let windows = windows(disk)?;
+    for ((boot, before), (next, window)) in windows.iter().zip(windows.iter().skip(1)) {
+        let is_gap = boot == next && window - before > STEP_MAX;
+        ensure!(!is_gap, "of boot {boot} nothing is there from {before} to {window}");
+    }
+    totals_never_go_back(disk)?;
+    Ok(windows.len())
+}
+
+/// All windows in which any series has anything, boot by boot; none of a series is there twice.
+fn windows(disk: &Path) -> Result<Vec<(u64, u64)>> {
+    let (mut windows, mut last) = (Vec::new(), BTreeMap::new());
+    for row in kept::rows(disk, &["", "--prefix"])? {
+        if row["kind"] != "step" {
+            continue;
+        }
+        let number = |key: &str| row[key].as_u64().with_context(|| format!("{key} of {row}"));
+        let at = (number("boot")?, number("mono_ns")? / number("step_ns")?);
+        let series = ["service_id", "metric", "name", "labels"].map(|key| row[key].to_string());
+        let before = last.insert(series, at);
+        ensure!(before < Some(at), "there twice, or out of order: {row}");
+        windows.push(at);
+    }
+    windows.sort_unstable();
+    windows.dedup();
+    Ok(windows)
+}
+
+/// Of each boot's counters, as logd has kept what metricsd exported.
+fn totals_never_go_back(disk: &Path) -> Result<()> {
+    let (mut last, mut wrong) = (BTreeMap::new(), None);
+    kept::records(disk, |kept| {
+        let field = |key| kept.fields.get(key);
+        if kept.scope != "metrics" || field("kind") != Some("counter") {
+            return;
+        }
+        let series = (kept.boot, field("series").map(str::to_owned));
+        let total = field("value").and_then(|value| value.parse::<u64>().ok());
+        let before = last.insert(series, total).flatten();
+        if before > total {
+            wrong = Some(format!("{}: {before:?}, then {total:?}", kept.message));
+        }
+    })?;
+    wrong.map_or(Ok(()), |wrong| Err(anyhow::anyhow!(wrong)))
+}
