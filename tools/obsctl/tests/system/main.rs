@@ -3,10 +3,12 @@
 
 mod cardinality;
 mod crowd;
+mod disks;
 mod follow;
 mod fsck;
 mod ids;
 mod kept;
+mod killed;
 mod liar;
 mod losses;
 mod outages;
