@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::counts::Counts;
 use crate::guest::{self, Machine, Run, Time};
-use crate::{image, setup, shell};
+use crate::{image, setup};
 
 /// Boot the kernel and try what it promises.
 #[derive(clap::Args)]
@@ -99,10 +99,9 @@ fn boot(recipe: &str) -> Result<Run> {
 }
 
 fn image_of(recipe: &str) -> Result<PathBuf> {
-    let path = shell::root()?.join("recipes/system").join(format!("{recipe}.toml"));
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let text = image::text(recipe)?;
     let folder = guest::build("trials", guest::PROGRAMS)?;
-    let image = image::build(&text, &folder, None).with_context(|| path.display().to_string())?;
+    let image = image::build(&text, &folder, None).with_context(|| format!("{recipe}.toml"))?;
     let out = folder.join(format!("{recipe}.image"));
     std::fs::write(&out, image).with_context(|| out.display().to_string())?;
     Ok(out)

@@ -40,7 +40,7 @@ pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
 pub(crate) fn hold() -> Result<bool> {
     let programs = guest::build("guest", guest::PROGRAMS)?;
     let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
-    let text = std::fs::read_to_string(shell::root()?.join("recipes/system/image.toml"))?;
+    let text = image::text("image")?;
     let image_bytes = image::build(&text, &programs, None)?.len();
     let (entries, promised_pages) = image::sizes(&text, &programs)?;
     let kept_kib = image::kept_kib(&kernel)?;

@@ -10,7 +10,8 @@ Exit status:
   0  done
   1  done, and something is wrong: audit: the books do not balance; status: something was lost
      (dropped, refused to a producer, missing in a gap, lost by a client, or a metric is in
-     quarantine); count: it went into an overflow series; fsck, and what is read of files: something is lost
+     quarantine); count: it went into an overflow series; fsck, and what is read of files:
+     something is lost
   2  could not be done; status: a daemon is away, or does not work now
   run ends as its command does: 127 if there is no such command, 126 if it cannot be run,
   128 + N if signal N ended it";

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::counts::Counts;
 use crate::guest::{self, Go, Machine};
 use crate::image::{self, Swap};
-use crate::{setup, shell};
+use crate::setup;
 
 mod bench;
 mod fallback;
@@ -255,12 +255,6 @@ impl Variant {
     }
 }
 
-/// The text of an image's recipe.
-fn recipe(name: &str) -> Result<String> {
-    let path = shell::root()?.join("recipes/system").join(format!("{name}.toml"));
-    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
-}
-
 /// What is shown of a console.
 struct Console {
     /// The firmware's lines too.
@@ -308,7 +302,7 @@ impl Built {
 
     /// The image of a recipe; `swap`: an entry that gets another program than the recipe says.
     fn image(&self, name: &str, swap: Option<Swap<'_>>) -> Result<PathBuf> {
-        let bytes = image::build(&recipe(name)?, &self.programs, swap);
+        let bytes = image::build(&image::text(name)?, &self.programs, swap);
         let bytes = bytes.with_context(|| format!("{name}.toml"))?;
         let name = swap.map_or(name, |swap| swap.program);
         let image = self.programs.join(format!("{name}.image"));

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use selftest_client::{Case, LOGD, METRICSD, OUTAGES, expected};
 
-use super::{Lines, recipe};
+use super::Lines;
 use crate::guest::Time;
 use crate::image;
 
@@ -66,7 +66,7 @@ impl Variant {
 
 /// A verdict on every hostile process of the image.
 fn hostile_trials() -> Result<Vec<String>> {
-    let text = recipe(Variant::Hostile.recipe())?;
+    let text = image::text(Variant::Hostile.recipe())?;
     let names = image::bystanders(&text, "trials")?;
     let others = ["servers_start", "a_round_while_the_system_works"].map(str::to_owned);
     Ok(names.into_iter().chain(others).map(|name| format!("trial {name}: ok")).collect())

@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use neuron_core::format::{
     CapabilityRecord, EntryRecord, Header, MAGIC, ResourceRecord, SegmentRecord,
 };
+use nexus_abi::ServiceId;
 use nexus_abi::kernel::{CapabilityKind, PAGE_BYTES, VERSION};
-use nexus_abi::{Rights, ServiceId};
 
 use super::program::{Program, Segment};
-use super::recipe::{Entry, Resource, ResourceKind, Right, System, pages};
+use super::recipe::{Entry, Resource, ResourceKind, System, pages};
 
 /// The tables of an image, and then its bytes.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Layout {
             capabilities_from,
             capabilities: number(self.capabilities.len())? - capabilities_from,
             level: entry.level,
-            rights: u32::from(rights(&entry.rights).raw()),
+            rights: u32::from(entry.rights.raw()),
         });
         Ok(())
     }
@@ -180,13 +180,6 @@ fn record(resource: &Resource) -> Result<ResourceRecord> {
     Ok(ResourceRecord { key: ServiceId::from_name(&resource.name).raw(), kind, size, physical })
 }
 
-fn rights(rights: &[Right]) -> Rights {
-    rights.iter().fold(Rights::NONE, |all, right| match right {
-        Right::Query => all.with(Rights::QUERY),
-        Right::Scrape => all.with(Rights::SCRAPE),
-    })
-}
-
 /// A number of the image: they have 32 bits.
 fn number(n: usize) -> Result<u32> {
     u32::try_from(n).context("the image is too large")
@@ -196,6 +189,7 @@ fn number(n: usize) -> Result<u32> {
 mod tests {
     use neuron_core::format::{EXECUTE, WRITE};
     use neuron_core::{Capability, Image, ProcessId};
+    use nexus_abi::Rights;
     use nexus_abi::kernel::ADDRESS_IMAGE;
 
     use super::*;
@@ -218,7 +212,6 @@ mod tests {
         level = 1
         memory_kib = 128
         stack_kib = 4
-        rights = ["query", "scrape"]
         halt = true
         resources = [{ name = "region", write = true }]
 
@@ -240,7 +233,9 @@ mod tests {
 
     fn image() -> Vec<u8> {
         let programs = BTreeMap::from([("p".to_owned(), program())]);
-        bytes(&System::parse(RECIPE).unwrap(), &programs).unwrap()
+        let mut system = System::parse(RECIPE).unwrap();
+        system.entries[2].rights = Rights::QUERY.with(Rights::SCRAPE);
+        bytes(&system, &programs).unwrap()
     }
 
     #[test]
@@ -252,7 +247,9 @@ mod tests {
         assert_eq!(names, ["init", "one", "two"]);
         let sizes = entries.iter().map(|e| (e.pages, e.stack_pages, e.argument, e.level));
         assert_eq!(sizes.collect::<Vec<_>>(), [(16, 2, 9, 5), (32, 1, 0, 1), (32, 1, 0, 1)]);
-        assert_eq!(entries[2].rights, Rights::QUERY.with(Rights::SCRAPE));
+        let rights = entries.iter().map(|entry| entry.rights).collect::<Vec<_>>();
+        let both = Rights::QUERY.with(Rights::SCRAPE);
+        assert_eq!(rights, [Rights::NONE, Rights::NONE, both]);
         let held = |n: usize| image.capabilities(&entries[n]).iter().map(|(_, c)| c).collect();
         let [one, two] = [1, 2].map(|row| ProcessId::new(row).unwrap());
         let first: Vec<_> = held(0);

@@ -1,6 +1,7 @@
 //! The boot image: programs and the compiled table of who may do what, from a recipe.
 //!
-//! Deliberately absent: any default. What an entry may do stands in the recipe, or it may not.
+//! Deliberately absent: any default. What an entry may do stands in the recipe or in its policy, or
+//! it may not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,11 +11,13 @@ use neuron_core::Image;
 use nexus_abi::kernel::PAGE_BYTES;
 
 mod layout;
+mod policy;
 mod program;
 mod recipe;
 mod rules;
 mod windows;
 
+pub(crate) use policy::read as text;
 use program::Program;
 use recipe::System;
 
@@ -39,6 +42,7 @@ pub(crate) fn build(text: &str, folder: &Path, swap: Option<Swap<'_>>) -> Result
         swapped.context("no such entry")?.program = program.to_owned();
     }
     rules::check(&system)?;
+    policy::grant(&mut system, policy::read)?;
     let programs = programs(&system, folder)?;
     let bytes = layout::bytes(&system, &programs)?;
     let read = Image::parse(&bytes);

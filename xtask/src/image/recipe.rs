@@ -1,12 +1,14 @@
-//! The recipe of an image: what boots, and who may do what.
+//! The recipe of an image: what boots, and what it is given.
 
 use anyhow::{Result, bail};
+use nexus_abi::Rights;
 use serde::Deserialize;
 
 /// A recipe as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recipe {
+    policy: Option<String>,
     entry: Vec<Group>,
     #[serde(default)]
     resource: Vec<Resource>,
@@ -24,8 +26,6 @@ struct Group {
     #[serde(default)]
     argument: u64,
     #[serde(default)]
-    rights: Vec<Right>,
-    #[serde(default)]
     calls: Vec<String>,
     #[serde(default)]
     starts: Vec<String>,
@@ -35,16 +35,6 @@ struct Group {
     console: bool,
     #[serde(default)]
     halt: bool,
-}
-
-/// A right that is stamped on requests.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Right {
-    /// To read the journal.
-    Query,
-    /// To read metrics.
-    Scrape,
 }
 
 /// A resource that an entry may use.
@@ -89,7 +79,8 @@ pub(crate) struct Entry {
     pub(crate) pages: u32,
     pub(crate) stack_pages: u32,
     pub(crate) argument: u64,
-    pub(crate) rights: Vec<Right>,
+    /// What is stamped on its requests; the policy says it.
+    pub(crate) rights: Rights,
     pub(crate) calls: Vec<String>,
     pub(crate) starts: Vec<String>,
     pub(crate) resources: Vec<Use>,
@@ -99,6 +90,8 @@ pub(crate) struct Entry {
 
 /// A recipe, entry by entry.
 pub(crate) struct System {
+    /// The recipe of who may do what; without one nobody has a right.
+    pub(crate) policy: Option<String>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) resources: Vec<Resource>,
 }
@@ -113,7 +106,7 @@ impl System {
                 entries.push(group.entry(name)?);
             }
         }
-        Ok(Self { entries, resources: recipe.resource })
+        Ok(Self { policy: recipe.policy, entries, resources: recipe.resource })
     }
 
     /// The place of an entry in the table.
@@ -146,7 +139,7 @@ impl Group {
             pages: pages(self.memory_kib)?,
             stack_pages: pages(self.stack_kib)?,
             argument: self.argument,
-            rights: self.rights.clone(),
+            rights: Rights::NONE,
             calls: self.calls.clone(),
             starts: self.starts.clone(),
             resources: self.resources.clone(),

@@ -11,18 +11,19 @@ pub enum RejectMarker {
     RateLimited,
 }
 
-/// Prints each of a daemon's three `reject` lines once; the rest is counted elsewhere.
+/// Prints each of a daemon's `reject` lines once; the rest is counted elsewhere. A daemon without
+/// budgets has two.
 #[derive(Clone, Copy, Debug)]
-pub struct RejectMarkers {
-    lines: [&'static str; 3],
-    printed: [bool; 3],
+pub struct RejectMarkers<const N: usize = 3> {
+    lines: [&'static str; N],
+    printed: [bool; N],
 }
 
-impl RejectMarkers {
+impl<const N: usize> RejectMarkers<N> {
     /// Nothing printed yet; `lines` in the order of [`RejectMarker`].
     #[must_use]
-    pub const fn new(lines: [&'static str; 3]) -> Self {
-        Self { lines, printed: [false; 3] }
+    pub const fn new(lines: [&'static str; N]) -> Self {
+        Self { lines, printed: [false; N] }
     }
 
     /// A refusal has just happened.

@@ -11,7 +11,8 @@
 //! Bytes lent with an event do not change while it is handled, whatever is submitted meanwhile.
 //!
 //! A [`Transport`] is the other direction: what a client library sees of its way to one service. A
-//! [`CallLink`] makes one of calls, where the world has nothing but those.
+//! [`CallLink`] makes one of calls, where the world has nothing but those. A [`OneCall`] is what a
+//! service that asks another one question after the other keeps of it.
 //! [`BlockRequest`] and [`BlockOutcome`] are what is said to and heard from a disk: by a service
 //! with [`World::submit_block`] and [`Event::Block`], by whoever may wait with a [`BlockDevice`].
 //!
@@ -23,11 +24,13 @@
 mod block;
 mod call_link;
 mod event;
+mod one_call;
 mod transport;
 mod world;
 
 pub use block::{BlockDevice, BlockError, BlockOutcome, BlockRequest, SECTOR_BYTES};
 pub use call_link::{CallLink, Caller};
 pub use event::{CallError, Event, Now};
+pub use one_call::OneCall;
 pub use transport::{Closed, SendError, Transport};
 pub use world::{BLOCK_SECTORS_MAX, BLOCKS_MAX, CallId, Service, SubmitError, Token, World};

@@ -1,10 +1,10 @@
-//! Every limit of logd, metricsd and statefsd, and the recipes that set them.
+//! Every limit of logd, metricsd and statefsd, who may do what, and the recipes that say so.
 //!
 //! [`Recipe`] is plain data without a parser, fit for a guest image. With the feature `parse` (the
 //! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
 //! values and contradictions are errors that name their line; nothing is ever defaulted. What it
 //! has read can be compiled into a program (`Recipe::to_source`). [`StateRecipe`] is the same for
-//! statefsd and its disk.
+//! statefsd and its disk, [`Policy`] for who may do what.
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -19,6 +19,7 @@ mod limits;
 mod memory;
 #[cfg(feature = "parse")]
 mod parse;
+mod policy;
 #[cfg(feature = "parse")]
 mod source;
 mod state;
@@ -28,4 +29,5 @@ pub use limits::*;
 pub use memory::{MemoryBudget, MemoryLine};
 #[cfg(feature = "parse")]
 pub use parse::{RecipeError, RecipeErrors};
+pub use policy::{AuditLimits, POLICY_OBJECT_BYTES_MAX, Policy, PolicyRule};
 pub use state::{ShareRule, StateRecipe, StatefsdLimits};

@@ -8,12 +8,22 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
-    OnSecret, PortLimits, Recipe, Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits,
-    TierLimits,
+    AuditLimits, BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention,
+    MetricsdLimits, OnSecret, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule,
+    ShareRule, StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+impl Policy {
     /// As [`Recipe::to_source`].
     #[must_use]
     pub fn to_source(&self) -> String {
@@ -118,6 +128,12 @@ structs! {
     StateRecipe { statefsd shares }
     StatefsdLimits { disk_bytes files open pending retry_min retry_max budget }
     ShareRule { name bytes files open }
+    Policy {
+        image audit read_logs scrape_metrics ask_for_others spawn install_bundle write_state
+        open_session
+    }
+    AuditLimits { records_per_s records_burst }
+    PolicyRule { who what }
     Recipe { logd metricsd redaction port senders }
     Budget { events_per_s events_burst bytes_per_s bytes_burst }
     SenderRule { name uid logd_budget metricsd_budget }

@@ -1,4 +1,5 @@
-//! Every frame of logd, metricsd, statefsd and timed: one encoder and one decoder each.
+//! Every frame of logd, metricsd, statefsd, timed, policyd, bundlemgrd and execd: one encoder and
+//! one decoder each.
 //!
 //! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
 //! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
@@ -13,9 +14,12 @@
     deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod bundles;
 mod bytes;
+pub mod exec;
 mod fields;
 pub mod files;
+mod head;
 mod ids;
 mod ledger;
 mod list;
@@ -24,6 +28,7 @@ pub mod markers;
 pub mod metrics;
 mod names;
 mod numbers;
+pub mod policy;
 pub mod state;
 mod status;
 pub mod timers;
@@ -33,6 +38,7 @@ pub use bytes::EncodeError;
 pub use fields::{
     FieldBounds, FieldError, Fields, FieldsWriter, is_identity_key, is_key, same_text,
 };
+pub use head::Echo;
 pub use ids::{RecordId, SeriesId, SpanId, TraceId, WideTraceId};
 pub use ledger::{AuditReply, LedgerRow, REASONS, Reason};
 pub use names::{AttrBytes, Help, LabelBytes, Labels, MetricName, NameBytes, Scope, SpanName};
@@ -57,6 +63,8 @@ pub const FIELDS_BYTES_MAX: usize = 512;
 pub const FILE_NAME_BYTES_MAX: usize = 40;
 /// Bytes of a file in one frame, at most.
 pub const FILE_BYTES_MAX: usize = 4040;
+/// Bytes of what a policy is asked about, at most.
+pub const OBJECT_BYTES_MAX: usize = 64;
 /// Bytes of a version 1 or 2 QUERY reply, at most.
 pub const QUERY_REPLY_BYTES_MAX: usize = 2048;
 /// Records of a version 1 or 2 QUERY reply, at most.

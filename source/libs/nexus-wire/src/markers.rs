@@ -26,6 +26,24 @@ pub const STATEFSD_REJECT_OVER_LIMIT: &str = "statefsd: reject over_limit";
 pub const STATEFSD_REJECT_RATE_LIMITED: &str = "statefsd: reject rate_limited";
 /// timed set a timer, saw it run out in time, and had it again no more.
 pub const TIMED_READY: &str = "timed: ready";
+/// policyd allowed what its table grants, and denied what it does not.
+pub const POLICYD_READY: &str = "policyd: ready";
+/// policyd refused something malformed.
+pub const POLICYD_REJECT_INVALID_ARGS: &str = "policyd: reject invalid_args";
+/// policyd refused something beyond a limit.
+pub const POLICYD_REJECT_OVER_LIMIT: &str = "policyd: reject over_limit";
+/// bundlemgrd read every bundle of the boot image back by its frames, each whole.
+pub const BUNDLEMGRD_READY: &str = "bundlemgrd: ready";
+/// bundlemgrd refused something malformed.
+pub const BUNDLEMGRD_REJECT_INVALID_ARGS: &str = "bundlemgrd: reject invalid_args";
+/// bundlemgrd refused something beyond a limit or a quota.
+pub const BUNDLEMGRD_REJECT_OVER_LIMIT: &str = "bundlemgrd: reject over_limit";
+/// execd refused what it must refuse and had nothing running.
+pub const EXECD_READY: &str = "execd: ready";
+/// execd refused something malformed.
+pub const EXECD_REJECT_INVALID_ARGS: &str = "execd: reject invalid_args";
+/// execd refused something beyond a limit.
+pub const EXECD_REJECT_OVER_LIMIT: &str = "execd: reject over_limit";
 /// Whatever logd must refuse it refused, and stored nothing of it.
 pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
 /// Records came back by QUERY as they were appended, in order, within limit and since.

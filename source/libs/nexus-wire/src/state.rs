@@ -130,8 +130,8 @@ pub mod metricsd {
         REGISTRATIONS = "registrations",
         /// The same at most.
         REGISTRATIONS_CAP = "registrations_cap",
-        /// Bytes that the disk is written a day with 200 series that change every 10 s, as the recipe
-        /// makes it expected.
+        /// Bytes that the disk is written a day with 200 series that change every 10 s, as the
+        /// recipe makes it expected.
         RETENTION_FLASH_BYTES_PER_DAY = "retention_flash_bytes_per_day",
         /// Time since boot when all that was recorded was last found durable, ns.
         RETENTION_LAST_SYNC_NS = "retention_last_sync_ns",

@@ -1,8 +1,11 @@
 //! What timed tells metricsd of its work.
 
 use nexus_bounded::Mono;
-use nexus_metrics::{counter, gauge, histogram};
+use nexus_metrics::{CounterFamily, counter, counter_family, gauge, histogram};
 use nexus_wire::timers::TimerStatus;
+
+static REFUSALS: CounterFamily<1> =
+    counter_family!("timed_refusals_total", ["reason"], help = "requests refused, by reason");
 
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,30 +21,27 @@ pub(crate) enum Outcome {
 pub(crate) fn note(outcome: Outcome) {
     match outcome {
         Outcome::Set { deadline, coalesced } => {
-            let delta = coalesced.since(deadline).0;
-            histogram!("timed_coalesce_delta_ns", unit = Nanoseconds).observe(delta);
+            histogram!(
+                "timed_coalesce_delta_ns",
+                unit = Nanoseconds,
+                help = "how much later than asked timers run out"
+            )
+            .observe(coalesced.since(deadline).0);
         }
-        Outcome::Cancelled => counter!("timed_cancelled_total").inc(),
-        Outcome::Refused(TimerStatus::OverLimit) => {
-            counter!("timed_refusals_total", "reason" => "over_limit").inc();
-        }
-        Outcome::Refused(TimerStatus::NotFound) => {
-            counter!("timed_refusals_total", "reason" => "not_found").inc();
-        }
-        Outcome::Refused(TimerStatus::InvalidArgs | TimerStatus::Ok) => {
-            counter!("timed_refusals_total", "reason" => "invalid_args").inc();
-        }
+        Outcome::Cancelled => counter!("timed_cancelled_total", help = "timers taken back").inc(),
+        Outcome::Refused(status) => REFUSALS.with([status.name()]).inc(),
     }
 }
 
 /// Timers that ended in one wake-up; each but the first has saved one.
 pub(crate) fn note_ended(timers: u64) {
     if timers > 0 {
-        counter!("timed_ended_total").add(timers);
-        counter!("timed_wakeups_saved_total").add(timers - 1);
+        counter!("timed_ended_total", help = "timers that ran out").add(timers);
+        counter!("timed_wakeups_saved_total", help = "timers that ended in the wake-up of another")
+            .add(timers - 1);
     }
 }
 
 pub(crate) fn note_live(timers: usize) {
-    gauge!("timed_timers_live").set(timers as i64);
+    gauge!("timed_timers_live", help = "timers that have not run out").set(timers as i64);
 }

@@ -31,8 +31,8 @@ impl Wanted {
         let labels = LabelBytes::new(self.labels.as_bytes()).map(Labels::parse);
         let Some(Ok(labels)) = labels else {
             bail!(
-                "--label takes key=value with a key of [a-z0-9_.-], each key once, {LABELS_BYTES_MAX} \
-                 bytes in all"
+                "--label takes key=value with a key of [a-z0-9_.-], each key once, \
+                 {LABELS_BYTES_MAX} bytes in all"
             );
         };
         if self.name.len() > nexus_wire::NAME_BYTES_MAX {

@@ -15,6 +15,8 @@ const DECODERS: &[&str] = &[
     "nexus-wire",
     "nexus-gate",
     "nexus-retention",
+    "nexus-policy",
+    "nexus-bundle",
     "nexus-log",
     "nexus-metrics",
     "nexus-recipe",
@@ -23,6 +25,9 @@ const DECODERS: &[&str] = &[
     "metricsd",
     "statefsd",
     "timed",
+    "policyd",
+    "bundlemgrd",
+    "execd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.

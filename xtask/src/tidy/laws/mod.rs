@@ -11,6 +11,7 @@ mod kernel_words;
 mod layers;
 mod licences;
 mod markers;
+mod metric_names;
 mod one_wire;
 mod panics;
 mod platform;
@@ -46,6 +47,7 @@ pub(crate) const ALL: &[Law] = &[
     one_wire::LAW,
     kernel_words::LAW,
     markers::LAW,
+    metric_names::LAW,
     allows::LAW,
     sizes::LAW,
     totals::LAW,

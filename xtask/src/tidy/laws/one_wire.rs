@@ -16,19 +16,20 @@ const PLACES: &[&str] = &["nexus-wire", "xtask"];
 /// the machine.
 const SCANS: &[&str] = &["source/libs/nexus-bounded/src/eights.rs"];
 
-/// Bytes that are no frames: the boot image, the disk and what retention keeps, each of which one
-/// file writes and reads, and the device tree, whose order somebody else has set.
+/// Bytes that are no frames: the boot image, the disk, what retention keeps and bundles, each of
+/// which one file writes and reads, and the device tree, whose order somebody else has set.
 const OTHERS: &[&str] = &[
     "source/kernel/core/src/image/format.rs",
     "source/kernel/neuron/src/platform.rs",
     "userspace/statefs/src/bytes.rs",
     "source/libs/nexus-retention/src/bytes.rs",
+    "source/libs/nexus-bundle/src/format.rs",
 ];
 
 const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
 
 /// How frames begin.
-const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM"];
+const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {

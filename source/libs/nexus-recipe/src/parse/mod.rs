@@ -2,6 +2,7 @@
 
 mod contradictions;
 mod errors;
+mod policy;
 mod retention;
 mod sections;
 mod state;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::{Recipe, StateRecipe};
+use crate::{Policy, Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -35,6 +36,28 @@ impl StateRecipe {
     /// As [`Recipe::parse`].
     pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
         read(text, state::recipe, state::check)
+    }
+}
+
+impl Policy {
+    /// Reads a policy, as [`Recipe::parse`] reads a recipe. Whether there are such services it does
+    /// not ask.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, policy::policy, policy::check)
+    }
+
+    /// Reads a policy whose every service is one of `entries`, the names in its image.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`]; a name that leads nowhere is one.
+    pub fn parse_for(text: &str, entries: &[String]) -> Result<Self, RecipeErrors> {
+        read(text, policy::policy, |report, policy| {
+            policy::check(report, policy);
+            policy::check_names(report, policy, entries);
+        })
     }
 }
 

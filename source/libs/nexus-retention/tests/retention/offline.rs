@@ -379,7 +379,8 @@ proptest! {
         for (file, at, byte, how) in damage {
             let names: Vec<_> = folder.0.keys().cloned().collect();
             let Some(name) = names.get(file.index(names.len().max(1))) else { continue };
-            let Some(bytes) = folder.0.get_mut(name).filter(|bytes| !bytes.is_empty()) else { continue };
+            let bytes = folder.0.get_mut(name).filter(|bytes| !bytes.is_empty());
+            let Some(bytes) = bytes else { continue };
             let at = at.index(bytes.len());
             match how {
                 0 => bytes.truncate(at),

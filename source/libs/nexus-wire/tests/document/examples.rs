@@ -3,7 +3,10 @@
 use nexus_wire::LedgerRow;
 
 use crate::page::Page;
-use crate::{examples_logd, examples_metricsd, examples_statefsd, examples_timed};
+use crate::{
+    examples_bundlemgrd, examples_execd, examples_logd, examples_metricsd, examples_policyd,
+    examples_statefsd, examples_timed,
+};
 
 /// Name of a frame as on the page, and its bytes.
 pub(crate) type Examples = Vec<(String, Vec<u8>)>;
@@ -31,6 +34,9 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     examples.extend(examples_logd::all());
     examples.extend(examples_statefsd::all());
     examples.extend(examples_timed::all());
+    examples.extend(examples_policyd::all());
+    examples.extend(examples_bundlemgrd::all());
+    examples.extend(examples_execd::all());
     let mut mistakes = Vec::new();
     for (name, bytes) in &examples {
         let on_page: Vec<_> = page.frames.iter().filter(|frame| frame.name == *name).collect();

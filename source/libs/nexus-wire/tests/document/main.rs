@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod examples;
+mod examples_bundlemgrd;
+mod examples_execd;
 mod examples_logd;
 mod examples_metricsd;
+mod examples_policyd;
 mod examples_range;
 mod examples_statefsd;
 mod examples_timed;
@@ -13,7 +16,7 @@ mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{files, logs, metrics, timers};
+use nexus_wire::{bundles, exec, files, logs, metrics, policy, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -49,6 +52,15 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     for op in timers::Op::ALL {
         documented("timed", &format!("{op:?}"));
     }
+    for op in policy::Op::ALL {
+        documented("policyd", &format!("{op:?}"));
+    }
+    for op in bundles::Op::ALL {
+        documented("bundlemgrd", &format!("{op:?}"));
+    }
+    for op in exec::Op::ALL {
+        documented("execd", &format!("{op:?}"));
+    }
     for op in logs::Op::ALL {
         documented("logd v2", &format!("{op:?}"));
         if op.version_is_legal(logs::Version::V1) {
@@ -72,6 +84,11 @@ fn a_page_that_says_something_else_fails() {
         ("name_len:u8 labels_len:u16 value:i64", "name_len:u8 labels_len:u16 value:i32"),
         ("since_ns:u64 max:u16\n= 4c4f", "since_ns:u64 max:u16\n= 4c4e"),
         ("| 2 | interactive | 1 ms |", "| 2 | interactively | 1 ms |"),
+        ("| 3 | not_delegate |", "| 4 | not_delegate |"),
+        ("subject:u64 action:u8", "subject:u32 action:u8"),
+        ("| 9 | over_quota |", "| 8 | over_quota |"),
+        ("memory_kib:u32 rights:u8", "memory_kib:u16 rights:u8"),
+        ("since_ns:u64 name_len:u8", "since_ns:u64 name_len:u16"),
         ("qos:u8 pad:u8", "qos:u16 pad:u8"),
         ("```frame metricsd ping request", "```frame metricsd pong request"),
         ("epoch:u32 incarnation:u32\n= ", "epoch:u32\n= "),

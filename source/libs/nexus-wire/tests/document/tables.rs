@@ -1,6 +1,9 @@
 //! Tables of the page against the code's lists.
 
+use nexus_wire::bundles::{self, BundleStatus, Origin};
+use nexus_wire::exec::{self, ExecStatus};
 use nexus_wire::logs::{self, ClockAnchor};
+use nexus_wire::policy::{self, Action, Decision, PolicyStatus};
 use nexus_wire::timers::{self, Qos, TimerStatus};
 use nexus_wire::{AuditReply, FileKind, FileStatus, HistoryLoss, Kind, Level, LogStatus};
 use nexus_wire::{LossReason, MetricStatus, REASONS, SpanStatus, Tier, Unit, files, metrics};
@@ -36,6 +39,10 @@ fn limits() -> List {
         FIELDS_BYTES_MAX = nexus_wire::FIELDS_BYTES_MAX,
         FILE_NAME_BYTES_MAX = nexus_wire::FILE_NAME_BYTES_MAX,
         FILE_BYTES_MAX = nexus_wire::FILE_BYTES_MAX,
+        OBJECT_BYTES_MAX = nexus_wire::OBJECT_BYTES_MAX,
+        BUNDLE_NAME_BYTES_MAX = bundles::BUNDLE_NAME_BYTES_MAX,
+        BUNDLE_VERSION_BYTES_MAX = bundles::BUNDLE_VERSION_BYTES_MAX,
+        BUNDLE_PIECE_BYTES_MAX = bundles::BUNDLE_PIECE_BYTES_MAX,
         QUERY_REPLY_BYTES_MAX = nexus_wire::QUERY_REPLY_BYTES_MAX,
         QUERY_RECORDS_MAX = nexus_wire::QUERY_RECORDS_MAX,
         ROWS_MAX = AuditReply::ROWS_MAX,
@@ -50,13 +57,25 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let logd = logs::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let statefsd = files::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let timed = timers::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let policyd = policy::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let bundlemgrd = bundles::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let execd = exec::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 18] = [
+    let lists: [(&str, List); 27] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
         ("timed statuses", named!(TimerStatus::ALL)),
         ("timer classes", named!(Qos::ALL)),
+        ("policyd operations", policyd.collect()),
+        ("policyd statuses", named!(PolicyStatus::ALL)),
+        ("policy actions", named!(Action::ALL)),
+        ("policy decisions", named!(Decision::ALL)),
+        ("bundlemgrd operations", bundlemgrd.collect()),
+        ("bundlemgrd statuses", named!(BundleStatus::ALL)),
+        ("bundle origins", named!(Origin::ALL)),
+        ("execd operations", execd.collect()),
+        ("execd statuses", named!(ExecStatus::ALL)),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
         ("statefsd operations", statefsd.collect()),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod any;
+mod bundles;
 mod fields;
 mod hostile;
 mod ids;
@@ -11,6 +12,7 @@ mod logd;
 mod logd_replies;
 mod metricsd;
 mod metricsd_replies;
+mod policyd;
 mod range;
 mod statefsd;
 mod timed;

@@ -1,0 +1,24 @@
+//! Bundles: a program with its name, version, entry, rights, memory and digest.
+//!
+//! `docs/bundle-format.md` is this crate in prose, byte by byte; a test holds the two together.
+//! A bundle comes in pieces and is never held whole: [`Checker`] is shown them one after another,
+//! and in the end says whether they are a bundle.
+//!
+//! Deliberately absent: compression, signatures (the digest says that nothing was damaged, the
+//! policy who may bring a bundle), and what is in the program.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
+)]
+
+extern crate alloc;
+
+mod checker;
+mod defect;
+mod format;
+
+pub use checker::Checker;
+pub use defect::Defect;
+pub use format::{BUNDLE_BYTES_MIN, HEAD_BYTES, HEADER_BYTES_MAX, MEMORY_KIB_MAX, Manifest, pack};
