@@ -5,6 +5,7 @@ mod cardinality;
 mod crowd;
 mod follow;
 mod fsck;
+mod golden;
 mod ids;
 mod kept;
 mod kept_logs;
