@@ -6,6 +6,7 @@ mod crowd;
 mod disks;
 mod follow;
 mod fsck;
+mod golden;
 mod ids;
 mod kept;
 mod kept_logs;
