@@ -4,7 +4,8 @@ use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallId, Event, Now, Service, SubmitError, Token, World};
 use nexus_wire::metrics::{
-    Op, RangeEntry, RangeReply, RangeSeries, RangeValue, RangeWriter, Reply, decode_reply,
+    Frame, Op, RangeEntry, RangeReply, RangeSeries, RangeValue, RangeWriter, Reply, Request,
+    decode, decode_reply,
 };
 
 /// What becomes of what is given back.
@@ -80,18 +81,20 @@ pub struct Misremembering<S> {
     pub service: S,
     /// What becomes of what it gives back; `None`: it is told as it is.
     pub lie: Option<Misremembered>,
+    /// Of the last request.
+    pub nonce: u32,
 }
 
 struct Telling<'w, W> {
     world: &'w mut W,
     lie: Option<Misremembered>,
+    nonce: u32,
 }
 
-/// A RANGE reply, and to which request.
-fn range(frame: &[u8]) -> Option<(u32, RangeReply<'_>)> {
-    let nonce = u32::from_le_bytes(*frame.get(5..)?.first_chunk()?);
+/// A RANGE reply to the last request: who asks waits for it.
+fn range(nonce: u32, frame: &[u8]) -> Option<RangeReply<'_>> {
     match decode_reply(Op::Range, nonce, frame)? {
-        (_, Reply::Range(range)) => Some((nonce, range)),
+        (_, Reply::Range(range)) => Some(range),
         _ => None,
     }
 }
@@ -99,9 +102,9 @@ fn range(frame: &[u8]) -> Option<(u32, RangeReply<'_>)> {
 impl<W: World> World for Telling<'_, W> {
     fn reply(&mut self, token: Token, frame: &[u8]) {
         let mut told = [0; FRAME_BYTES_MAX];
-        match self.lie.zip(range(frame)) {
-            Some((lie, (nonce, range))) => {
-                self.world.reply(token, lie.frame(nonce, &range, &mut told));
+        match self.lie.zip(range(self.nonce, frame)) {
+            Some((lie, range)) => {
+                self.world.reply(token, lie.frame(self.nonce, &range, &mut told));
             }
             None => self.world.reply(token, frame),
         }
@@ -118,7 +121,12 @@ impl<W: World> World for Telling<'_, W> {
 
 impl<S: Service> Service for Misremembering<S> {
     fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World) {
-        let world = &mut Telling { world, lie: self.lie };
+        if let Event::Request { frame, .. } = event
+            && let Ok(Frame { nonce, request: Request::Range(_) }) = decode(frame)
+        {
+            self.nonce = nonce;
+        }
+        let world = &mut Telling { world, lie: self.lie, nonce: self.nonce };
         self.service.handle(now, event, world);
     }
 

@@ -477,7 +477,7 @@ fn sums_are_exact(
     let raw = talk.window()?.length;
     let from = Moment { boot: note.boot, mono_ns: 0 };
     for (length, tier) in LENGTHS.into_iter().zip(tiers) {
-        // A short window is one of its tier; of raw ones those count that something was recorded in.
+        // A longer window is one; of raw ones those count in which something was recorded.
         let windows = |raw_windows| if tier == Tier::Raw { raw_windows } else { 1 };
         talk.until("windows are not put together", |talk| {
             let Some((rows, _)) = talk.rows(workload, from, tier, length)? else {

@@ -308,6 +308,7 @@ impl Client for Simulated {
                     world.spawn_with("metricsd", query, move |start| Misremembering {
                         lie: (start.boot >= boot).then_some(lie),
                         service: make(start),
+                        nonce: 0,
                     });
                 }
                 _ => world.spawn_with("metricsd", query, make),

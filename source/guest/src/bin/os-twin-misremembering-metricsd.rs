@@ -4,4 +4,5 @@
 nexus_rt::service!("metricsd", |start| guest::Misremembering {
     service: metricsd::Metricsd::new(&guest::recipe(), start.boot, start.keep),
     lie: Some(guest::Misremembered::Window),
+    nonce: 0,
 });
