@@ -152,7 +152,7 @@ mod tests {
     fn the_selftest_of_each_image_is_told_its_goal() {
         let variants = [Variant::Kept, Variant::Long, Variant::Rollups];
         for variant in Variant::ALL.into_iter().chain(variants) {
-            let text = recipe(variant.recipe()).unwrap();
+            let text = image::text(variant.recipe()).unwrap();
             let told = image::argument(&text, "selftest-client").unwrap();
             assert_eq!(Goal::from_argument(told), Some(variant.goal()), "{}", variant.recipe());
         }

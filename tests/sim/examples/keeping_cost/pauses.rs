@@ -115,7 +115,7 @@ fn recipe() -> Recipe {
 /// Serves as metricsd on a disk that takes `delay` milliseconds for each sync.
 pub(crate) fn serve(dir: &Path, delay: &str) {
     let recipe = recipe();
-    let state = statefsd::for_share(&metricsd::share(&recipe)).expect("a share");
+    let state = statefsd::for_share(&metricsd::share(&recipe), u32::MAX).expect("a share");
     let is_kept = delay != NOTHING;
     let image = StateDisk { dir: dir.join("state"), bytes: state.statefsd.disk_bytes };
     let config = Config {

@@ -112,7 +112,7 @@ struct Rig {
 
 impl Rig {
     fn new(recipe: &Recipe) -> Self {
-        let state = statefsd::for_share(&metricsd::share(recipe)).expect("a share");
+        let state = statefsd::for_share(&metricsd::share(recipe), u32::MAX).expect("a share");
         Self {
             metricsd: Metricsd::new(recipe, 1, Keep::Files),
             statefsd: Statefsd::new(&state, 1).expect("a legal recipe"),

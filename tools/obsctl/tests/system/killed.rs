@@ -155,8 +155,8 @@ impl Campaign {
         series["value"].as_u64()
     }
 
-    /// Lets metricsd live until it has made durable what it has heard, and some time more, and kills
-    /// it.
+    /// Lets metricsd live until it has made durable what it has heard, and some time more, and
+    /// kills it.
     fn life(&mut self, number: u64) {
         let metricsd = self.metricsd();
         eventually("metricsd hears of the counter", || self.total().is_some());
