@@ -77,10 +77,20 @@ fn forget_builds() -> Result<()> {
     Ok(())
 }
 
-/// Builds a package for the guest: where its program lies.
+/// Builds a package for the guest: where its programs lie.
 pub(crate) fn build(package: &str, target: &str) -> Result<PathBuf> {
+    build_with(package, target, &[])
+}
+
+/// Builds one of a package's programs for the guest: where it lies.
+pub(crate) fn build_program(package: &str, program: &str) -> Result<PathBuf> {
+    build_with(package, PROGRAMS, &["--bin", program])
+}
+
+fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {
     let rustc = compiler().context("no compiler for the guest; type: cargo xtask setup")?;
     let args = ["build", "--release", "--quiet", "--locked", "-p", package, "--target", target];
+    let args = [args.as_slice(), more].concat();
     if !shell::succeeds(shell::cargo(&args)?.env("RUSTC", rustc))? {
         bail!("{package} does not build for {target}");
     }
@@ -107,8 +117,8 @@ pub(crate) enum Time {
     /// The host's.
     Host,
     /// Instructions, each of which takes 2 to the power of this many nanoseconds; to be idle takes
-    /// none of the host's time. They can be counted, and how busy the host is changes nothing of
-    /// what the guest sees.
+    /// none of the host's time where there is no disk. They can be counted, and how busy the host
+    /// is changes nothing of what the guest sees.
     Counted(u8),
 }
 
@@ -183,7 +193,9 @@ impl Machine<'_> {
             command.arg("-dtb").arg(tree);
         }
         if let Time::Counted(shift) = self.time {
-            let icount = format!("shift={shift},sleep=off");
+            // A disk takes the host's time: whoever waits for it must not be idle for nothing.
+            let sleep = if self.disk.is_some() { "on" } else { "off" };
+            let icount = format!("shift={shift},sleep={sleep}");
             command.args(["-icount", &icount, "-rtc", "clock=vm"]);
         }
         command.stdout(Stdio::piped());

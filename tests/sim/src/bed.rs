@@ -1,5 +1,6 @@
 //! Both daemons in one world, and a reader who knows them only by their frames.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -13,6 +14,7 @@ use nexus_wire::{LedgerRow, LogStatus, MetricStatus};
 use simkit::{Client, Config, Disk, Start, World};
 use statefsd::Statefsd;
 
+use crate::handed::Counting;
 use crate::seen::{Seen, Series};
 use crate::watched::{Sabotage, Sink, Watched};
 
@@ -76,6 +78,7 @@ pub struct Bed {
     pub config: Config,
     reader: Client,
     nonce: u32,
+    handed: Rc<Cell<u64>>,
 }
 
 /// How a bed is made.
@@ -119,9 +122,12 @@ impl Bed {
         let keep = if state.is_some() { Keep::Files } else { Keep::Nothing };
         let mut world = World::with(config.clone());
         let (logd, metricsd) = (Rc::new(logd), Rc::new(metricsd));
+        let handed = Rc::new(Cell::new(0));
         if let Some((recipe, disk)) = state {
+            let handed = Rc::clone(&handed);
             world.spawn("statefsd", move |start: Start| {
-                Statefsd::new(&recipe, start.boot).expect("a legal recipe")
+                let statefsd = Statefsd::new(&recipe, start.boot).expect("a legal recipe");
+                Counting::new(statefsd, Rc::clone(&handed))
             });
             world.attach("statefsd", disk);
             world.settle();
@@ -139,7 +145,12 @@ impl Bed {
         });
         let reader = world.client(READER, Rights::QUERY.with(Rights::SCRAPE));
         world.settle();
-        Self { world, config, reader, nonce: 0 }
+        Self { world, config, reader, nonce: 0, handed }
+    }
+
+    /// Bytes that were handed to statefsd for files so far, and bytes that the disk was written.
+    pub fn written(&mut self) -> (u64, u64) {
+        (self.handed.get(), self.world.disk("statefsd").sectors_written() * 512)
     }
 
     /// The reply of logd to the reader, looked at by `then`.

@@ -10,11 +10,13 @@
 pub mod allocations;
 mod bed;
 pub mod cardinality;
+mod handed;
 pub mod ledger;
 mod producer;
 pub mod registered;
 mod seen;
 mod talker;
+pub mod taped;
 pub mod thirty_days;
 mod watched;
 

@@ -217,6 +217,8 @@ proptest! {
         prop_assert!(spans.values().all(|times| *times == 1), "{:?}", spans);
         let missing = u64::from(process.spans) - spans.len() as u64;
         prop_assert!(missing <= metricsd.lost(), "{} of {}", missing, metricsd.lost());
+        let real = process.totals.iter().sum::<u64>() + process.observed.len() as u64;
+        prop_assert!(metricsd.kept() <= real, "{} of {} is kept twice", metricsd.kept(), real);
     }
 
     #[test]
@@ -256,6 +258,20 @@ fn the_life_is_known_once_metricsd_has_said_it_and_not_when_it_is_resumed() {
     process.wire.fail(Fault::Break);
     poll(&mut process);
     assert_eq!(process.client.life(), None, "metricsd may keep the first number");
+}
+
+#[test]
+fn a_metricsd_that_begins_anew_hears_apart_what_its_predecessor_was_told() {
+    let mut process = Process::new();
+    for round in 1..=3 {
+        process.act(&Act::Add(0, 5));
+        process.act(&Act::Observe(1));
+        process.finish();
+        let metricsd = &process.wire.metricsd;
+        assert_eq!(metricsd.kept(), round * 6, "each of them is in the windows of one epoch");
+        assert_eq!(process.told_counters()[0], round * 5, "and all of them in the totals");
+        process.wire.fail(Fault::Restart);
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod matcher;
 mod seen;
 mod state;
 mod supervised;
+mod tape;
 mod twins;
 mod variant;
 
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long)]
     only: Option<Part>,
     /// Print the lines that have to come, in order, and end.
-    #[arg(long, conflicts_with_all = ["twins", "state", "runs", "bench", "console"])]
+    #[arg(long, conflicts_with_all = ["twins", "state", "tape", "runs", "bench", "console"])]
     markers: bool,
     /// Boot everything beside hostile processes: each is contained, and all is proven.
     #[arg(long, conflicts_with = "only")]
@@ -74,6 +75,15 @@ pub(crate) struct Args {
         conflicts_with_all = ["only", "hostile", "outage", "long", "twins", "runs", "console"]
     )]
     state: bool,
+    /// Play a recorded tape to metricsd in the simulated world, on Linux and under the kernel: its
+    /// files are the same, byte by byte.
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "only", "hostile", "outage", "long", "twins", "state", "runs", "console",
+        ]
+    )]
+    tape: bool,
     /// Boot so many times; all consoles have to be the same.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -81,7 +91,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         conflicts_with_all = [
-            "only", "hostile", "outage", "long", "twins", "state", "runs", "console",
+            "only", "hostile", "outage", "long", "twins", "state", "tape", "runs", "console",
         ]
     )]
     bench: bool,
@@ -147,6 +157,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         println!("state: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
+    if args.tape {
+        let counts = tape::proofs(&Built::only(tape::PROGRAM)?)?;
+        println!("tape: {counts}");
+        return Ok(verdict(counts.failed == 0));
+    }
     if let Some(kills) = args.kills {
         return Ok(verdict(kills::told(kills, &Built::new()?)?));
     }
@@ -181,6 +196,7 @@ pub(crate) fn proofs() -> Result<Counts> {
     let mut counts = twins::twins(&built)?;
     counts += proofs_of_failures(&built)?;
     counts += state::proofs(&built)?;
+    counts += tape::proofs(&built)?;
     counts += Counts::one(kills::told(KILLS, &built)?);
     for variant in Variant::ALL {
         let (mut all, mut are_kept) = (Vec::new(), true);
@@ -363,6 +379,12 @@ impl Built {
         Ok(Self { kernel, programs: guest::build("guest", guest::PROGRAMS)? })
     }
 
+    /// Only the kernel and one program.
+    fn only(program: &str) -> Result<Self> {
+        let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
+        Ok(Self { kernel, programs: guest::build_program("guest", program)? })
+    }
+
     /// Where the image of a disk lies.
     fn disk_file(&self, name: &str) -> PathBuf {
         self.programs.join(format!("{name}.disk"))
@@ -398,7 +420,7 @@ mod tests {
             command.try_get_matches_from(words).is_ok()
         };
         let others = [["--hostile"].as_slice(), &["--only", "logd-hardening"], &["--runs", "5"]];
-        for flag in ["--twins", "--bench", "--state"] {
+        for flag in ["--twins", "--bench", "--state", "--tape"] {
             assert!(is_taken(&[flag]));
             for other in others {
                 assert!(!is_taken(&[&[flag], other].concat()), "{flag} {other:?}");

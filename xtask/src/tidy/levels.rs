@@ -25,7 +25,7 @@ const LEVELS: &[&[&str]] = &[
         "selftest-client",
     ],
     &["nexus-rt", "neuron"],
-    &["simkit", "sim", "load", "trials"],
+    &["simkit", "tape", "sim", "load", "trials"],
     &["obsctl", "hostprobe", "xtask", "guest"],
 ];
 

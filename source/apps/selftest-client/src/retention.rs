@@ -478,7 +478,7 @@ fn sums_are_exact(
     let from = Moment { boot: note.boot, mono_ns: 0 };
     for (length, tier) in LENGTHS.into_iter().zip(tiers) {
         // A longer window is one; of raw ones those count in which something was recorded.
-        let windows = |raw_windows| if tier == Tier::Raw { raw_windows } else { 1 };
+        let windows = |raw| if tier == Tier::Raw { raw } else { 1 };
         talk.until("windows are not put together", |talk| {
             let Some((rows, _)) = talk.rows(workload, from, tier, length)? else {
                 return Ok(None);

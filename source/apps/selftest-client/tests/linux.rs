@@ -37,7 +37,7 @@ fn start<S: Service + 'static>(
     share: fn(&Recipe) -> ShareRule,
     make: fn(&Recipe, u32) -> S,
 ) {
-    let state = statefsd::for_share(&share(recipe)).unwrap();
+    let state = statefsd::for_share(&share(recipe), u32::MAX).unwrap();
     let config = Config {
         name,
         run_dir: dir.to_owned(),

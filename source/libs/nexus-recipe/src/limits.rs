@@ -88,6 +88,8 @@ pub struct LogdLimits {
 /// What logd keeps on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRetention {
+    /// Bytes of the disk that all of it takes at most, at any moment.
+    pub bytes: u32,
     /// Bytes of the disk for records.
     pub log_bytes: u32,
     /// Files that they lie in.

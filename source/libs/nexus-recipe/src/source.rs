@@ -143,7 +143,7 @@ structs! {
         sender_idle budget unknown_budget retention
     }
     LogRetention {
-        log_bytes log_files sync_interval error_sync_interval wait_bytes recovered_records
+        bytes log_bytes log_files sync_interval error_sync_interval wait_bytes recovered_records
         retry_min retry_max
     }
     MetricsdLimits {

@@ -41,6 +41,7 @@ impl Failure {
                 Trouble::Full
             }
             Self::Refused(FileStatus::Busy | FileStatus::RateLimited) => Trouble::Slow,
+            Self::Refused(FileStatus::ReadOnly) => Trouble::ReadOnly,
             Self::Refused(_) | Self::Garbled => Trouble::IoError,
         }
     }
@@ -55,6 +56,8 @@ pub enum Trouble {
     Full,
     /// The disk has failed.
     IoError,
+    /// The disk takes no writes.
+    ReadOnly,
     /// More waits in memory than there is room for, because the disk is behind.
     Slow,
     /// What is there is of a format or a size that this program does not know; it is left alone.
@@ -63,7 +66,8 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 5] = [Self::NoDisk, Self::Full, Self::IoError, Self::Slow, Self::Foreign];
+    pub const ALL: [Self; 6] =
+        [Self::NoDisk, Self::Full, Self::IoError, Self::ReadOnly, Self::Slow, Self::Foreign];
 
     /// The word for it in status fields and records.
     #[must_use]
@@ -72,6 +76,7 @@ impl Trouble {
             Self::NoDisk => "no_disk",
             Self::Full => "full",
             Self::IoError => "io_error",
+            Self::ReadOnly => "read_only",
             Self::Slow => "slow",
             Self::Foreign => "foreign",
         }

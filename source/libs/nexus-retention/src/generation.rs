@@ -102,20 +102,25 @@ pub struct Settling {
     highest: [Option<Generation>; 2],
     /// The last name looked at, or the file to be deleted.
     name: Name,
-    has_deleted: bool,
+    deleted: u32,
 }
 
 impl Settling {
     /// `sets_aside`: what there is shall not be used.
     #[must_use]
     pub const fn new(sets_aside: bool) -> Self {
-        Self {
-            sets_aside,
-            step: Step::Look,
-            highest: [None; 2],
-            name: Name::EMPTY,
-            has_deleted: false,
-        }
+        Self { sets_aside, step: Step::Look, highest: [None; 2], name: Name::EMPTY, deleted: 0 }
+    }
+
+    /// Deletes all but `current`: what was set aside has no room beside it.
+    pub(crate) const fn dropping(current: Generation) -> Self {
+        let step = Step::Sweep(Settled { current, older: None });
+        Self { step, ..Self::new(false) }
+    }
+
+    /// Files that were deleted.
+    pub(crate) const fn deleted(&self) -> u32 {
+        self.deleted
     }
 
     /// What has come out, once it has.
@@ -174,7 +179,7 @@ impl Settling {
             (Step::Look, Reply::List(list)) => self.look(&list),
             (Step::Sweep(settled), Reply::List(list)) => self.sweep(settled, &list),
             (Step::Delete(settled), _) => {
-                self.has_deleted = true;
+                self.deleted += 1;
                 self.step = Step::Sweep(settled);
             }
             (Step::Greet(settled), Reply::Hello(hello)) => {
@@ -228,7 +233,7 @@ impl Settling {
         }
         if !list.more {
             self.name = Name::EMPTY;
-            self.step = if self.has_deleted { Step::Greet(settled) } else { Step::Done(settled) };
+            self.step = if self.deleted > 0 { Step::Greet(settled) } else { Step::Done(settled) };
         }
     }
 }

@@ -161,8 +161,10 @@ pub mod metricsd {
         RETENTION_REASON = "retention_reason",
         /// How often a segment in the making was lost and read again from the log.
         RETENTION_RELOADS = "retention_reloads",
-        /// The generation that was set aside; 0: none.
+        /// The generation that was set aside and is still there, or 0.
         RETENTION_SET_ASIDE = "retention_set_aside",
+        /// Files that were set aside and deleted, because there was no room beside them.
+        RETENTION_SET_ASIDE_DROPPED = "retention_set_aside_dropped",
         /// Bytes of the disk that short windows take.
         RETENTION_SHORT_BYTES = "retention_short_bytes",
         /// The newest sealed segment of short windows.

@@ -84,6 +84,8 @@ vocabulary! {
         Damaged = 13 "damaged",
         /// Something of what was done in that epoch is lost. HELLO says which one this is.
         Lost = 14 "lost",
+        /// The disk takes no writes. Attach it writable.
+        ReadOnly = 15 "read_only",
         /// The sender has no share of the disk.
         Denied = 18 "denied",
         /// The disk cannot be used now. Try later.

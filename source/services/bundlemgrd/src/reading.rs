@@ -46,7 +46,7 @@ impl Bundlemgrd {
         let Place::State(installer) = place else { return Err(BundleStatus::NotFound) };
         let path = Path::new(installer, name);
         let file = path.file().ok_or(BundleStatus::NotFound)?;
-        self.disk.begin(&Request::Read(Read { name: file, at, max }), now, world)?;
+        self.disk.begin(&Request::Read(Read { draft: false, name: file, at, max }), now, world)?;
         Ok(Turn::Waits(Step::Read(size)))
     }
 

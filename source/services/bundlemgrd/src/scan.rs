@@ -135,7 +135,8 @@ impl Bundlemgrd {
         let next = FilePrefix::new("").zip(FilePrefix::new(path.as_str()));
         let request = match (&self.found, path.file(), next) {
             (Some(file), Some(name), _) => {
-                Request::Read(Read { name, at: file.seen(), max: BUNDLE_PIECE_BYTES_MAX as u16 })
+                let (at, max) = (file.seen(), BUNDLE_PIECE_BYTES_MAX as u16);
+                Request::Read(Read { name, draft: false, at, max })
             }
             (_, _, Some((prefix, after))) => Request::List(List { prefix, after }),
             _ => return Err(BundleStatus::NotReady),

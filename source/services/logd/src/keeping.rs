@@ -87,7 +87,8 @@ pub(crate) struct Keeping {
     /// When settling is tried again, and how long the next pause is.
     again: Mono,
     pause: Nanos,
-    is_away: bool,
+    /// Why it could not be settled.
+    away: Option<Trouble>,
     log: Log,
     lives: Lives,
     is_recalled: bool,
@@ -123,7 +124,7 @@ impl Keeping {
                 lane: Files::new(SETTLING_LANE),
                 again: Mono(0),
                 pause: retention.retry_min,
-                is_away: false,
+                away: None,
                 log: Log::new(limits(retention), pauses, LOG_LANE),
                 lives: Lives::NOTHING,
                 is_recalled: false,
@@ -155,13 +156,13 @@ impl Keeping {
         if self.settling.settled().is_some() || !self.lane.is_idle() || now < self.again {
             return;
         }
-        if self.settling.begin(&mut self.lane, now, world).is_err() {
-            self.settle_later(now);
+        if let Err(failure) = self.settling.begin(&mut self.lane, now, world) {
+            self.settle_later(failure.trouble(), now);
         }
     }
 
-    fn settle_later(&mut self, now: Mono) {
-        self.is_away = true;
+    fn settle_later(&mut self, trouble: Trouble, now: Mono) {
+        self.away = Some(trouble);
         self.again = now.after(self.pause);
         self.pause = Nanos(self.pause.0.saturating_mul(2)).min(self.retention.retry_max);
     }
@@ -176,9 +177,9 @@ impl Keeping {
     ) {
         if let Some(outcome) = self.lane.ended(call, result) {
             match self.settling.ended(outcome) {
-                Err(_) => self.settle_later(now),
+                Err(failure) => self.settle_later(failure.trouble(), now),
                 Ok(()) => {
-                    self.is_away = false;
+                    self.away = None;
                     self.settling.settled().iter().for_each(|it| self.log.open(it.current));
                 }
             }
@@ -278,9 +279,8 @@ impl Keeping {
 
     /// `ok`, or what is the matter.
     fn word(&self) -> &'static str {
-        match self.log.trouble() {
+        match self.log.trouble().or(self.away) {
             Some(trouble) => trouble.name(),
-            None if self.is_away => Trouble::NoDisk.name(),
             None if !self.log.is_open() => READING,
             None => OK,
         }

@@ -17,7 +17,11 @@ const PROGRAM: Program = Program {
 
 const FILES: Hosted<Statefsd> = Hosted {
     name: "statefsd",
-    recipe: |recipe| statefsd::for_share(&logd::share(recipe)).map_err(|error| error.to_string()),
+    recipe: |recipe| {
+        statefsd::for_share(&logd::share(recipe), recipe.logd.retention.bytes)
+            .map_err(|error| error.to_string())
+    },
+    explain: |_| Vec::new(),
     memory: |state| statefsd::memory(state).map_err(|error| error.to_string()),
     make: |state, boot| Statefsd::new(state, boot).map_err(|error| error.to_string()),
 };

@@ -75,6 +75,29 @@ fn what_it_takes_for_a_state_disk_is_explained() {
 }
 
 #[test]
+fn an_image_is_no_larger_than_its_recipe_says() {
+    for name in ["metrics", "device-2mib", "guest"] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../recipes/observability");
+        let file = format!("{folder}/{name}.toml");
+        let checked = logd(&["--check-config", &file, "--state-dir", "/never/made"]);
+        assert!(checked.status.success(), "{name}: {}", said(&checked.stderr));
+    }
+}
+
+#[test]
+fn an_image_that_would_be_larger_than_its_recipe_says_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("recipe.toml");
+    let recipe = include_str!("../../../../recipes/observability/metrics.toml");
+    std::fs::write(&file, recipe.replace("bytes = \"25 MiB\"", "bytes = \"8 MiB\"")).unwrap();
+    let file = file.to_str().unwrap();
+    let checked = logd(&["--check-config", file, "--state-dir", "/never/made"]);
+    let why = said(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(2), "{why}");
+    assert!(why.contains("retention.bytes = 8388608 B"), "{why}");
+}
+
+#[test]
 fn a_state_directory_is_made_locked_and_filled() {
     let dir = tempfile::tempdir().unwrap();
     let [run, elsewhere, state] = ["run", "elsewhere", "state"].map(|name| dir.path().join(name));

@@ -15,6 +15,15 @@ use crate::registry::{Bounds, Key, Traits};
 use crate::service::{Asked, Metricsd, Taken, status_of};
 use crate::sessions::{Granted, rise};
 
+/// What is to be said of all totals of a BATCH.
+#[derive(Clone, Copy)]
+struct Coming {
+    /// They come after an outage.
+    catchup: bool,
+    /// What they add was told to an earlier epoch, whose windows have it.
+    is_earlier: bool,
+}
+
 /// What a BATCH did, by items.
 #[derive(Default)]
 struct Tally {
@@ -182,15 +191,8 @@ impl Metricsd {
             self.registry.note_catchup();
         }
         let before = self.registry.totals().recorded();
-        // Of the values first the many that are totals of plain counters.
-        let heard = self.sessions.registrations.plain_counters();
-        let others = self.registry.count_all(heard, session, batch.values(), catchup);
-        let accepted = batch.values().len() as u64 - others.len();
-        let mut tally = Tally { accepted, ..Tally::default() };
-        for item in others.pick(batch.values()) {
-            let taken = self.value(asked, session, &item, catchup);
-            self.tally(&mut tally, asked, taken, world);
-        }
+        let coming = Coming { catchup, is_earlier: batch.is_earlier() };
+        let mut tally = self.values(asked, session, batch, coming, world);
         let mut items = batch.items().peekable();
         if items.peek().is_some() {
             self.hurry();
@@ -200,7 +202,7 @@ impl Metricsd {
             if let Item::Recorded(total) = item {
                 recorded = Some(total);
             }
-            let taken = self.item(asked, session, &item, catchup);
+            let taken = self.item(asked, session, &item, coming);
             self.tally(&mut tally, asked, taken, world);
         }
         self.senders.accepted(asked.slot, tally.accepted);
@@ -214,6 +216,34 @@ impl Metricsd {
         if let Some(recorded) = recorded {
             self.sessions.hear_recorded(session, recorded);
         }
+    }
+
+    /// Of the values first the many that are totals of plain counters, unless what they add is to
+    /// be looked at one by one.
+    fn values(
+        &mut self,
+        asked: &Asked,
+        session: u32,
+        batch: &Batch<'_>,
+        coming: Coming,
+        world: &mut impl World,
+    ) -> Tally {
+        let mut tally = Tally::default();
+        if coming.is_earlier {
+            for item in batch.values() {
+                let taken = self.value(asked, session, &item, coming);
+                self.tally(&mut tally, asked, taken, world);
+            }
+            return tally;
+        }
+        let heard = self.sessions.registrations.plain_counters();
+        let others = self.registry.count_all(heard, session, batch.values(), coming.catchup);
+        tally.accepted = batch.values().len() as u64 - others.len();
+        for item in others.pick(batch.values()) {
+            let taken = self.value(asked, session, &item, coming);
+            self.tally(&mut tally, asked, taken, world);
+        }
+        tally
     }
 
     fn tally(
@@ -239,7 +269,7 @@ impl Metricsd {
         asked: &Asked,
         session: u32,
         item: &ValueItem,
-        catchup: bool,
+        coming: Coming,
     ) -> Result<Taken, Reason> {
         let id = item.series.ok_or(Reason::NotFound)?;
         let Some(found) = self.sessions.registrations.find_own(id, session) else {
@@ -251,10 +281,15 @@ impl Metricsd {
                 let delta = rise(found.heard, item.value).ok_or(Reason::Invalid)?;
                 found.heard = item.value;
                 if delta > 0 {
-                    self.registry.count(found.series, delta.cast_unsigned(), catchup);
+                    self.registry.count(found.series, delta.cast_unsigned(), coming.catchup);
+                }
+                if coming.is_earlier {
+                    self.registry.pass_over_count(found.series, delta.cast_unsigned());
                 }
             }
-            Kind::Gauge => self.registry.set(found.series, item.value.cast_signed(), catchup),
+            Kind::Gauge => {
+                self.registry.set(found.series, item.value.cast_signed(), coming.catchup);
+            }
             Kind::Histogram => return Err(Reason::Invalid),
         }
         Ok(if folded { Taken::Folded } else { Taken::Accepted })
@@ -277,10 +312,10 @@ impl Metricsd {
         asked: &Asked,
         session: u32,
         item: &Item<'_>,
-        catchup: bool,
+        coming: Coming,
     ) -> Result<Taken, Reason> {
         match item {
-            Item::Histogram(item) => self.histogram(asked, session, item, catchup),
+            Item::Histogram(item) => self.histogram(asked, session, item, coming),
             Item::Open(start) => self.span_start(asked, start),
             Item::Close(end) => self.span_end(asked, end),
             Item::Span(whole) => {
@@ -295,8 +330,8 @@ impl Metricsd {
                 self.senders.lost_by_client(asked.slot, new);
                 Ok(Taken::Accepted)
             }
-            // Compared when the whole BATCH has been applied.
-            Item::Recorded(_) => Ok(Taken::Accepted),
+            // Compared when the whole BATCH has been applied; known before it is.
+            Item::Recorded(_) | Item::Earlier => Ok(Taken::Accepted),
         }
     }
 
@@ -305,7 +340,7 @@ impl Metricsd {
         asked: &Asked,
         session: u32,
         item: &HistogramItem<'_>,
-        catchup: bool,
+        coming: Coming,
     ) -> Result<Taken, Reason> {
         let Some(found) = self.sessions.registrations.find_own(item.series, session) else {
             return Err(self.why_not_own(asked, item.series));
@@ -313,7 +348,10 @@ impl Metricsd {
         let (series, folded) = (found.series, found.folded);
         let buckets = self.registry.buckets(series);
         let increase = self.sessions.registrations.hear(item, buckets)?;
-        self.registry.observe_increase(series, &increase, catchup);
+        self.registry.observe_increase(series, &increase, coming.catchup);
+        if coming.is_earlier {
+            self.registry.pass_over_increase(series, &increase);
+        }
         Ok(if folded { Taken::Folded } else { Taken::Accepted })
     }
 

@@ -34,6 +34,6 @@ mod windows;
 
 pub use limits::{CounterBytes, counter_series_bytes, memory_budget};
 pub use nexus_retention::Keep;
-pub use retention::flash_bytes_per_day;
+pub use retention::{explain_retention, flash_bytes_per_day};
 pub use service::Metricsd;
 pub use share::share;

@@ -18,8 +18,10 @@ const PROGRAM: Program = Program {
 const FILES: Hosted<Statefsd> = Hosted {
     name: "statefsd",
     recipe: |recipe| {
-        statefsd::for_share(&metricsd::share(recipe)).map_err(|error| error.to_string())
+        statefsd::for_share(&metricsd::share(recipe), recipe.metricsd.retention.bytes)
+            .map_err(|error| error.to_string())
     },
+    explain: |recipe| metricsd::explain_retention(recipe).to_vec(),
     memory: |state| statefsd::memory(state).map_err(|error| error.to_string()),
     make: |state, boot| Statefsd::new(state, boot).map_err(|error| error.to_string()),
 };

@@ -1,5 +1,7 @@
 use nexus_recipe::{Recipe, ShareRule};
 
+use crate::retention::files_bytes;
+
 /// The manifest, and the one that replaces it.
 const MANIFESTS: u32 = 2;
 /// A segment of each tier is being written.
@@ -16,7 +18,7 @@ pub fn share(recipe: &Recipe) -> ShareRule {
     let sealed = kept.raw.segments + kept.short.segments + kept.long.segments;
     ShareRule {
         name: "metricsd".into(),
-        bytes: kept.bytes / 512 * 512,
+        bytes: u32::try_from(files_bytes(recipe)).unwrap_or(u32::MAX / 512 * 512),
         files: sealed + kept.log_files + DRAFTS + MANIFESTS,
         open: GROWING + DRAFTS,
     }

@@ -98,6 +98,47 @@ fn a_state_directory_is_one_writers_and_its_memory_is_explained() {
     stop(daemon);
 }
 
+const RECIPES: [&str; 3] = ["metrics", "device-2mib", "guest"];
+
+fn recipe_file(name: &str) -> String {
+    format!("{}/../../../recipes/observability/{name}.toml", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn an_image_is_no_larger_than_its_recipe_says_and_what_is_kept_is_explained() {
+    for name in RECIPES {
+        let file = recipe_file(name);
+        let checked = metricsd(&["--check-config", &file, "--state-dir", "/never/made"]);
+        let (said, why) = (said(&checked.stdout), said(&checked.stderr));
+        assert!(checked.status.success(), "{name}: {why}");
+        let recipe = nexus_recipe::Recipe::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let image = said.lines().find_map(|line| line.split("image of ").nth(1)).unwrap();
+        let image: u32 = image.split(' ').next().unwrap().parse().unwrap();
+        assert!(image <= recipe.metricsd.retention.bytes, "{name}: {image}");
+        let flash = metricsd::flash_bytes_per_day(&recipe, 200);
+        assert!(said.contains(&format!("writes {flash} B a day for 200 series")), "{said}");
+        assert!(said.contains(" windows of a segment, if "), "{said}");
+    }
+}
+
+#[test]
+fn an_image_that_would_be_larger_than_its_recipe_says_is_refused_with_both_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("recipe.toml");
+    let recipe = std::fs::read_to_string(recipe_file("metrics")).unwrap();
+    // Its parts fit, and the store's journals do not.
+    let recipe = recipe.replace("bytes = \"64 MiB\"", "bytes = \"62 MiB\"");
+    std::fs::write(&file, recipe).unwrap();
+    let file = file.to_str().unwrap();
+    assert!(metricsd(&["--check-config", file]).status.success(), "without files it can run");
+    let state = dir.path().join("state");
+    let checked = metricsd(&["--check-config", file, "--state-dir", state.to_str().unwrap()]);
+    let why = said(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(2), "{why}");
+    assert!(why.contains("retention.bytes = 65011712 B") && why.contains("image takes"), "{why}");
+    assert!(!state.exists());
+}
+
 #[test]
 fn without_logd_it_says_once_whom_it_waits_for_after_its_memory() {
     let dir = tempfile::tempdir().unwrap();

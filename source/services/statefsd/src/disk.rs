@@ -54,6 +54,20 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl Trouble {
+    /// Why the disk cannot be used, if that is something that people can see to.
+    const fn status(self) -> Option<FileStatus> {
+        match self {
+            Self::Device(BlockError::ReadOnly)
+            | Self::Store(Fault::Device(BlockError::ReadOnly)) => Some(FileStatus::ReadOnly),
+            Self::Device(BlockError::NoSpace) | Self::Store(Fault::Device(BlockError::NoSpace)) => {
+                Some(FileStatus::NoSpace)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What is known of the disk besides the store.
 pub(crate) struct Disk {
     phase: Phase,
@@ -261,6 +275,12 @@ impl Statefsd {
         }
     }
 
+    /// Why nothing can be done now.
+    pub(crate) fn why_not_ready(&self) -> FileStatus {
+        let status = self.disk.trouble.and_then(Trouble::status);
+        status.unwrap_or(FileStatus::NotReady)
+    }
+
     /// The disk cannot be used now: whoever waits for a sync learns it, and drafts are gone.
     fn go_down(&mut self, now: Mono, trouble: Trouble, world: &mut impl World) {
         self.disk.phase = Phase::Down(now.after(self.disk.pause));
@@ -268,8 +288,10 @@ impl Statefsd {
         self.disk.is_told = false;
         self.drafts.retain(|_| false);
         let is_sync = |waits: &Waits| matches!(waits, Waits::Sync(_));
+        // Nobody is to believe that nothing has changed.
+        let status = trouble.status().filter(|status| *status != FileStatus::NoSpace);
         while let Some(pending) = self.waiting.take(is_sync) {
-            self.conclude(&pending, Op::Sync, Err(FileStatus::IoError), world);
+            self.conclude(&pending, Op::Sync, Err(status.unwrap_or(FileStatus::IoError)), world);
         }
         if self.disk.trouble != Some(trouble) {
             self.disk.trouble = Some(trouble);

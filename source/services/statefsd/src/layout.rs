@@ -19,6 +19,17 @@ pub enum LayoutError {
         /// Bytes for files.
         left: u64,
     },
+    /// The disk of a share, with what the store takes itself, is larger than it may be.
+    Whole {
+        /// Bytes of it.
+        needed: u64,
+        /// Of them, those of files.
+        share: u32,
+        /// How many files there may be.
+        files: u32,
+        /// Bytes that it may have.
+        most: u32,
+    },
 }
 
 impl fmt::Display for LayoutError {
@@ -29,6 +40,12 @@ impl fmt::Display for LayoutError {
                 f,
                 "all shares take {needed} B, and the journal leaves {left} B of the disk: raise \
                  statefsd.disk_bytes, or lower the shares or statefsd.files"
+            ),
+            Self::Whole { needed, share, files, most } => write!(
+                f,
+                "its image takes {needed} B, {share} B for files and the rest for the store's \
+                 journals of {files} files, more than retention.bytes = {most} B: raise that, or \
+                 lower the bytes or numbers of its parts"
             ),
         }
     }
@@ -56,12 +73,12 @@ const RETRY_MIN: Nanos = Nanos::from_secs(1);
 const RETRY_MAX: Nanos = Nanos::from_secs(60);
 
 /// The recipe of a disk that is `share`'s alone, large enough for it and for what the store takes
-/// itself. Nobody else is there to be protected from its owner, so nothing that it asks is refused
-/// for coming too fast.
+/// itself, which may be `most` bytes together. Nobody else is there to be protected from its owner,
+/// so nothing that it asks is refused for coming too fast.
 ///
 /// # Errors
 /// [`LayoutError`] if there can be no such disk.
-pub fn for_share(share: &ShareRule) -> Result<StateRecipe, LayoutError> {
+pub fn for_share(share: &ShareRule, most: u32) -> Result<StateRecipe, LayoutError> {
     // A file is made before the one that it replaces is given up.
     let (files, open) = (share.files.saturating_add(1), share.open.saturating_add(1));
     let of_bytes = |disk_bytes| StateRecipe {
@@ -76,13 +93,16 @@ pub fn for_share(share: &ShareRule) -> Result<StateRecipe, LayoutError> {
         },
         shares: [share.clone()].into(),
     };
-    let most = u32::MAX - u32::MAX % SECTOR_BYTES as u32;
+    let whole = u32::MAX - u32::MAX % SECTOR_BYTES as u32;
     // What the journals take follows from the number of files alone.
-    let widest = layout(&of_bytes(most))?;
+    let widest = layout(&of_bytes(whole))?;
     let journals = u64::from(widest.limits().sectors - widest.data().sectors);
     let data = u64::from(share.bytes).div_ceil(SECTOR_BYTES as u64).max(journals);
     let bytes = (data + journals) * SECTOR_BYTES as u64;
-    let recipe = of_bytes(u32::try_from(bytes).unwrap_or(most));
+    if bytes > u64::from(most) {
+        return Err(LayoutError::Whole { needed: bytes, share: share.bytes, files, most });
+    }
+    let recipe = of_bytes(u32::try_from(bytes).unwrap_or(whole));
     layout(&recipe).map(|_| recipe)
 }
 

@@ -138,7 +138,7 @@ impl Statefsd {
         out: &'a mut [u8],
     ) -> Result<Answer<'a>, FileStatus> {
         if !self.is_ready() {
-            return Err(FileStatus::NotReady);
+            return Err(self.why_not_ready());
         }
         match *request {
             Request::Hello => self.hello(asked, out),

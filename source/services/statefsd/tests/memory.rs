@@ -189,7 +189,7 @@ fn no_memory_is_taken_after_the_start() {
 #[test]
 fn what_is_taken_counts_and_is_what_was_told_before() {
     let share = ShareRule { name: "logd".into(), bytes: 1 << 20, files: 700, open: 30 };
-    for recipe in [StateRecipe::parse(RECIPE).unwrap(), for_share(&share).unwrap()] {
+    for recipe in [StateRecipe::parse(RECIPE).unwrap(), for_share(&share, u32::MAX).unwrap()] {
         let mut made = None;
         let taken = measure(|| made = Some(Box::new(Statefsd::new(&recipe, 1).unwrap())));
         assert!(taken.count_total > 10);

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod device;
+mod figures;
 mod history;
 mod hostile;
 mod kept;
@@ -12,4 +13,5 @@ mod sameness;
 mod scale;
 mod secrets;
 mod state;
+mod tape;
 mod threads;

@@ -34,7 +34,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// What was added to the counter in a window.
-const fn added(window: u64) -> u64 {
+pub(crate) const fn added(window: u64) -> u64 {
     window * 3 % 17
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn log(records: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// What metricsd keeps of two minutes and ten seconds: two segments, the rest in the log.
-fn files() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
     let (records, sealed) = record(0..130);
     let name = |first| SegmentName { boot: 1, first };
     let kept = Some(Kept { oldest: name(0), newest: name(60), end: 120 });

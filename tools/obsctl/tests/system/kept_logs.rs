@@ -39,7 +39,7 @@ fn record(boot: u32, id: u64) -> Vec<u8> {
 }
 
 /// Boot 1 lost its records 4 and 5 and ended in order; boot 2 was cut off.
-fn records() -> Vec<Vec<u8>> {
+pub(crate) fn records() -> Vec<Vec<u8>> {
     let first = [1, 2, 3, 6].map(|id| record(1, id));
     let second = (1..=4).map(|id| record(2, id));
     let mut all = vec![anchor(1)];
@@ -55,7 +55,7 @@ fn machine(records: &[Vec<u8>]) -> Machine {
 }
 
 /// Boot and number of what is shown, gaps as the negative of their count.
-fn shown(lines: &[Json]) -> Vec<(u64, i64)> {
+pub(crate) fn shown(lines: &[Json]) -> Vec<(u64, i64)> {
     let all = lines.iter().filter(|line| line["kind"] != json!("restart"));
     let one = |line: &Json| {
         let count = line["fields"]["count"].as_str().map(|count| count.parse::<i64>().unwrap());

@@ -3,11 +3,14 @@
 
 mod cardinality;
 mod crowd;
+mod disks;
 mod follow;
 mod fsck;
+mod golden;
 mod ids;
 mod kept;
 mod kept_logs;
+mod killed;
 mod liar;
 mod losses;
 mod outages;

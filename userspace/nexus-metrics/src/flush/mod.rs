@@ -6,8 +6,9 @@
 //! says HELLO, registers series, and every interval sends BATCHes of what has changed. Several
 //! BATCHes are under way at a time; each is kept until it is acknowledged and sent again byte by
 //! byte if need be. After a broken connection it asks metricsd to go on with the same life; if
-//! metricsd has begun anew (another epoch), totals are told again from the beginning; if it is
-//! the same but has given up our life, what was under way counts as lost rather than twice.
+//! metricsd has begun anew (another epoch), totals are told again from the beginning, first what
+//! they were when it went, so that nothing is twice in what it keeps; if it is the same but has
+//! given up our life, what was under way counts as lost rather than twice.
 
 mod draft;
 mod outbox;
@@ -427,7 +428,14 @@ impl<C: Deref<Target = Client>> Flusher<C> {
             let (seq, nonce) = (self.outbox.next_seq(), self.pending.nonce());
             let mut rest = Some(next);
             let (table, spans, client) = (&mut self.table, &mut self.spans, &*self.client);
+            // What a former epoch was told has BATCHes of its own, which take an item to say so.
+            let is_earlier = items_per_batch > 1 && table.has_earlier();
             self.outbox.add(nonce, |out| {
+                if is_earlier {
+                    let mut draft = Draft::earlier(seq, nonce, items_per_batch, out);
+                    table.tell_earlier(&mut draft);
+                    return draft.finish();
+                }
                 let mut draft = Draft::new(seq, nonce, items_per_batch, out);
                 rest = tell(next, table, spans, client, (frame, recorded), &mut draft);
                 draft.finish()

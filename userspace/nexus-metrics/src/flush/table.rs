@@ -36,6 +36,8 @@ struct Told {
     base: u64,
     /// Total that was last put into a BATCH.
     queued: u64,
+    /// Total that was put into a BATCH in an earlier epoch.
+    earlier: u64,
 }
 
 struct Entry {
@@ -221,9 +223,7 @@ impl Table {
         draft: &mut Draft<'_>,
     ) -> bool {
         let Some(entry) = self.entries.get_mut(at) else { return true };
-        let (Registration::Known(id) | Registration::Folded(id)) = entry.registration else {
-            return true;
-        };
+        let Some(id) = entry.id() else { return true };
         if histograms != (entry.series.kind == Kind::Histogram) {
             return true;
         }
@@ -237,6 +237,30 @@ impl Table {
             entry.note_queued(now);
         }
         told
+    }
+
+    /// Whether an earlier epoch was told of a series of which this one is told nothing yet.
+    pub(super) fn has_earlier(&self) -> bool {
+        self.entries.iter().any(|entry| entry.id().is_some() && entry.has_earlier())
+    }
+
+    /// Puts into the draft what an earlier epoch was told, as much as fits: first values.
+    pub(super) fn tell_earlier(&mut self, draft: &mut Draft<'_>) {
+        for histograms in [false, true] {
+            for entry in &mut self.entries {
+                let is_wanted = histograms == (entry.series.kind == Kind::Histogram);
+                let Some(id) = entry.id().filter(|_| is_wanted && entry.has_earlier()) else {
+                    continue;
+                };
+                let mut earlier = [0; WORDS_MAX];
+                let earlier = front(&mut earlier, entry.words.len());
+                earlier.iter_mut().zip(&entry.words).for_each(|(word, told)| *word = told.earlier);
+                if !entry.put(id, earlier, draft) {
+                    return;
+                }
+                entry.note_queued(earlier);
+            }
+        }
     }
 
     /// Puts what was lost since the last time into the draft; `false` if that is full.
@@ -270,14 +294,24 @@ fn front(words: &mut [u64; WORDS_MAX], count: usize) -> &mut [u64] {
 
 impl Told {
     const fn begin_at(&mut self, origin: u64) {
-        *self = Self { origin, base: origin, queued: origin };
+        *self = Self { origin, base: origin, queued: origin, earlier: origin };
     }
 
     const fn begin_again(&mut self, since: Since) {
         match since {
-            Since::Origin => self.begin_at(self.origin),
+            Since::Origin => {
+                let is_told = self.queued != self.origin;
+                let earlier = if is_told { self.queued } else { self.earlier };
+                self.begin_at(self.origin);
+                self.earlier = earlier;
+            }
             Since::Queued => self.base = self.queued,
         }
+    }
+
+    /// Whether metricsd is to hear first what an earlier epoch was told.
+    const fn has_earlier(&self) -> bool {
+        self.queued == self.origin && self.earlier != self.origin
     }
 
     const fn difference(&self, now: u64) -> u64 {
@@ -292,6 +326,17 @@ impl Entry {
         } else {
             self.words.iter_mut().for_each(|told| told.begin_again(since));
         }
+    }
+
+    const fn id(&self) -> Option<SeriesId> {
+        match self.registration {
+            Registration::Known(id) | Registration::Folded(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn has_earlier(&self) -> bool {
+        self.series.kind != Kind::Gauge && self.words.iter().any(Told::has_earlier)
     }
 
     fn has_changed(&self, now: &[u64]) -> bool {

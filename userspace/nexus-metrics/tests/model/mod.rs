@@ -65,6 +65,8 @@ pub(crate) struct Metricsd {
     refused_names: BTreeSet<String>,
     /// What the client said last that it has recorded.
     recorded: Option<Recorded>,
+    /// Increments and observations in the windows of all epochs.
+    kept: u64,
     next_id: u64,
 }
 
@@ -82,6 +84,7 @@ impl Metricsd {
             lost: BTreeMap::new(),
             refused_names: BTreeSet::new(),
             recorded: None,
+            kept: 0,
             next_id: 1 << 32,
         }
     }
@@ -89,6 +92,7 @@ impl Metricsd {
     fn restart(&mut self) {
         let before = std::mem::replace(self, Self::new(self.epoch + 1));
         self.finished = before.finished;
+        self.kept = before.kept;
         self.refused_names = before.refused_names;
     }
 
@@ -126,6 +130,10 @@ impl Metricsd {
 
     pub(crate) const fn recorded(&self) -> Option<Recorded> {
         self.recorded
+    }
+
+    pub(crate) const fn kept(&self) -> u64 {
+        self.kept
     }
 
     pub(crate) fn refuse_name(&mut self, name: &str) {
@@ -200,6 +208,7 @@ impl Metricsd {
     }
 
     fn apply(&mut self, life: &mut Life, batch: &Batch<'_>) {
+        let before = life.taken;
         for item in batch.values() {
             let id = item.series.unwrap().raw();
             let key = life.ids[&id].clone();
@@ -213,6 +222,10 @@ impl Metricsd {
         }
         for item in batch.items() {
             self.apply_item(life, &item);
+        }
+        if !batch.is_earlier() {
+            let taken = life.taken.missing_in(before);
+            self.kept += taken.counted + taken.observed;
         }
     }
 
@@ -250,6 +263,8 @@ impl Metricsd {
                 let before = life.lost.insert(reason.raw(), *count).unwrap_or(0);
                 *self.lost.entry(reason.raw()).or_default() += count - before;
             }
+            // Seen with the whole BATCH.
+            Item::Earlier => {}
             Item::Recorded(recorded) => {
                 assert_eq!(recorded.missing_in(life.taken), Recorded::default(), "all has come");
                 self.recorded = Some(*recorded);

@@ -36,7 +36,7 @@ fn is_allowed(package: &Package, used: &Dependency) -> bool {
     };
     let may_join = level == levels::SERVICES && package.name != levels::HOSTED;
     let joins = may_join && levels::is_joined(&used.name);
-    let is_scenario = package.name == "sim" && used.name == "simkit";
+    let is_scenario = package.name == "sim" && ["simkit", "tape"].contains(&used.name.as_str());
     let is_ports_service = package.name == levels::PORT && used_level == levels::SERVICES;
     (used_level < level && !is_ports_service) || joins || is_scenario
 }

@@ -81,6 +81,7 @@ fn logd(t: &mut Table<'_, '_>) -> LogdLimits {
 
 fn log_retention(t: &mut Table<'_, '_>) -> LogRetention {
     LogRetention {
+        bytes: t.size("bytes", BYTES),
         log_bytes: t.size("log_bytes", BYTES),
         log_files: t.count("log_files", 3..=99),
         sync_interval: t.duration("sync_interval", WINDOW),

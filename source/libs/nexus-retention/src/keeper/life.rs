@@ -1,6 +1,8 @@
 //! From one phase to the next: what a start finds, and what is decided.
 
-use super::{Keeper, Phase, RAW};
+use nexus_bounded::Mono;
+
+use super::{Keeper, LastKept, Phase, RAW};
 use crate::recovery::{Facts, Log, LogStep, ManifestStep, Sealed, SegmentStep, Temp, decide};
 
 impl Keeper {
@@ -98,9 +100,17 @@ impl Keeper {
             return false;
         }
         self.seals_again = false;
+        self.before = self.before.or_else(|| self.last_kept());
         self.store.go_live();
         self.phase = Phase::Live;
         true
+    }
+
+    fn last_kept(&self) -> Option<LastKept> {
+        let shelf = self.store.shelves().get(RAW)?;
+        let boot = shelf.newest().map(|name| name.boot).filter(|boot| *boot != self.boot)?;
+        let end = shelf.end()?.saturating_mul(shelf.tier().window.0);
+        Some(LastKept { boot, end: Mono(end) })
     }
 
     fn refuse(&mut self) -> bool {

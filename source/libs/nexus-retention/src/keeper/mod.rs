@@ -117,6 +117,15 @@ pub struct Losses {
     pub reloads: u64,
 }
 
+/// Where what former lives have kept ends: from there to this life's first window nothing is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastKept {
+    /// The life.
+    pub boot: u32,
+    /// When its last window ended, by the time since its boot.
+    pub end: Mono,
+}
+
 /// See the module.
 pub struct Keeper {
     limits: Limits,
@@ -140,6 +149,9 @@ pub struct Keeper {
     decision: Option<Decision>,
     next_sync: Mono,
     last_sync: Option<Mono>,
+    /// What former lives have kept last, and since when this one keeps windows.
+    before: Option<LastKept>,
+    live_since: Option<Mono>,
     losses: Losses,
     is_stopping: bool,
     /// Something can be done at once.
@@ -177,6 +189,8 @@ impl Keeper {
             decision: None,
             next_sync: Mono(0),
             last_sync: None,
+            before: None,
+            live_since: None,
             losses: Losses::default(),
             is_stopping: false,
             is_due: true,
@@ -188,6 +202,9 @@ impl Keeper {
     /// after every event.
     pub fn step(&mut self, now: Now, world: &mut impl World) {
         self.is_due = false;
+        if self.trouble() == Some(Trouble::Full) {
+            self.store.make_room();
+        }
         for unit in 0..WORK_MAX {
             let is_busy = self.turn(now, world);
             if !is_busy {
@@ -195,6 +212,9 @@ impl Keeper {
             }
             self.work += 1;
             self.is_due = unit + 1 == WORK_MAX;
+        }
+        if self.phase == Phase::Live {
+            self.live_since.get_or_insert(now.mono);
         }
         self.step_log(now.mono, world);
     }
@@ -261,10 +281,14 @@ impl Keeper {
 
     fn durable(&mut self, has_raw: bool) {
         if let Some(segment) = self.sealing.take_if(|_| has_raw) {
-            let needed = self.marks.sealed(segment).or_else(|| self.log.end());
-            if let Some(place) = needed {
-                self.log.release(place);
-            }
+            self.release(segment);
+        }
+    }
+
+    /// The log's records of a segment, and of those before it, are needed no more.
+    fn release(&mut self, segment: SegmentId) {
+        if let Some(place) = self.marks.sealed(segment).or_else(|| self.log.end()) {
+            self.log.release(place);
         }
     }
 
@@ -356,6 +380,18 @@ impl Keeper {
     #[must_use]
     pub const fn last_sync(&self) -> Option<Mono> {
         self.last_sync
+    }
+
+    /// Where what former lives have kept ends, once that is known and if there is any.
+    #[must_use]
+    pub const fn before(&self) -> Option<LastKept> {
+        self.before
+    }
+
+    /// Since when windows are kept, if they are.
+    #[must_use]
+    pub const fn live_since(&self) -> Option<Mono> {
+        self.live_since
     }
 
     /// Units of work done since the start.

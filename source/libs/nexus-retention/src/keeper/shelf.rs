@@ -277,13 +277,18 @@ impl Shelf {
         let at = |end: u64| end.saturating_mul(length);
         // How long ago the life began that is looked at, and what its newest segment ended at.
         let (mut life, mut began, mut latest) = (boot, now.0, now.0);
-        let mut age = None;
+        let (mut age, mut first) = (None, now.0);
         for (index, sealed) in self.segments.iter().enumerate().rev() {
             let end = at(self.end_at(index));
             if sealed.name.boot != life {
-                (life, latest) = (sealed.name.boot, end);
-                began = began.saturating_add(end);
+                life = sealed.name.boot;
+                // Where only the daemon has begun anew, its clock has gone on.
+                if end > first {
+                    latest = end;
+                    began = began.saturating_add(end);
+                }
             }
+            first = at(sealed.name.first);
             let since_end = latest.max(end) - end;
             age = Some(began.saturating_sub(latest).saturating_add(since_end));
         }
@@ -367,5 +372,17 @@ mod tests {
         assert_eq!(age(&shelf, 4, 50), Some(Nanos::from_secs(1350)));
         assert_eq!(age(&shelf, 3, 750), Some(Nanos::from_secs(1350)));
         assert!(shelf.is_expired(4, Mono(0)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_on_over_lives_makes_nothing_older() {
+        let mut shelf = shelf(1 << 20, 9);
+        for (boot, first) in [(1, 600), (2, 661), (3, 722)] {
+            assert!(shelf.put(sealed(boot, first)));
+        }
+        shelf.set_end(725);
+        // The first ends at 6600 s at the latest, and no time was without power.
+        let age = shelf.oldest_age(4, Mono(7_300_000_000_000));
+        assert_eq!(age, Some(Nanos::from_secs(700)));
     }
 }

@@ -12,6 +12,9 @@ use crate::segment::{Anchor, END_BYTES_MAX, Meta};
 /// series which windows it is in.
 const GROUP_BYTES: u64 = 512;
 const SERIES_BYTES: u64 = 12;
+/// Bytes in a segment that a byte of a record may become: of the varints of a series, some may be
+/// long and the others short, and Rice codes with one parameter fit neither.
+const CODED_MAX: u64 = 2;
 
 impl Keeper {
     /// What the records of a window are to begin with. `None`: it is to be skipped, and what has
@@ -47,7 +50,7 @@ impl Keeper {
         let one = bytes.checked_div(windows).unwrap_or(0);
         let series = u64::from(self.recorder.series());
         let groups = 2 * (GROUP_BYTES + series * SERIES_BYTES);
-        let needed = (bytes + ahead * one) / 4 * 5 + groups;
+        let needed = (bytes + ahead * one) * CODED_MAX + groups;
         let [raw, ..] = &self.store.drafts;
         let room = match raw.name() {
             Some(_) => raw.room(),
@@ -151,14 +154,31 @@ impl Keeper {
             Ok(false) => {}
             Ok(true) => self.anchor = anchor.or(self.anchor),
             Err(_) => {
-                // The group is larger than a whole segment may be, or the segment is full.
-                self.losses.windows += windows;
-                self.recorder.give_up();
-                self.recorder.end_segment();
+                // The group is larger than a whole segment may be, which was another when its
+                // records were written.
+                self.give_up_group(windows);
                 return self.finish(now);
             }
         }
         true
+    }
+
+    /// What has no room is lost, and with it what follows in its segment: the series that are
+    /// defined in it are not known there.
+    fn give_up_group(&mut self, windows: u64) {
+        let segment = self.recorder.ended().map(|group| (group.boot(), group.segment()));
+        self.losses.windows += windows;
+        self.recorder.give_up();
+        let follows = |keeper: &Self| {
+            let next = keeper.recorder.groups().next()?;
+            (Some((next.boot(), next.segment())) == segment).then_some(next.windows().len() as u64)
+        };
+        if let Some(more) = follows(self) {
+            self.recorder.end_segment();
+            self.losses.windows += more;
+            self.recorder.give_up();
+        }
+        self.recorder.end_segment();
     }
 
     /// Seals the draft if its segment has ended and all its groups are in it.
@@ -179,6 +199,9 @@ impl Keeper {
         let anchor = own.or(self.anchor).unwrap_or_else(|| self.last_anchor());
         let has_groups = self.store.finish_raw(anchor);
         self.sealing = drafted.filter(|_| has_groups);
+        if !has_groups && let Some(lost) = drafted {
+            self.release(lost);
+        }
         self.anchor = None;
         true
     }

@@ -21,6 +21,8 @@ fn moments(windows: u64) -> Vec<Moment> {
     let mut rig = Rig::new(Some(Disk::new(SECTORS)), windows);
     let (mut all, mut seen) = (Vec::new(), 0);
     let mut look = |rig: &mut Rig| {
+        let takes = rig.takes();
+        assert!(takes <= BYTES_MAX, "{takes}");
         let disk = rig.world.disk(STATEFSD);
         if disk.requests() > seen {
             seen = disk.requests();
@@ -50,7 +52,7 @@ fn survives(moment: &Moment, fates: &[Fate]) {
     let known =
         Rc::new(RefCell::new(Known { recorded: moment.recorded.clone(), ..Known::default() }));
     let mut rig = Rig::going_on(Some(disk), 4, Keep::Files, Rc::clone(&known), 1);
-    rig.seconds(7);
+    rig.seconds_within(7, BYTES_MAX);
     let keeper = rig.keeper();
     assert!(keeper.is_live(), "{:?}", keeper.trouble());
     assert_eq!(keeper.losses().strange, 0);

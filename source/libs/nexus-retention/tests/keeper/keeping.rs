@@ -162,11 +162,9 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    fn new(boot: u32, keep: Keep, until: u64, ttl: Nanos, known: Rc<RefCell<Known>>) -> Self {
-        let mut limits_now = limits();
-        limits_now.store.shelves.iter_mut().for_each(|shelf| shelf.ttl = ttl);
+    fn new(boot: u32, keep: Keep, until: u64, made: Limits, known: Rc<RefCell<Known>>) -> Self {
         Self {
-            keeper: Keeper::new(limits_now, boot, keep),
+            keeper: Keeper::new(made, boot, keep),
             boot,
             writer: Writer::new(&limits().recorder),
             segment: None,
@@ -282,7 +280,9 @@ impl Rig {
 
     /// One whose segments have another time.
     pub(crate) fn with_ttl(disk: Option<Disk>, until: u64, ttl: Nanos) -> Self {
-        Self::with(disk, until, Keep::Files, ttl, Rc::default(), 0)
+        let mut made = limits();
+        made.store.shelves.iter_mut().for_each(|shelf| shelf.ttl = ttl);
+        Self::with(disk, until, Keep::Files, made, Rc::default(), 0)
     }
 
     /// After so many lives of others.
@@ -293,14 +293,15 @@ impl Rig {
         known: Rc<RefCell<Known>>,
         lives: u32,
     ) -> Self {
-        Self::with(disk, until, keep, Nanos::from_secs(100_000), known, lives)
+        Self::with(disk, until, keep, limits(), known, lives)
     }
 
-    fn with(
+    /// The same of an owner that is made for something else.
+    pub(crate) fn with(
         disk: Option<Disk>,
         until: u64,
         keep: Keep,
-        ttl: Nanos,
+        made: Limits,
         known: Rc<RefCell<Known>>,
         lives: u32,
     ) -> Self {
@@ -314,7 +315,7 @@ impl Rig {
         world.settle();
         let shared = Rc::clone(&known);
         world.spawn(OWNER, move |start| {
-            Owner::new(start.boot + lives, keep, until, ttl, Rc::clone(&shared))
+            Owner::new(start.boot + lives, keep, until, made, Rc::clone(&shared))
         });
         let client = world.client(OWNER, Rights::NONE);
         Self { world, known, client }
@@ -322,6 +323,20 @@ impl Rig {
 
     pub(crate) fn seconds(&mut self, count: u64) {
         self.world.run_for(Nanos::from_secs(count));
+    }
+
+    /// As [`Self::seconds`]; the owner's files never take more than so many bytes.
+    pub(crate) fn seconds_within(&mut self, count: u64, bytes: u64) {
+        let end = self.world.now().mono.after(Nanos::from_secs(count));
+        loop {
+            while self.world.round() {
+                let takes = self.takes();
+                assert!(takes <= bytes, "{takes}");
+            }
+            if !self.world.skip_ahead(end) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn owner(&self) -> &Owner {
@@ -347,6 +362,12 @@ impl Rig {
             Reply::Hello(hello) => hello.used,
             _ => panic!("no greeting"),
         })
+    }
+
+    /// The same without asking, at any moment.
+    pub(crate) fn takes(&self) -> u64 {
+        let statefsd: &Statefsd = self.world.service(STATEFSD);
+        statefsd.store().used(0).unwrap()
     }
 
     pub(crate) fn list(&mut self, prefix: &str) -> Vec<String> {

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use allocation_counter::measure;
-use nexus_bounded::Nanos;
+use nexus_bounded::{Mono, Nanos};
 use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
 use nexus_retention::keeper::Keeper;
 use nexus_retention::manifest::Manifest;
-use nexus_retention::recovery::{Say, Sealed};
+use nexus_retention::recovery::{Say, Sealed, SegmentStep};
+use nexus_retention::segment::END_BYTES_MAX;
 use simkit::Disk;
 
 use crate::keeping::{
@@ -80,12 +81,7 @@ fn longer_windows_are_what_their_parts_were() {
 #[test]
 fn the_disk_never_has_more_than_its_limits_say() {
     let mut rig = Rig::new(Some(Disk::new(SECTORS)), 600);
-    let mut most = 0;
-    for _ in 0..600 {
-        rig.seconds(1);
-        most = most.max(rig.used());
-        assert!(most <= BYTES_MAX, "{most}");
-    }
+    rig.seconds_within(600, BYTES_MAX);
     assert!(rig.keeper().store().counts().deleted.iter().all(|count| *count > 0));
     let recorded = rig.known.borrow().recorded.clone();
     let kept = rig.kept();
@@ -167,8 +163,84 @@ fn a_lost_manifest_is_written_anew() {
     assert!(recorded.keys().all(|at| kept.contains_key(at)));
 }
 
+/// The disk at the moment at which a segment is durable and its records are not yet released there.
+fn just_sealed(rig: &mut Rig) -> Disk {
+    loop {
+        while rig.world.round() {
+            let store = rig.keeper().store();
+            let [raw, ..] = store.counts().sealed;
+            if raw == 2 && store.is_idle() {
+                return rig.world.disk(STATEFSD).cut(&[]);
+            }
+        }
+        assert!(rig.world.skip_ahead(Mono(60_000_000_000)), "a second segment is sealed");
+    }
+}
+
 #[test]
 fn a_segment_that_is_damaged_is_sealed_again_while_the_log_has_it() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 60);
+    let mut disk = just_sealed(&mut rig);
+    let newest = rig.list("g1/raw.").pop().unwrap();
+    let bytes = rig.read(&newest);
+    let at = disk.image().windows(40).position(|window| window == &bytes[20..60]).unwrap();
+    disk.flip(at, 1);
+    let mut rig = Rig::going_on(Some(disk), 20, Keep::Files, Rc::clone(&rig.known), 1);
+    rig.seconds(5);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    let decision = rig.keeper().decision().unwrap();
+    assert_eq!(decision.segment, SegmentStep::SealAgain, "{decision:?}");
+    assert!(windows_of(&rig.read(&newest)) == windows_of(&bytes), "it says again what it said");
+    assert_eq!((rig.keeper().losses().windows, rig.keeper().losses().values), (0, 0));
+    let kept = rig.kept();
+    holds(&kept, &rig.known.borrow().recorded.clone());
+    let before = kept.keys().filter(|(boot, _)| *boot == 1).count();
+    assert!(before >= 15, "{before}");
+}
+
+#[test]
+fn what_has_no_room_in_a_segment_is_counted_as_lost_and_the_rest_goes_on() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 7);
+    rig.seconds(9);
+    let disk = rig.world.disk(STATEFSD).cut(&[]);
+    // The log has been written for larger segments.
+    let mut small = limits();
+    small.store.segment_bytes = END_BYTES_MAX as u32 + 60;
+    let known = Rc::clone(&rig.known);
+    let mut rig = Rig::with(Some(disk), 20, Keep::Files, small, known, 1);
+    rig.seconds(40);
+    assert!(rig.keeper().is_live(), "{:?}", rig.keeper().trouble());
+    let losses = *rig.keeper().losses();
+    assert!(losses.windows >= 4, "{losses:?}");
+    let kept = rig.kept();
+    let recorded = rig.known.borrow().recorded.clone();
+    holds(&kept, &recorded);
+    let lost = recorded.len() - kept.len();
+    assert!(lost as u64 <= losses.windows, "{lost}: {losses:?}");
+}
+
+#[test]
+fn what_was_set_aside_goes_when_there_is_no_room_beside_it() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 400);
+    rig.seconds(405);
+    let disk = rig.world.disk(STATEFSD).cut(&[]);
+    let mut rig = Rig::going_on(Some(disk), 400, Keep::FilesAside, Rc::clone(&rig.known), 1);
+    rig.seconds(10);
+    assert!(!rig.list("g1/").is_empty(), "it stays while there is room");
+    rig.seconds(395);
+    assert_eq!(rig.keeper().trouble(), None);
+    assert!(rig.list("g1/").is_empty());
+    assert_eq!(rig.keeper().settled().and_then(|settled| settled.older), None);
+    assert!(rig.keeper().store().counts().dropped > 0);
+    let recorded = rig.known.borrow().recorded.clone();
+    let own = recorded.keys().filter(|(boot, _)| *boot == 2).count();
+    assert!(own > 380, "{own}: ingest has gone on");
+    let losses = rig.keeper().losses();
+    assert_eq!((losses.windows, losses.values), (0, 0));
+}
+
+#[test]
+fn a_segment_that_is_damaged_when_the_log_has_it_no_more_keeps_what_can_be_read() {
     let mut rig = Rig::new(Some(Disk::new(SECTORS)), 20);
     rig.seconds(22);
     let recorded = rig.known.borrow().recorded.clone();

@@ -476,7 +476,10 @@ proptest! {
             }
         }
         let (files, _) = replay(&log, LIMITS);
-        read(&files);
+        // A byte of a key may make two series alike: all of it is still to be read.
+        for file in &files {
+            prop_assert!(Model::read(file).is_ok_and(|(_, is_damaged)| !is_damaged));
+        }
     }
 }
 

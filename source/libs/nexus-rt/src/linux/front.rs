@@ -41,6 +41,8 @@ pub struct Hosted<H> {
     pub name: &'static str,
     /// The recipe of the disk, as that of the daemon wants it, or why there can be none.
     pub recipe: fn(&Recipe) -> Result<StateRecipe, String>,
+    /// What else people should know of what is kept, line by line.
+    pub explain: fn(&Recipe) -> Vec<String>,
     /// Bytes that the service takes.
     pub memory: fn(&StateRecipe) -> Result<u64, String>,
     /// Makes the service; the number counts the starts.
@@ -196,10 +198,11 @@ fn check_config<H>(
     daemon::check(&recipe.port).map_err(failed)?;
     let plan = Plan::of(&recipe, options.state_dir, hosted)?;
     say(&plan.budget(&recipe, memory))?;
-    match &plan.disk {
-        Some(disk) => say(&format_args!("{:<9} image of {} B\n", program.name, disk.bytes)),
-        None => Ok(()),
+    let Some(disk) = &plan.disk else { return Ok(()) };
+    for line in (hosted.explain)(&recipe) {
+        say(&format_args!("{:<9} {line}\n", program.name))?;
     }
+    say(&format_args!("{:<9} image of {} B\n", program.name, disk.bytes))
 }
 
 fn read_recipe(program: &Program, file: Option<PathBuf>) -> Result<Recipe, Failure> {

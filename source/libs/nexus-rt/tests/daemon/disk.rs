@@ -342,7 +342,7 @@ fn a_full_disk_stops_nobody_and_heals_when_there_is_room() {
     let daemon = place.start();
     let mut files = Files(daemon.connect());
     eventually("it was tried", || daemon.total(&mut files.0, "port_disk_failed") >= 1);
-    assert_eq!(files.status(&Request::Hello), FileStatus::NotReady);
+    assert_eq!(files.status(&Request::Hello), FileStatus::NoSpace);
     assert_echoes(&daemon, 100);
     let room = Rlimit { current: None, maximum: None };
     prlimit(Some(daemon.pid()), Resource::Fsize, room).unwrap();
@@ -372,20 +372,20 @@ fn injected(place: &Place, fault: &str) -> Process {
 
 #[test]
 fn a_disk_that_takes_no_writes_or_reports_errors_is_named() {
-    for (fault, why) in [
-        ("pwrite64:error=EROFS", "the device takes no writes"),
-        ("pwrite64:error=ENOSPC", "no room under the device"),
-        ("fdatasync:error=EIO", "the device reports an error"),
+    for (fault, status, why) in [
+        ("pwrite64:error=EROFS", FileStatus::ReadOnly, "the device takes no writes"),
+        ("pwrite64:error=ENOSPC", FileStatus::NoSpace, "no room under the device"),
+        ("fdatasync:error=EIO", FileStatus::NotReady, "the device reports an error"),
     ] {
         let place = Place::new();
         let daemon = injected(&place, fault);
         let mut files = Files(daemon.connect());
         eventually("it was tried", || daemon.total(&mut files.0, "port_disk_failed") >= 1);
-        assert_eq!(files.status(&Request::Hello), FileStatus::NotReady, "{fault}");
+        assert_eq!(files.status(&Request::Hello), status, "{fault}");
         assert_echoes(&daemon, 100);
         daemon.signal(Signal::TERM);
-        let (status, said) = daemon.ended();
-        assert!(status.success() && said.contains(why), "{fault}: {said}");
+        let (ended, said) = daemon.ended();
+        assert!(ended.success() && said.contains(why), "{fault}: {said}");
     }
 }
 

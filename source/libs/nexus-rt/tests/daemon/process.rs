@@ -182,7 +182,7 @@ fn daemon() {
         setrlimit(Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
     }
     let state = env::var_os("ECHOD_STATE");
-    let recipe = statefsd::for_share(&share()).unwrap();
+    let recipe = statefsd::for_share(&share(), u32::MAX).unwrap();
     let bytes = recipe.statefsd.disk_bytes;
     let rule = |name: &str, uid| SenderRule {
         name: name.to_owned(),

@@ -187,7 +187,7 @@ fn serve<S: Service>(
 ) {
     allocations::count_this_thread();
     let recipe = recipe();
-    let files = statefsd::for_share(&share(&recipe)).unwrap();
+    let files = statefsd::for_share(&share(&recipe), u32::MAX).unwrap();
     let state =
         StateDisk { dir: dir.join(format!("{name}.state")), bytes: files.statefsd.disk_bytes };
     let config = Config {

@@ -22,6 +22,7 @@ const TAG_OPEN: u8 = 3;
 const TAG_CLOSE: u8 = 4;
 const TAG_LOST: u8 = 5;
 const TAG_RECORDED: u8 = 6;
+const TAG_EARLIER: u8 = 7;
 
 /// A decoded BATCH; its items have been checked for shape.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +118,8 @@ pub enum Item<'a> {
     },
     /// What the client has recorded itself, to be compared with what came of it.
     Recorded(Recorded),
+    /// The totals of this BATCH had been told to metricsd before it began anew.
+    Earlier,
 }
 
 /// What all counters and histograms of a client come to in its life, but for series that were
@@ -193,6 +196,7 @@ impl<'a> Item<'a> {
                 let (counted, observed, sum) = (next()?, next()?, next()?);
                 Ok(Self::Recorded(Recorded { counted, observed, sum }))
             }
+            TAG_EARLIER => Ok(Self::Earlier),
             _ => Err(SHORT),
         }
     }
@@ -231,6 +235,7 @@ impl<'a> Item<'a> {
                 to.u64(recorded.observed);
                 to.u64(recorded.sum);
             }
+            Self::Earlier => to.u8(TAG_EARLIER),
         }
     }
 
@@ -286,6 +291,12 @@ impl<'a> Batch<'a> {
     pub fn items(&self) -> impl Iterator<Item = Item<'a>> + 'a {
         let mut rest = Reader::new(self.items);
         core::iter::from_fn(move || Item::read(&mut rest).ok())
+    }
+
+    /// Whether its totals are what an earlier epoch had been told.
+    #[must_use]
+    pub fn is_earlier(&self) -> bool {
+        self.items().any(|item| item == Item::Earlier)
     }
 
     /// Values and items together: what the budget of events is charged.

@@ -120,6 +120,7 @@ fn batch() -> Vec<u8> {
         Item::Close(span_end()),
         Item::Lost { reason: LossReason::SpanRingFull, count: 2 },
         Item::Recorded(Recorded { counted: 5, observed: 2, sum: 9000 }),
+        Item::Earlier,
     ] {
         assert!(writer.item(&item));
     }

@@ -142,6 +142,7 @@ fn item() -> impl Strategy<Value = Item<'static>> {
         span_start().prop_map(Item::Open),
         span_end().prop_map(Item::Close),
         (loss(), any::<u64>()).prop_map(|(reason, count)| Item::Lost { reason, count }),
+        Just(Item::Earlier),
         any::<[u64; 3]>().prop_map(|[counted, observed, sum]| {
             Item::Recorded(Recorded { counted, observed, sum })
         }),

@@ -18,8 +18,9 @@
 //!   w<length>.{count,last,max,min,n,sum}`. `le.*` counts observations up to that bound and stands
 //!   only where it rises, `le.inf` is above all bounds.
 //! - scope `metricsd`: `ready`, and `gap` with `boot count event=gap.v1 first_ns last_ns origin
-//!   reason`, and `retention` with `boot event=retention.v1 found lost_records lost_windows reason
-//!   seq skipped state`, when what is kept on a disk fares otherwise than before.
+//!   reason`, and `retention` with `before_boot before_end_ns boot event=retention.v1 found from_ns
+//!   lost_records lost_windows reason seq skipped state`, when what is kept on a disk fares
+//!   otherwise than before.
 //!
 //! `origin` is the sender's service id. Records that are split say `part=i/n`, and each part says
 //! `event name origin seq` and `span trace` or `boot series`.

@@ -11,6 +11,10 @@ pub(crate) struct StateChange {
     pub(crate) reason: &'static str,
     /// What the start has found, in one word.
     pub(crate) found: &'static str,
+    /// Where what former lives have kept ends: boot, and ns since that; zeros: nowhere.
+    pub(crate) before: (u32, u64),
+    /// Since when this life keeps windows, ns since boot; 0: it does not.
+    pub(crate) from_ns: u64,
     /// Records that the log should have had and did not.
     pub(crate) lost_records: u64,
     /// Windows that were recorded and are in no segment.
@@ -29,9 +33,13 @@ impl StateChange {
     /// Writes its fields; `None` if they do not fit.
     pub(super) fn write<'a>(&self, boot: u32, seq: u64, out: &'a mut [u8]) -> Option<Fields<'a>> {
         let mut to = FieldsWriter::new(out);
-        let all = to.field("boot", boot)
+        let (before_boot, before_end_ns) = self.before;
+        let all = to.field("before_boot", before_boot)
+            && to.field("before_end_ns", before_end_ns)
+            && to.field("boot", boot)
             && to.field("event", "retention.v1")
             && to.field("found", self.found)
+            && to.field("from_ns", self.from_ns)
             && to.field("lost_records", self.lost_records)
             && to.field("lost_windows", self.lost_windows)
             && to.field("reason", self.reason)

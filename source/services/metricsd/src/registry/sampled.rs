@@ -16,10 +16,10 @@ use nexus_wire::{Kind, LabelBytes, Labels, MetricName, Unit};
 
 use nexus_retention::key::{self, SeriesKey};
 
-use super::Registry;
 use super::histogram::{BUCKETS_MAX, Bounds, Histogram};
 use super::rows::{Flags, Series};
 use super::view::ViewScratch;
+use super::{Increase, Registry};
 use crate::rows::{NONE, Rows};
 
 /// What is remembered of a series.
@@ -132,6 +132,11 @@ impl Sampled {
         before.sum = before.sum.saturating_add(moved.sum);
     }
 
+    /// What was added to a series is in a window of an earlier life.
+    fn pass_over(before: &mut u64, added: u64, total: u64) {
+        *before = before.saturating_add(added).min(total);
+    }
+
     /// What is put from now on may be older than now.
     pub(crate) const fn catch_up(&mut self) {
         self.has_caught_up = true;
@@ -163,6 +168,23 @@ impl Registry {
     /// Values that come after an outage.
     pub(crate) const fn note_catchup(&mut self) {
         self.sampled.catch_up();
+    }
+
+    /// So much of what was counted is in windows of an earlier life, and in none of this one.
+    pub(crate) fn pass_over_count(&mut self, row: u32, added: u64) {
+        let total = self.series[row].value;
+        let memo = self.sampled.memos.find_mut(row);
+        memo.into_iter().for_each(|memo| Sampled::pass_over(&mut memo.before, added, total));
+    }
+
+    /// The same of observations.
+    pub(crate) fn pass_over_increase(&mut self, row: u32, increase: &Increase) {
+        let wide = self.series[row].wide_row();
+        let total = &self.histograms[wide];
+        let Some(before) = self.sampled.histograms.find_mut(wide) else { return };
+        let counts = before.counts.iter_mut().zip(increase.counts).zip(total.counts);
+        counts.for_each(|((before, added), total)| Sampled::pass_over(before, added, total));
+        before.sum = before.sum.saturating_add(increase.sum);
     }
 
     /// Samples the series of a number.

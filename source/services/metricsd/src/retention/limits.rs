@@ -1,5 +1,8 @@
 //! What follows from the recipe: the bounds of everything that is kept, and what it writes.
 
+use alloc::format;
+use alloc::string::String;
+
 use nexus_recipe::{MetricsRetention, Recipe, TierLimits};
 use nexus_retention::keeper::{Limits, ShelfLimits, StoreLimits};
 use nexus_retention::name::Tier;
@@ -84,6 +87,16 @@ const fn segment_file_bytes(kept: &MetricsRetention) -> u32 {
     kept.segment_bytes / 512 * 508
 }
 
+/// The manifest, and the one that takes its place.
+const MANIFEST_BYTES: u64 = 2 * SECTOR_BYTES;
+
+/// Bytes of the disk that all files take at most, at any moment.
+pub(crate) fn files_bytes(recipe: &Recipe) -> u64 {
+    let Limits { store, log, .. } = of(recipe);
+    let tiers = store.shelves.iter().map(|shelf| shelf.bytes / SECTOR_BYTES * SECTOR_BYTES);
+    log.bytes() + tiers.sum::<u64>() + MANIFEST_BYTES
+}
+
 /// What a sync costs of the disk: a record of the store's journal, in both copies, with its flush.
 const SYNC_BYTES: u64 = 1536;
 /// Bytes of a sector, and of what the log puts into it.
@@ -96,6 +109,9 @@ const LOG_SAMPLE: u64 = 2300;
 const SAMPLES: [u64; 3] = [1100, 2000, 3000];
 /// How often a series changes.
 const CHANGES: u64 = 10;
+
+/// Series that what is written a day is computed for, each of which changes every 10 s.
+pub(crate) const FLASH_SERIES: u32 = 200;
 
 const DAY: u64 = 86_400;
 const NS_IN_S: u64 = 1_000_000_000;
@@ -120,6 +136,29 @@ pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
         samples * bytes / 1000 + seals * (2 * SYNC_BYTES + 2 * SECTOR_BYTES)
     });
     sectors * SECTOR_BYTES + syncs * SYNC_BYTES + segments.sum::<u64>()
+}
+
+/// Windows that the log has room for before a segment has to end, if all series change in each.
+fn logged_windows(recipe: &Recipe) -> u64 {
+    let window = u64::from(recipe.metricsd.series) * LOG_SAMPLE / 1000 + WINDOW_BYTES;
+    // Segments end where half of the log is in use.
+    of(recipe).log.bytes() / SECTOR_BYTES * LOG_PAYLOAD_BYTES / 2 / window
+}
+
+/// What people should know of what a recipe makes be kept.
+#[must_use]
+pub fn explain_retention(recipe: &Recipe) -> [String; 2] {
+    let flash = flash_bytes_per_day(recipe, FLASH_SERIES);
+    let (segment, series) = (recipe.metricsd.retention.segment_windows, recipe.metricsd.series);
+    let logged = logged_windows(recipe);
+    let ends = if logged < segment.into() { "; segments of so many end earlier" } else { "" };
+    [
+        format!(
+            "log of {logged} of the {segment} windows of a segment, if {series} series change in \
+             each{ends}"
+        ),
+        format!("writes {flash} B a day for {FLASH_SERIES} series that change every 10 s"),
+    ]
 }
 
 #[cfg(test)]

@@ -23,17 +23,14 @@ use nexus_retention::recovery::Say;
 use nexus_wire::MetricStatus;
 use nexus_wire::metrics::{Moment, Range};
 
-pub use limits::flash_bytes_per_day;
-pub(crate) use limits::series_ids;
+pub use limits::{explain_retention, flash_bytes_per_day};
+pub(crate) use limits::{files_bytes, series_ids};
 pub(crate) use sampling::{Records, Sampler};
 pub(crate) use status::write_status;
 
 use crate::export::StateChange;
 use crate::limits::memory_line;
 use crate::registry::Registry;
-
-/// Series that what is written a day is computed for, each of which changes every 10 s.
-const FLASH_SERIES: u32 = 200;
 
 /// The lane of calls by which what is kept is read back: behind those of the keeper.
 const READING_LANE: u8 = LANES;
@@ -99,7 +96,7 @@ impl Retention {
             keeper: Keeper::new(limits, boot, keep),
             answers: Answers::new(limits::reading(recipe), READING_LANE),
             skipped: 0,
-            flash: flash_bytes_per_day(recipe, FLASH_SERIES),
+            flash: flash_bytes_per_day(recipe, limits::FLASH_SERIES),
             told: State::Starting,
             tells_from: Mono(0),
             is_ending: false,
@@ -230,6 +227,8 @@ impl Retention {
             state: to.name(),
             reason: to.reason(),
             found: self.found(),
+            before: self.keeper.before().map_or((0, 0), |before| (before.boot, before.end.0)),
+            from_ns: self.keeper.live_since().map_or(0, |since| since.0),
             lost_records: losses.records,
             lost_windows: losses.windows,
             skipped: self.skipped,

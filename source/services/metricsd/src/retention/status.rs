@@ -28,9 +28,10 @@ pub(crate) fn write_status(retention: Option<&Retention>, out: &mut FieldsWriter
     let losses = retention.map(|retention| *retention.keeper().losses()).unwrap_or_default();
     let last_sync = retention.and_then(|retention| retention.keeper().last_sync());
     let settled = retention.and_then(|retention| retention.keeper().settled());
-    let aside = settled.and_then(|settled| settled.older);
     let state = retention.map(Retention::state);
     let unrolled = store.map(Store::unrolled).unwrap_or_default();
+    let older = store.and_then(Store::settled).and_then(|settled| settled.older);
+    let dropped = store.map_or(0, |store| store.counts().dropped);
     let shelf = |tier: usize| store.and_then(|store| store.shelves().get(tier));
     out.field(key::RETENTION_FLASH_BYTES_PER_DAY, retention.map_or(0, Retention::flash))
         && out.field(key::RETENTION_GENERATION, settled.map_or(0, |it| it.current.number()))
@@ -40,7 +41,8 @@ pub(crate) fn write_status(retention: Option<&Retention>, out: &mut FieldsWriter
         && write_shelf(shelf(0), RAW, out)
         && out.field(key::RETENTION_REASON, state.map_or("none", super::State::reason))
         && out.field(key::RETENTION_RELOADS, losses.reloads)
-        && out.field(key::RETENTION_SET_ASIDE, aside.map_or(0, Generation::number))
+        && out.field(key::RETENTION_SET_ASIDE, older.map_or(0, Generation::number))
+        && out.field(key::RETENTION_SET_ASIDE_DROPPED, dropped)
         && write_shelf(shelf(1), SHORT, out)
         && out.field(key::RETENTION_SKIPPED, retention.map_or(0, Retention::skipped))
         && out.field(key::RETENTION_STATE, state.map_or("off", super::State::name))

@@ -15,7 +15,8 @@ use nexus_retention::segment::{
     self, Anchor, Form, Meta, Piece, ROWS, Samples, Segment, SegmentWriter,
 };
 use nexus_wire::metrics::{
-    BatchWriter, Op, Register, Reply, Request, SeriesValue, Update, decode_reply, encode,
+    BatchWriter, HistogramItem, Item, Op, Register, Reply, Request, SeriesValue, SparseBuckets,
+    Update, decode_reply, encode,
 };
 use nexus_wire::{Help, Kind, LabelBytes, NameBytes, SeriesId, Unit};
 use proptest::prelude::*;
@@ -313,11 +314,17 @@ impl Client {
         sender("client", self.life)
     }
 
-    fn register(&mut self, bench: &mut Bench, name: u8, unit: Unit) -> Option<SeriesId> {
+    fn register(
+        &mut self,
+        bench: &mut Bench,
+        kind: Kind,
+        name: u8,
+        unit: Unit,
+    ) -> Option<SeriesId> {
         let name = format!("n{name}");
         let name = NameBytes::new(name.as_bytes()).unwrap();
         let labels = LabelBytes::new(b"").unwrap();
-        let register = Register::new(Kind::Counter, unit, name, labels, Help::new("").unwrap());
+        let register = Register::new(kind, unit, name, labels, Help::new("").unwrap());
         let reply = bench.ask(self.who(), &Request::Register(register));
         match decode_reply(Op::Register, 9, &reply) {
             Some((_, Reply::Registered(registered))) => Some(registered.series),
@@ -326,7 +333,7 @@ impl Client {
     }
 
     fn count(&mut self, bench: &mut Bench, name: u8, more: u32, unit: Unit) {
-        let Some(series) = self.register(bench, name, unit) else { return };
+        let Some(series) = self.register(bench, Kind::Counter, name, unit) else { return };
         let total = self.totals.entry((name, series)).or_default();
         *total += u64::from(more);
         let mut buffer = [0; 4096];
@@ -637,4 +644,44 @@ fn one_event_looks_at_some_series_only() {
     });
     assert!(polls.is_some_and(|polls| polls > capacity / 256 && polls <= capacity / 128));
     assert_eq!(bench.sampler.deadline(), Mono(7 * SECOND));
+}
+
+/// A BATCH of a client's, whose totals are what an earlier epoch was told, or newer.
+fn tell(
+    bench: &mut Bench,
+    client: &mut Client,
+    (counter, count): (SeriesId, u64),
+    (series, observed): (SeriesId, u64),
+    is_earlier: bool,
+) {
+    client.seq += 1;
+    let (mut buffer, mut pairs) = ([0; 4096], [0; 64]);
+    let buckets = SparseBuckets::encode([(0, observed)].into_iter(), &mut pairs).unwrap();
+    let mut writer = BatchWriter::new(client.seq, 9, &mut buffer);
+    assert!(writer.value(counter, count));
+    assert!(writer.item(&Item::Histogram(HistogramItem { series, sum: 3 * observed, buckets })));
+    assert!(!is_earlier || writer.item(&Item::Earlier));
+    let frame = writer.finish().unwrap();
+    bench.event(Event::Request { from: client.who(), token: Token::from_raw(1), frame });
+}
+
+#[test]
+fn what_an_earlier_epoch_was_told_is_counted_and_in_no_window_of_this_one() {
+    let mut bench = Bench::new(limits(64, 4000));
+    let mut client = Client { life: 1, seq: 0, totals: BTreeMap::new() };
+    let counter = client.register(&mut bench, Kind::Counter, 1, Unit::None).unwrap();
+    let histogram = client.register(&mut bench, Kind::Histogram, 2, Unit::None).unwrap();
+    bench.settle();
+    tell(&mut bench, &mut client, (counter, 40), (histogram, 3), true);
+    bench.pass(INTERVAL.0);
+    bench.settle();
+    tell(&mut bench, &mut client, (counter, 45), (histogram, 4), false);
+    let (service, history) = bench.end();
+    let totals = service.registry.totals();
+    // metricsd counts itself, too.
+    assert_eq!(totals.counted - history.counted, 40);
+    let of_client: i128 = history.of("n1").iter().map(|(_, added)| *added).sum();
+    assert_eq!(of_client, 5);
+    assert_eq!((totals.observed, totals.observed_sum), (4, 12));
+    assert_eq!((history.observed, history.observed_sum), (1, 3));
 }

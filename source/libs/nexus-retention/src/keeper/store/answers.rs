@@ -41,7 +41,9 @@ impl Store {
     }
 
     pub(super) fn failed(&mut self, trouble: Trouble, now: Mono) {
-        if trouble == Trouble::Slow && self.busy < BUSY_MAX {
+        // A server that begins with us may need a moment.
+        let is_young = trouble == Trouble::NoDisk && !self.is_greeted;
+        if (trouble == Trouble::Slow || is_young) && self.busy < BUSY_MAX {
             self.busy += 1;
             self.retry = Some(now.after(BUSY_PAUSE));
             return;
@@ -85,7 +87,7 @@ impl Store {
     pub(super) fn done(&mut self, todo: Todo, reply: Reply<'_>) -> News {
         match (todo, reply) {
             (Todo::Hello, Reply::Hello(hello)) => {
-                self.epoch = hello.epoch;
+                (self.epoch, self.is_greeted) = (hello.epoch, true);
                 if self.settled.is_none() {
                     self.settling = Settling::new(self.sets_aside);
                 }
@@ -94,7 +96,11 @@ impl Store {
             (Todo::Settle, _) => {
                 if let Some(settled) = self.settling.settled() {
                     self.settled = Some(settled);
-                    self.phase = Phase::Settled;
+                    if core::mem::take(&mut self.makes_room) {
+                        self.counts.dropped += u64::from(self.settling.deleted());
+                    } else {
+                        self.phase = Phase::Settled;
+                    }
                 }
             }
             (Todo::Manifest, Reply::Read(read)) => {

@@ -31,6 +31,9 @@ impl Store {
     }
 
     pub(super) fn next_change(&mut self, now: Mono) -> Option<Todo> {
+        if self.makes_room {
+            return Some(Todo::Settle);
+        }
         if self.is_stale {
             return Some(if self.is_written { Todo::Sync } else { Todo::Write });
         }

@@ -22,7 +22,8 @@ use crate::name::SegmentName;
 use crate::recovery::{self, Named};
 use crate::segment::Anchor;
 
-/// A disk that is behind is asked again after this time, and so often before it counts as trouble.
+/// A disk that is behind, or a server that has not begun, is asked again after this time, and so
+/// often before it counts as trouble.
 const BUSY_PAUSE: Nanos = Nanos::from_millis(5);
 const BUSY_MAX: u32 = 200;
 
@@ -103,6 +104,8 @@ pub struct Counts {
     pub syncs: u64,
     /// Bytes that were written into files.
     pub written: u64,
+    /// Files that were set aside and deleted to make room.
+    pub dropped: u64,
 }
 
 /// See the module.
@@ -116,6 +119,8 @@ pub struct Store {
     settled: Option<Settled>,
     sets_aside: bool,
     epoch: u64,
+    /// Statefsd has answered once.
+    is_greeted: bool,
     told: Told,
     /// The last name of a list that goes on.
     after: Name,
@@ -132,6 +137,8 @@ pub struct Store {
     wants_sync: bool,
     /// Segments are rolled up and have their times.
     is_live: bool,
+    /// What was set aside is to be deleted.
+    makes_room: bool,
     last_raw: Option<SegmentName>,
     trouble: Option<Trouble>,
     /// How often in a row the disk was behind.
@@ -163,6 +170,7 @@ impl Store {
             settled: None,
             sets_aside,
             epoch: 0,
+            is_greeted: false,
             told: Told::Unread,
             after: Name::EMPTY,
             check: Check::default(),
@@ -179,6 +187,7 @@ impl Store {
             is_written: false,
             wants_sync: false,
             is_live: false,
+            makes_room: false,
             last_raw: None,
             trouble: None,
             busy: 0,
@@ -199,7 +208,16 @@ impl Store {
         self.rolling.stop();
         self.told = Told::Unread;
         (self.is_stale, self.is_written, self.wants_sync) = (false, false, false);
-        (self.is_live, self.last_raw) = (false, None);
+        (self.is_live, self.makes_room, self.last_raw) = (false, false, None);
+    }
+
+    /// There is no room: what was set aside is deleted, if there is any.
+    pub(super) fn make_room(&mut self) {
+        let Some(Settled { current, older: Some(_) }) = self.settled else { return };
+        if self.is_open() && self.is_free() && !self.makes_room {
+            (self.makes_room, self.retry) = (true, None);
+            self.settling = Settling::dropping(current);
+        }
     }
 
     /// Whether all is known that there is.
