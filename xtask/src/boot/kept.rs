@@ -138,6 +138,12 @@ fn holds(
     Ok(())
 }
 
+/// Whether metricsd has no file there yet.
+pub(super) fn is_empty(disk: &Path) -> Result<bool> {
+    let mut files = Files::open(disk, "metricsd", None)?;
+    Ok(offline::Files::list(&mut files).is_empty())
+}
+
 /// The raw windows of the series that are called so, or whose names begin so.
 pub(super) fn rows(disk: &Path, name: &[&str]) -> Result<Vec<Value>> {
     let disk = disk.to_str().context("a path that is no text")?;

@@ -68,8 +68,12 @@ fn check(disk: &Path) -> Result<usize> {
 }
 
 /// All windows in which any series has anything, boot by boot; none of a series is there twice.
+/// There may be none if the power was cut before the first sync.
 fn windows(disk: &Path) -> Result<Vec<(u64, u64)>> {
     let (mut windows, mut last) = (Vec::new(), BTreeMap::new());
+    if kept::is_empty(disk)? {
+        return Ok(windows);
+    }
     for row in kept::rows(disk, &["", "--prefix"])? {
         if row["kind"] != "step" {
             continue;
