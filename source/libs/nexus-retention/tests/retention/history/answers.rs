@@ -62,7 +62,7 @@ proptest! {
         archive.add_model(3, &second, windows, group);
         let answer = ask(&archive, range, manner).unwrap();
         let step = Nanos(answer.head.unwrap().step_ns);
-        prop_assert!(step.0 >= range.step_ns.max(SECOND).min(u64::MAX / SECOND * SECOND));
+        prop_assert!(step.0 >= range.step_ns.clamp(SECOND, u64::MAX / SECOND * SECOND));
         prop_assert_eq!(answer.steps, expected(&[(1, &first), (3, &second)], &range, step));
         prop_assert!(answer.lost.is_empty());
     }
@@ -75,7 +75,7 @@ proptest! {
         archive.add_model(1, &model, 50, 10);
         let first = archive.files.keys().next().unwrap().1.first;
         let [batch, series, group, flag] = small.map(|byte| u64::from(byte % 6));
-        let near = [1 << 32 | 1, first, batch << 32 | series, flag % 2 << 16 | group << 8 | row];
+        let near = [(1 << 32) | 1, first, (batch << 32) | series, ((flag % 2) << 16) | (group << 8) | row];
         for words in [words, near] {
             let range = Range { cursor: RangeCursor(words), tier: Tier::Raw, ..Range::ALL };
             match ask(&archive, range, PLAIN) {
