@@ -79,6 +79,20 @@ pub(crate) struct State {
     pub(crate) durable: u64,
 }
 
+impl State {
+    /// Where nobody gave files.
+    pub(crate) const OFF: Self = Self {
+        word: "off",
+        missed: 0,
+        recovered: 0,
+        lost: 0,
+        generation: 0,
+        set_aside: 0,
+        handed_over: 0,
+        durable: 0,
+    };
+}
+
 /// See the module.
 pub(crate) struct Keeping {
     retention: LogRetention,

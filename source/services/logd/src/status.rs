@@ -5,6 +5,7 @@ use nexus_wire::state::logd as key;
 use nexus_wire::{EncodeError, FieldsWriter, LedgerRow, REASONS};
 
 use crate::Logd;
+use crate::keeping::State;
 use crate::service::{Asked, Phase};
 
 /// Bytes of a status' fields, at most: what a frame has besides the head of the reply.
@@ -60,10 +61,9 @@ impl Logd {
             && fields.field(key::UPTIME_NS, asked.now.since(since).0)
     }
 
-    /// What becomes of records on the disk; one word where nothing does.
+    /// What becomes of records on the disk; `off` and zeros where nothing does.
     fn write_retention(&self, fields: &mut FieldsWriter<'_>) -> bool {
-        let Some(keeping) = &self.keeping else { return fields.field(key::RETENTION, "off") };
-        let state = keeping.state();
+        let state = self.keeping.as_ref().map_or(State::OFF, |keeping| keeping.state());
         fields.field(key::RETENTION, state.word)
             && fields.field(key::RETENTION_DURABLE, state.durable)
             && fields.field(key::RETENTION_GENERATION, state.generation)

@@ -174,7 +174,7 @@ impl Recorder {
         let filling = &self.filling;
         let is_behind = filling.boot() != boot || filling.newest().is_none_or(|last| window > last);
         let segment = if self.ends_segment { window } else { filling.segment() };
-        let begins_group = self.begins_group(segment);
+        let begins_group = self.begins_group(boot, segment);
         let (group, sequence) =
             if begins_group { (window, 0) } else { (filling.first(), filling.sequence()) };
         let has_room = !begins_group || filling.is_empty() || self.ended.is_empty();
@@ -193,9 +193,10 @@ impl Recorder {
             || (is_aligned && self.lacks_series)
     }
 
-    fn begins_group(&self, segment: u64) -> bool {
+    fn begins_group(&self, boot: u32, segment: u64) -> bool {
         let Self { filling, limits, .. } = self;
         filling.is_empty()
+            || boot != filling.boot()
             || segment != filling.segment()
             || filling.windows().len() == ROWS
             || filling.room() < limits.window_bytes as usize

@@ -108,7 +108,7 @@ fn without_a_disk_or_a_statefsd_it_says_so_and_goes_on() {
     rig.world.restart(STATEFSD);
     rig.world.attach(STATEFSD, Disk::new(SECTORS));
     rig.world.settle();
-    assert_eq!(rig.ask(&Request::Hello), "epoch 8589934593");
+    assert_eq!(rig.ask(&Request::Hello), "epoch 562954248388609");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn a_share_that_is_full_is_named_and_heals_when_it_has_room() {
     let delete = nexus_wire::files::Request::Delete(target);
     let frame = nexus_wire::files::encode(&delete, 1, &mut out).unwrap();
     rig.world.call(client, STATEFSD, frame).unwrap();
-    let sync = nexus_wire::files::Request::Sync { epoch: (1 << 32) + 1 };
+    let sync = nexus_wire::files::Request::Sync { epoch: (1 << 48) | (1 << 32) | 1 };
     let frame = nexus_wire::files::encode(&sync, 1, &mut out).unwrap();
     rig.world.call(client, STATEFSD, frame).unwrap();
     rig.seconds(20);

@@ -535,3 +535,12 @@ impl Iterator for Numbers {
         }
     }
 }
+
+#[test]
+fn a_boot_whose_windows_have_the_numbers_of_the_one_before_begins_a_group_of_its_own() {
+    let changes = Changes::from([(1, Value::Gauge(7))]);
+    let mut live = Live::new(LIMITS);
+    live.run(&[(1, 3, false, changes.clone()), (2, 3, false, changes)], &mut std::iter::repeat(1));
+    let (files, _, truth) = live.end();
+    assert_eq!(read(&files), truth);
+}

@@ -314,7 +314,7 @@ fn starts_are_counted_on_although_the_run_directory_is_new() {
         let epoch = Files::of(&daemon).epoch();
         drop(daemon);
         fs::remove_dir_all(place.run()).unwrap();
-        epoch >> 32
+        epoch >> 48
     });
     assert_eq!(epochs.collect::<Vec<_>>(), [1, 2, 3]);
 }
