@@ -75,7 +75,8 @@ proptest! {
         archive.add_model(1, &model, 50, 10);
         let first = archive.files.keys().next().unwrap().1.first;
         let [batch, series, group, flag] = small.map(|byte| u64::from(byte % 6));
-        let near = [(1 << 32) | 1, first, (batch << 32) | series, ((flag % 2) << 16) | (group << 8) | row];
+        let place = ((flag % 2) << 16) | (group << 8) | row;
+        let near = [(1 << 32) | 1, first, (batch << 32) | series, place];
         for words in [words, near] {
             let range = Range { cursor: RangeCursor(words), tier: Tier::Raw, ..Range::ALL };
             match ask(&archive, range, PLAIN) {
