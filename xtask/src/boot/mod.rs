@@ -109,6 +109,8 @@ enum Part {
 
 /// How long a boot may take unless `RUN_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// How often a machine is ended the hard way in every test.
+const KILLS: u32 = 3;
 /// How long we listen to what is said of a death.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the guest may take to stop after its last line.
@@ -195,6 +197,7 @@ pub(crate) fn proofs() -> Result<Counts> {
     counts += proofs_of_failures(&built)?;
     counts += state::proofs(&built)?;
     counts += tape::proofs(&built)?;
+    counts += Counts::one(kills::told(KILLS, &built)?);
     for variant in Variant::ALL {
         let (mut all, mut are_kept) = (Vec::new(), true);
         for silent in [false, true] {
