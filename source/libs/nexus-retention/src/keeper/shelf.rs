@@ -270,7 +270,10 @@ impl Shelf {
         self.oldest_age(boot, now).is_some_and(|age| age > self.limits.ttl)
     }
 
-    /// Time with power on since the oldest segment's last window.
+    /// Time with power on since the oldest segment's last window. Where a life's newest segment
+    /// begins before the next life's oldest one, the clock is taken to have gone on: only the
+    /// daemon has begun anew. After a true restart that makes it younger, by one segment's time at
+    /// most for each such life.
     #[must_use]
     pub fn oldest_age(&self, boot: u32, now: Mono) -> Option<Nanos> {
         let length = self.tier.window.0;
@@ -279,16 +282,15 @@ impl Shelf {
         let (mut life, mut began, mut latest) = (boot, now.0, now.0);
         let (mut age, mut first) = (None, now.0);
         for (index, sealed) in self.segments.iter().enumerate().rev() {
-            let end = at(self.end_at(index));
-            if sealed.name.boot != life {
-                life = sealed.name.boot;
-                // Where only the daemon has begun anew, its clock has gone on.
-                if end > first {
-                    latest = end;
-                    began = began.saturating_add(end);
-                }
+            let (begin, mut end) = (at(sealed.name.first), at(self.end_at(index)));
+            if sealed.name.boot != life && begin >= first {
+                latest = end;
+                began = began.saturating_add(end);
+            } else {
+                // How a former life's last segment ends is not known; it ended before the next.
+                end = end.min(first);
             }
-            first = at(sealed.name.first);
+            (life, first) = (sealed.name.boot, begin);
             let since_end = latest.max(end) - end;
             age = Some(began.saturating_sub(latest).saturating_add(since_end));
         }
@@ -384,5 +386,17 @@ mod tests {
         // The first ends at 6600 s at the latest, and no time was without power.
         let age = shelf.oldest_age(4, Mono(7_300_000_000_000));
         assert_eq!(age, Some(Nanos::from_secs(700)));
+    }
+
+    #[test]
+    fn short_lives_on_one_clock_make_nothing_older() {
+        let mut shelf = shelf(1 << 20, 9);
+        for (boot, first) in [(1, 600), (2, 603), (3, 606), (4, 609)] {
+            assert!(shelf.put(sealed(boot, first)));
+        }
+        shelf.set_end(612);
+        // All within the time of one segment: the first ends where the second begins.
+        let age = shelf.oldest_age(5, Mono(6_150_000_000_000));
+        assert_eq!(age, Some(Nanos::from_secs(120)));
     }
 }
