@@ -89,8 +89,9 @@ impl Buffer {
         self.0.get_mut(at)
     }
 
-    pub(crate) fn drop_front(&mut self, count: usize) {
-        self.0.drain(..count);
+    /// Takes bytes out of it; those behind them move up.
+    pub(crate) fn cut(&mut self, gone: core::ops::Range<usize>) {
+        self.0.drain(gone);
     }
 
     pub(crate) fn truncate(&mut self, len: usize) {

@@ -342,7 +342,7 @@ impl SegmentWriter {
     /// What was given before is gone.
     fn move_on(&mut self) {
         if self.block_at > 0 {
-            self.out.drop_front(self.block_at);
+            self.out.cut(0..self.block_at);
             self.offset += self.block_at as u64;
             self.block_at = 0;
         }

@@ -75,7 +75,6 @@ fn store(recipe: &Recipe) -> StoreLimits {
         series,
         key_bytes: series.saturating_mul(KEY_BYTES),
         segment_bytes: segment_file_bytes(kept),
-        block_bytes: 0,
         retry_min: kept.retry_min,
         retry_max: kept.retry_max,
         ttl_interval: kept.sync_interval,
