@@ -81,12 +81,8 @@ fn recipe() -> Recipe {
     limits.retention.raw_interval = Nanos::from_millis(2);
     limits.retention.sync_interval = Nanos::from_millis(10);
     let most = u32::MAX;
-    limits.unknown_budget = Budget {
-        events_per_s: most,
-        events_burst: most,
-        bytes_per_s: most,
-        bytes_burst: most,
-    };
+    limits.unknown_budget =
+        Budget { events_per_s: most, events_burst: most, bytes_per_s: most, bytes_burst: most };
     recipe.senders = [].into();
     recipe
 }

@@ -8,12 +8,12 @@ use nexus_wire::FILE_BYTES_MAX;
 use crate::bytes::{Buffer, Put};
 use crate::segment::{
     BLOCK_BYTES_MAX, END_BYTES_MAX, Extent, Footer, GROUPS_MAX, GroupIndex, HEADER_BYTES, LocalId,
-    Samples, SegmentError, Shape, TRAILER_BYTES, Windows, footer_extent, group_index, open_block,
-    read_samples,
+    Samples, SegmentError, Shape, TRAILER_BYTES, Windows, block_payload, footer_extent,
+    group_index, open_block, read_samples,
 };
 
-/// Blocks in memory, at most; those of a group's index among them.
-const BLOCKS_MAX: usize = 32;
+/// Blocks in memory, at most: of each group its index and another one.
+const BLOCKS_MAX: usize = 2 * GROUPS_MAX;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,14 @@ struct Held {
     start: usize,
     /// Bytes of it that are here.
     here: usize,
+    /// Its checksum is right: whoever comes again need not add it up again.
+    is_sound: bool,
+}
+
+impl Held {
+    const fn is_whole(&self) -> bool {
+        self.here == self.extent.len as usize
+    }
 }
 
 /// One segment after another. Blocks that were read stay until others need their room, the oldest
@@ -115,17 +123,19 @@ impl Reader {
         held.here += bytes.len();
     }
 
-    /// Bytes of the file as they are there.
-    fn raw(&mut self, extent: Extent) -> Result<&[u8], Missing> {
-        let found = self.blocks.iter().find(|held| held.extent == extent).copied();
-        match found {
-            Some(held) if held.here == extent.len as usize => {
-                let bytes = self.bytes.as_slice().get(held.start..held.start + held.here);
-                Ok(bytes.unwrap_or_default())
-            }
+    /// What is here of the file, as a whole.
+    fn held(&mut self, extent: Extent) -> Result<Held, Missing> {
+        match self.blocks.iter().find(|held| held.extent == extent) {
+            Some(held) if held.is_whole() => Ok(*held),
             Some(_) => Err(Missing::Fetch),
             None => Err(self.want(extent)),
         }
+    }
+
+    /// Bytes of the file as they are there.
+    fn raw(&mut self, extent: Extent) -> Result<&[u8], Missing> {
+        let held = self.held(extent)?;
+        Ok(self.bytes.as_slice().get(held.start..held.start + held.here).unwrap_or_default())
     }
 
     /// Makes room for a block that is to be fetched.
@@ -137,8 +147,7 @@ impl Reader {
             return Missing::Lost(SegmentError::Damaged(extent));
         }
         // Nobody waits any more for one that has not come.
-        let is_whole = |held: &Held| held.here == held.extent.len as usize;
-        if let Some(held) = self.blocks.pop_if(|held| !is_whole(held)) {
+        if let Some(held) = self.blocks.pop_if(|held| !held.is_whole()) {
             self.bytes.truncate(held.start);
         }
         while self.bytes.len() + len > self.room || self.blocks.len() == BLOCKS_MAX {
@@ -146,16 +155,21 @@ impl Reader {
             self.bytes.drop_front(gone);
             self.blocks.iter_mut().for_each(|held| held.start -= gone);
         }
-        self.blocks.push(Held { extent, start: self.bytes.len(), here: 0 });
+        self.blocks.push(Held { extent, start: self.bytes.len(), here: 0, is_sound: false });
         Missing::Fetch
     }
 
-    /// The payload of a block.
+    /// The payload of a block. Its checksum is added up once, however many series are read of it.
     ///
     /// # Errors
     /// [`Missing`].
     pub fn block(&mut self, extent: Extent) -> Result<&[u8], Missing> {
-        Ok(open_block(extent, self.raw(extent)?)?)
+        if !self.held(extent)?.is_sound {
+            open_block(extent, self.raw(extent)?)?;
+            let held = self.blocks.iter_mut().find(|held| held.extent == extent);
+            held.into_iter().for_each(|held| held.is_sound = true);
+        }
+        Ok(block_payload(self.raw(extent)?))
     }
 
     /// What the segment says of itself.

@@ -25,7 +25,7 @@ use core::fmt;
 pub use footer::{
     Anchor, END_BYTES_MAX, Footer, GroupEntry, HEADER_BYTES, Meta, TRAILER_BYTES, footer_extent,
 };
-pub use index::{Extent, GroupIndex, Location, open_block};
+pub use index::{Extent, GroupIndex, Location, block_payload, open_block};
 pub(crate) use keys::{DEFINITION_BYTES_MAX, LastKey};
 pub use keys::{Form, each_definition};
 pub use reader::{Piece, Segment, Source, find_chunk, group_index, read_samples};
