@@ -24,6 +24,8 @@ pub struct StoreLimits {
     pub key_bytes: u32,
     /// Bytes that are reserved for a segment while it is written.
     pub segment_bytes: u32,
+    /// Bytes of memory for blocks that are read.
+    pub block_bytes: usize,
     /// Pause before a disk that has failed is tried again; doubled up to `retry_max`.
     pub retry_min: Nanos,
     /// The longest such pause.
@@ -70,7 +72,7 @@ impl StoreLimits {
             + TIERS * Draft::memory(self.writer())
             + (TIERS - 1) * Roll::memory(self.series, self.key_bytes)
             + Scratch::MEMORY
-            + Reader::MEMORY
+            + Reader::memory(self.block_bytes)
             + Files::BYTES
     }
 }

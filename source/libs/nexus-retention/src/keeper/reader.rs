@@ -15,12 +15,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new() -> Self {
-        Self { file: Fetcher::new(INDEX_BYTES), footer: None }
+    /// With room for blocks of so many bytes, at least for one of any size and an index.
+    pub(super) fn new(block_bytes: usize) -> Self {
+        Self { file: Fetcher::new(INDEX_BYTES, block_bytes), footer: None }
     }
 
     /// Bytes of memory.
-    pub(super) const MEMORY: usize = size_of::<Self>() + Fetcher::heap_bytes(INDEX_BYTES);
+    pub(super) const fn memory(block_bytes: usize) -> usize {
+        size_of::<Self>() + Fetcher::heap_bytes(INDEX_BYTES, block_bytes)
+    }
 
     /// Goes on to another segment, of so many bytes.
     pub(super) fn open(&mut self, len: u32) {

@@ -5,13 +5,14 @@ use core::ops::Range as Places;
 
 use super::reader::{group_index, read_samples};
 use super::{
-    BLOCK_BYTES_MAX, END_BYTES_MAX, Extent, Footer, GroupEntry, GroupIndex, HEADER_BYTES, LocalId,
-    Samples, SegmentError, Shape, TRAILER_BYTES, Windows, block_payload, footer_extent, open_block,
+    BLOCK_BYTES_MAX, END_BYTES_MAX, Extent, Footer, GROUPS_MAX, GroupEntry, GroupIndex,
+    HEADER_BYTES, LocalId, Samples, SegmentError, Shape, TRAILER_BYTES, Windows, block_payload,
+    footer_extent, open_block,
 };
 use crate::bytes::{Buffer, Put as _};
 
-/// Blocks in memory, at most.
-const BLOCKS_MAX: usize = 32;
+/// Blocks in memory, at most: of each group its index and another one.
+const BLOCKS_MAX: usize = 2 * GROUPS_MAX;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,13 +64,14 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Takes the memory for an index of so many bytes, and any other block beside it.
+    /// Takes the memory for blocks of so many bytes together, and at least for an index of
+    /// `index_bytes` and any other block beside it.
     #[must_use]
-    pub fn new(index_bytes: usize) -> Self {
+    pub fn new(index_bytes: usize, block_bytes: usize) -> Self {
         Self {
             len: 0,
             blocks: Vec::with_capacity(BLOCKS_MAX),
-            bytes: Buffer::new(Self::room(index_bytes)),
+            bytes: Buffer::new(Self::room(index_bytes, block_bytes)),
             index_bytes: Self::index_room(index_bytes),
             asked: 0,
         }
@@ -80,14 +82,15 @@ impl Fetcher {
         if index_bytes > END_BYTES_MAX { index_bytes } else { END_BYTES_MAX }
     }
 
-    const fn room(index_bytes: usize) -> usize {
-        Self::index_room(index_bytes) + BLOCK_BYTES_MAX
+    const fn room(index_bytes: usize, block_bytes: usize) -> usize {
+        let two = Self::index_room(index_bytes) + BLOCK_BYTES_MAX;
+        if block_bytes > two { block_bytes } else { two }
     }
 
     /// Bytes of memory that it takes besides itself.
     #[must_use]
-    pub const fn heap_bytes(index_bytes: usize) -> usize {
-        Self::room(index_bytes) + BLOCKS_MAX * size_of::<Held>()
+    pub const fn heap_bytes(index_bytes: usize, block_bytes: usize) -> usize {
+        Self::room(index_bytes, block_bytes) + BLOCKS_MAX * size_of::<Held>()
     }
 
     /// Goes on to another segment, of so many bytes at most.
@@ -297,7 +300,7 @@ mod tests {
     }
 
     fn opened(file: &[u8]) -> Fetcher {
-        let mut fetcher = Fetcher::new(INDEX_BYTES);
+        let mut fetcher = Fetcher::new(INDEX_BYTES, 0);
         fetcher.open(file.len() as u32);
         fetcher
     }

@@ -79,6 +79,7 @@ pub(crate) fn limits() -> Limits {
         series: 16,
         key_bytes: 16 * 80,
         segment_bytes: SEGMENT_BYTES,
+        block_bytes: 0,
         retry_min: Nanos::from_secs(1),
         retry_max: Nanos::from_secs(8),
         ttl_interval: Nanos::from_secs(1),

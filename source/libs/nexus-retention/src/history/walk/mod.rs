@@ -101,7 +101,7 @@ impl Walk {
             range: 0..0,
             phase: Phase::Done,
             footer: None,
-            file: Fetcher::new(index_bytes),
+            file: Fetcher::new(index_bytes, 0),
             batch: Batch::new(series),
             batch_from: LocalId(0),
             resume: None,
@@ -116,7 +116,7 @@ impl Walk {
 
     /// Bytes of memory that it takes besides itself.
     pub(super) const fn heap_bytes(series: usize, index_bytes: usize) -> usize {
-        Fetcher::heap_bytes(index_bytes) + Batch::heap_bytes(series) + Samples::HEAP_BYTES
+        Fetcher::heap_bytes(index_bytes, 0) + Batch::heap_bytes(series) + Samples::HEAP_BYTES
     }
 
     /// Begins to read a segment, or goes on in it.

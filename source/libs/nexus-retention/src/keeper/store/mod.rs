@@ -182,7 +182,7 @@ impl Store {
             ],
             drafts: [draft(), draft(), draft()],
             rolling: Rolling::new(&limits),
-            reader: Reader::new(),
+            reader: Reader::new(limits.block_bytes),
             is_stale: false,
             is_written: false,
             wants_sync: false,
