@@ -381,7 +381,7 @@ impl SegmentWriter {
     fn seal_block(&mut self) {
         let mut place = [0; CRC_BYTES];
         let offset = self.offset + self.block_at as u64;
-        Slot(&mut place).u32(u32::try_from(offset).unwrap_or(u32::MAX));
+        Slot::new(&mut place).u32(u32::try_from(offset).unwrap_or(u32::MAX));
         let payload = self.out.as_slice().get(self.block_at..).unwrap_or_default();
         let crc = crc32c(&[payload, &place]);
         self.out.u32(crc);
