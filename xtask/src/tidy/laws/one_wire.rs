@@ -84,7 +84,7 @@ mod tests {
             refuses(&LAW, SERVICE, 1, text);
             refuses(&LAW, "tools/obsctl/src/main.rs", 1, text);
             accepts(&LAW, "source/libs/nexus-wire/src/lib.rs", text);
-            refuses(&LAW, "userspace/statefs/src/bytes.rs", 1, text);
+            refuses(&LAW, "source/libs/nexus-bounded/src/text.rs", 1, text);
         }
     }
 
