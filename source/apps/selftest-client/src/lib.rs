@@ -15,6 +15,7 @@ mod hardening;
 mod journal;
 mod metrics;
 mod outage;
+mod policy;
 mod query;
 mod recorded;
 mod retention;
@@ -23,6 +24,7 @@ mod security;
 mod series;
 mod spans;
 mod talk;
+mod timers;
 
 use core::fmt::Write as _;
 
@@ -129,6 +131,17 @@ pub const METRICSD: &[Case] = &[
     },
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
 ];
+
+/// What is proven of policyd, once both are proven, where it runs: before anybody else asks it.
+pub const POLICY: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_REJECT_INVALID_ARGS, markers::POLICYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_POLICY,
+    run: policy::decisions,
+}];
+
+/// What is proven of timed, where it runs.
+pub const TIMED: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_TIMED, run: timers::coalesce }];
 
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
@@ -249,7 +262,8 @@ impl Goal {
             Self::Logd => &[LOGD],
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
-            Self::Retention | Self::System => &[LOGD, METRICSD, RETENTION],
+            Self::Retention => &[LOGD, METRICSD, RETENTION],
+            Self::System => &[LOGD, METRICSD, POLICY, TIMED, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
@@ -286,16 +300,17 @@ pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
 /// Proves one table after another; whether all hold.
 pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
     let Some((first, others)) = goal.tables().split_first() else { return true };
-    if !all_hold(client, first) {
+    if !prove(client, first) {
         return false;
     }
     if !others.is_empty() {
         client.logd_is_proven();
     }
-    others.iter().all(|cases| all_hold(client, cases))
+    others.iter().all(|cases| prove(client, cases))
 }
 
-fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {
+/// Proves one table after what has to be proven before it; whether all of it hold.
+pub fn prove(client: &mut dyn Client, cases: &[Case]) -> bool {
     cases.iter().all(|case| match (case.run)(&mut Talk::new(client)) {
         Ok(()) => {
             client.print(case.marker);
