@@ -68,6 +68,8 @@ pub const SELFTEST_LOGD_OUTAGE: &str = "SELFTEST: logd outage ok";
 pub const SELFTEST_METRICSD_OUTAGE: &str = "SELFTEST: metricsd outage ok";
 /// logd died again and again, and came back each time.
 pub const SELFTEST_REPEATED_OUTAGES: &str = "SELFTEST: repeated outages ok";
+/// policyd died and came back: nothing was allowed meanwhile, and that was said.
+pub const SELFTEST_POLICYD_OUTAGE: &str = "SELFTEST: policyd outage ok";
 /// Windows came back from metricsd by RANGE exactly, once they were durable, and logd had them too.
 pub const SELFTEST_METRICS_RETENTION: &str = "SELFTEST: metrics retention ok";
 /// As that, over boundaries of short and long windows, and steps are sums of windows.
