@@ -111,7 +111,7 @@ fn what_was_counted_survives_the_death_of_metricsd() {
 fn tight() -> Recipe {
     let mut recipe = device(1);
     let kept = &mut recipe.metricsd.retention;
-    kept.log_bytes = 64 << 10;
+    (kept.log_bytes, kept.wait_bytes) = (64 << 10, 16 << 10);
     kept.segment_bytes = 16 << 10;
     for tier in [&mut kept.raw, &mut kept.short, &mut kept.long] {
         tier.bytes = 48 << 10;
