@@ -144,6 +144,18 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::SELFTEST_METRICS_RETENTION),
     },
     Twin {
+        name: "policyd allows everything",
+        of: Variant::Everything,
+        swap: Swap { entry: "policyd", program: "os-twin-lenient-policyd" },
+        ends: End::Without(markers::POLICYD_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "timed lets no timers end together",
+        of: Variant::Everything,
+        swap: Swap { entry: "timed", program: "os-twin-eager-timed" },
+        ends: End::Without(markers::SELFTEST_TIMED),
+    },
+    Twin {
         name: "a hostile process does not end as it must",
         of: Variant::Hostile,
         swap: Swap { entry: "reads_the_kernel", program: "os-twin-harmless" },
@@ -166,6 +178,12 @@ const TWINS: &[Twin] = &[
         of: Variant::Outage,
         swap: Swap { entry: "metricsd", program: "os-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "policyd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "policyd", program: "os-policyd" },
+        ends: End::With(markers::POLICYD_REJECT_INVALID_ARGS),
     },
     Twin {
         name: "metricsd invents a count while logd is away",

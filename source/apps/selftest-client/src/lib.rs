@@ -15,6 +15,7 @@ mod hardening;
 mod journal;
 mod metrics;
 mod outage;
+mod policy;
 mod query;
 mod recorded;
 mod retention;
@@ -23,6 +24,7 @@ mod security;
 mod series;
 mod spans;
 mod talk;
+mod timers;
 
 use core::fmt::Write as _;
 
@@ -94,7 +96,6 @@ pub struct Case {
 pub const LOGD: &[Case] = &[
     Case {
         services_print: &[
-            markers::LOGD_READY,
             markers::LOGD_REJECT_INVALID_ARGS,
             markers::LOGD_REJECT_OVER_LIMIT,
             markers::LOGD_REJECT_RATE_LIMITED,
@@ -131,6 +132,17 @@ pub const METRICSD: &[Case] = &[
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
 ];
 
+/// What is proven of policyd, once both are proven, where it runs: before anybody else asks it.
+pub const POLICY: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_REJECT_INVALID_ARGS, markers::POLICYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_POLICY,
+    run: policy::decisions,
+}];
+
+/// What is proven of timed, where it runs.
+pub const TIMED: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_TIMED, run: timers::coalesce }];
+
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
     Case {
@@ -147,6 +159,11 @@ pub const OUTAGES: &[Case] = &[
         services_print: &[markers::LOGD_READY, markers::LOGD_READY],
         marker: markers::SELFTEST_REPEATED_OUTAGES,
         run: outage::again_and_again,
+    },
+    Case {
+        services_print: &[markers::POLICYD_READY],
+        marker: markers::SELFTEST_POLICYD_OUTAGE,
+        run: outage::of_policyd,
     },
 ];
 
@@ -173,30 +190,30 @@ pub const SET_ASIDE: &[Case] = &[Case {
 
 /// What is proven in the next boot, of logd alone.
 pub const KEPT_LOGS: &[Case] = &[Case {
-    services_print: &[markers::LOGD_READY],
+    services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_are_there,
+    run: retention::again::logs_are_there,
 }];
 
 /// And of metricsd.
 pub const KEPT_METRICS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_KEPT_METRICS,
-    run: retention::windows_are_there,
+    run: retention::again::windows_are_there,
 }];
 
 /// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
 pub const KEPT_BOUNDARIES: &[Case] = &[Case {
-    services_print: &[markers::LOGD_READY],
+    services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_of_boundaries_are_there,
+    run: retention::again::logs_of_boundaries_are_there,
 }];
 
 /// And of metricsd.
 pub const ROLLUPS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_METRICS_ROLLUPS,
-    run: retention::rollups_are_there,
+    run: retention::again::rollups_are_there,
 }];
 
 /// What a run is to prove.
@@ -206,7 +223,7 @@ pub enum Goal {
     Logd,
     /// Both services, where there is no disk.
     Services,
-    /// Both, and then that they outlive their outages.
+    /// Both, and then that they, and others beside them, outlive their outages.
     Outages,
     /// Both, and that they keep what they have on a disk.
     Retention,
@@ -218,11 +235,13 @@ pub enum Goal {
     Rollups,
     /// Both, and that what metricsd keeps is set aside where it is suspect.
     SetAside,
+    /// All services of the system, and that both keep what they have on a disk.
+    System,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Services,
         Self::Logd,
         Self::Outages,
@@ -231,6 +250,7 @@ impl Goal {
         Self::Boundaries,
         Self::Rollups,
         Self::SetAside,
+        Self::System,
     ];
 
     /// By its place in [`Self::ALL`], as an image names it.
@@ -248,6 +268,7 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
+            Self::System => &[LOGD, METRICSD, POLICY, TIMED, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
@@ -255,34 +276,47 @@ impl Goal {
         }
     }
 
-    /// Whether it needs a disk.
+    /// What those say that are started before the selftest, in the order in which they are: each
+    /// before it first receives.
     #[must_use]
-    pub const fn needs_disk(self) -> bool {
-        !matches!(self, Self::Logd | Self::Services | Self::Outages)
+    pub const fn ready(self) -> &'static [&'static str] {
+        match self {
+            Self::Logd | Self::Services => &[markers::LOGD_READY],
+            Self::Outages => &[markers::LOGD_READY, markers::POLICYD_READY, markers::EXECD_READY],
+            Self::System => &[
+                markers::STATEFSD_READY,
+                markers::LOGD_READY,
+                markers::POLICYD_READY,
+                markers::TIMED_READY,
+                markers::BUNDLEMGRD_READY,
+                markers::EXECD_READY,
+            ],
+            _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
+        }
     }
 }
 
 /// The lines that stand on the console when a goal is reached, in order.
 pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
-    let disk = goal.needs_disk().then_some(markers::STATEFSD_READY);
     let cases = goal.tables().iter().copied().flatten();
     let lines = |case: &'static Case| case.services_print.iter().copied().chain([case.marker]);
-    disk.into_iter().chain(cases.flat_map(lines))
+    goal.ready().iter().copied().chain(cases.flat_map(lines))
 }
 
 /// Proves one table after another; whether all hold.
 pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
     let Some((first, others)) = goal.tables().split_first() else { return true };
-    if !all_hold(client, first) {
+    if !prove(client, first) {
         return false;
     }
     if !others.is_empty() {
         client.logd_is_proven();
     }
-    others.iter().all(|cases| all_hold(client, cases))
+    others.iter().all(|cases| prove(client, cases))
 }
 
-fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {
+/// Proves one table after what has to be proven before it; whether all of it hold.
+pub fn prove(client: &mut dyn Client, cases: &[Case]) -> bool {
     cases.iter().all(|case| match (case.run)(&mut Talk::new(client)) {
         Ok(()) => {
             client.print(case.marker);

@@ -105,9 +105,14 @@ impl Bed {
 
 #[test]
 fn timed_is_ready_once_a_timer_of_its_own_has_run_out() {
+    let captured = nexus_log::memory::capture();
     let bed = Bed::new();
     assert_eq!(bed.world.lines, [markers::TIMED_READY]);
     assert_eq!(bed.timed.deadline(), None);
+    let records = captured.records();
+    let [began] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&*began.scope, &*began.message), ("timed", "keeps time"));
+    assert_eq!(began.fields, "event=timed.began.v1\nper_owner=64\ntimers_max=1024\n");
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn test_reject_deadline_beyond_the_end_of_time() {
 #[test]
 fn test_reject_timer_flood_of_one_owner_and_of_all() {
     let mut bed = Bed::new();
-    let owners = (TIMERS_MAX as u32).div_ceil(PER_OWNER);
+    let owners = TIMERS_MAX.div_ceil(PER_OWNER) as u32;
     for number in 0..owners {
         for _ in 0..PER_OWNER {
             let (status, ..) = bed.register(owner(number), Qos::Idle, 1_000_000_000);
@@ -259,6 +264,19 @@ fn what_it_did_is_counted_exactly() {
     let after = told(&recording);
     let grown = std::array::from_fn(|at| after[at] - before[at]);
     assert_eq!(grown, [1, 0, 1, 2, 3, 2_999_999 + 1_999_999 + 1]);
+}
+
+/// The classes' windows are no powers of two, and who is not late at all is not a little late.
+#[test]
+fn how_late_timers_are_is_told_in_fractions_of_windows() {
+    let recording = nexus_metrics::memory::record();
+    let mut bed = Bed::new();
+    for deadline in [8_000_000, 7_999_999, 7_000_000, 6_999_999, 1, 8_000_001] {
+        bed.register(owner(1), Qos::Idle, deadline);
+    }
+    let deltas = recording.histogram("timed_coalesce_delta_ns", &[]).unwrap();
+    assert_eq!(deltas.bounds, [0, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000]);
+    assert_eq!(deltas.counts, [1, 1, 0, 1, 1, 0, 2, 0]);
 }
 
 /// What somebody may do: set, sleep, take back the n-th that was set, die, or let time pass.

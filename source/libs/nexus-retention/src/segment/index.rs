@@ -26,10 +26,10 @@ impl fmt::Display for Extent {
 /// [`SegmentError::Damaged`].
 pub fn open_block(extent: Extent, bytes: &[u8]) -> Result<&[u8], SegmentError> {
     let mut place = [0; 4];
-    crate::bytes::Slot(&mut place).u32(extent.offset);
+    crate::bytes::Slot::new(&mut place).u32(extent.offset);
     let is_whole = bytes.len() == extent.len as usize;
-    let reader = Reader::checked(bytes, &place).filter(|_| is_whole);
-    reader.map(Reader::rest).ok_or(SegmentError::Damaged(extent))
+    let reader = crate::bytes::checked(bytes, &place).filter(|_| is_whole);
+    reader.map(|reader| reader.rest()).ok_or(SegmentError::Damaged(extent))
 }
 
 /// What a block holds whose checksum was found right before.
