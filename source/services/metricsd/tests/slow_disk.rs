@@ -112,7 +112,7 @@ fn started(dir: &Path, patience: Duration) -> (Arc<Seen>, Connection) {
     std::thread::spawn(move || serve(folder, own, patience));
     let begin = Instant::now();
     loop {
-        match Connection::open(&dir.join("run"), "metricsd") {
+        match Connection::open(dir.join("run"), "metricsd") {
             Ok(connection) => return (seen, connection),
             Err(error) => assert!(begin.elapsed() < FOR_EVER, "{error}"),
         }
