@@ -125,9 +125,10 @@ const TWINS: &[Twin] = &[
         swap: Swap { entry: "metricsd", program: "os-twin-whitewashing-metricsd" },
         ends: End::Without(markers::SELFTEST_TRACING_SPANS),
     },
+    // Where other services bring their numbers theirs might be refused before metricsd is ready.
     Twin {
         name: "only invalid traffic reaches metricsd",
-        of: Variant::Everything,
+        of: Variant::Hostile,
         swap: Swap { entry: "metricsd", program: "os-twin-misled-metricsd" },
         ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
     },
