@@ -143,7 +143,7 @@ pub(crate) struct StatusArgs {
 #[derive(Args, Debug)]
 pub(crate) struct FsckArgs {
     /// The image in a file, or the disk; it is only read [or --state-dir, --image]
-    #[arg(value_name = "IMAGE", required_unless_present_any = ["state_dir", "image"])]
+    #[arg(value_name = "IMAGE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -107,3 +107,15 @@ fn what_is_no_store_is_named_and_not_misread() {
     assert!(!Path::new("/nowhere/state.img").exists());
     assert!(text(&absent.stderr).contains("/nowhere/state.img: cannot be read"));
 }
+
+#[test]
+fn the_image_may_be_named_before_the_question_and_must_be_named_somewhere() {
+    let folder = Folder::new("fsck");
+    let image = folder.0.join("state.img");
+    std::fs::write(&image, &disk().0.0).unwrap();
+    let before = obsctl(&folder, &["--image", image.to_str().unwrap(), "fsck"]);
+    assert_eq!(before.status.code(), Some(0), "{}", text(&before.stderr));
+    let none = obsctl(&folder, &["fsck"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("obsctl fsck IMAGE"), "{}", text(&none.stderr));
+}
