@@ -44,6 +44,20 @@ pub const EXECD_READY: &str = "execd: ready";
 pub const EXECD_REJECT_INVALID_ARGS: &str = "execd: reject invalid_args";
 /// execd refused something beyond a limit.
 pub const EXECD_REJECT_OVER_LIMIT: &str = "execd: reject over_limit";
+/// entropyd gave out bytes of its device, and no two times the same.
+pub const ENTROPYD_READY: &str = "entropyd: ready";
+/// entropyd refused something malformed.
+pub const ENTROPYD_REJECT_INVALID_ARGS: &str = "entropyd: reject invalid_args";
+/// entropyd refused to give out more than a frame has.
+pub const ENTROPYD_REJECT_OVER_LIMIT: &str = "entropyd: reject over_limit";
+/// dsoftbusd opened a session with itself, said something over it, and refused a repeat.
+pub const DSOFTBUSD_READY: &str = "dsoftbusd: ready";
+/// As that, for the endpoint that it opens sessions with.
+pub const DSOFTBUSD_PEER_READY: &str = "dsoftbusd-peer: ready";
+/// dsoftbusd refused something malformed.
+pub const DSOFTBUSD_REJECT_INVALID_ARGS: &str = "dsoftbusd: reject invalid_args";
+/// dsoftbusd refused something beyond a limit.
+pub const DSOFTBUSD_REJECT_OVER_LIMIT: &str = "dsoftbusd: reject over_limit";
 /// Whatever logd must refuse it refused, and stored nothing of it.
 pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
 /// Records came back by QUERY as they were appended, in order, within limit and since.
