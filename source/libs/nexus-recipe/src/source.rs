@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    AuditLimits, BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention,
-    MetricsdLimits, OnSecret, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule,
-    ShareRule, StateRecipe, StatefsdLimits, TierLimits,
+    AuditLimits, BucketRule, Budget, ExportLimits, KEY_BYTES, Keyring, LogRetention, LogdLimits,
+    MetricsRetention, MetricsdLimits, OnSecret, PeerKey, Policy, PolicyRule, PortLimits, Recipe,
+    Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
@@ -24,6 +24,16 @@ impl StateRecipe {
 }
 
 impl Policy {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+impl Keyring {
     /// As [`Recipe::to_source`].
     #[must_use]
     pub fn to_source(&self) -> String {
@@ -57,6 +67,12 @@ impl Source for u32 {
 impl Source for u64 {
     fn write(&self, to: &mut String) {
         write_out(to, format_args!("{self}"));
+    }
+}
+
+impl Source for [u8; KEY_BYTES] {
+    fn write(&self, to: &mut String) {
+        write_out(to, format_args!("{self:?}"));
     }
 }
 
@@ -134,6 +150,8 @@ structs! {
     }
     AuditLimits { records_per_s records_burst }
     PolicyRule { who what }
+    Keyring { name private peers }
+    PeerKey { name public }
     Recipe { logd metricsd redaction port senders }
     Budget { events_per_s events_burst bytes_per_s bytes_burst }
     SenderRule { name uid logd_budget metricsd_budget }

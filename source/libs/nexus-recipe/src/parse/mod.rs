@@ -2,6 +2,7 @@
 
 mod contradictions;
 mod errors;
+mod keys;
 mod policy;
 mod retention;
 mod sections;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::{Policy, Recipe, StateRecipe};
+use crate::{Keys, Policy, Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -58,6 +59,17 @@ impl Policy {
             policy::check(report, policy);
             policy::check_names(report, policy, entries);
         })
+    }
+}
+
+impl Keys {
+    /// Reads the keys of endpoints, as [`Recipe::parse`] reads a recipe. Whether the two of a pair
+    /// belong together it does not ask.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, keys::keys, keys::check)
     }
 }
 
