@@ -20,6 +20,8 @@ const LEVELS: &[&[&str]] = &[
         "timed",
         "policyd",
         "bundlemgrd",
+        "dsoftbusd",
+        "entropyd",
         "execd",
         "init",
         "selftest-client",

@@ -29,7 +29,7 @@ const OTHERS: &[&str] = &[
 const CONVERSIONS: &[&str] = &["to_le_bytes", "from_le_bytes", "to_be_bytes", "from_be_bytes"];
 
 /// How frames begin.
-const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX"];
+const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX", b"SB", b"SL", b"EN"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {
