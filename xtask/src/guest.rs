@@ -82,9 +82,13 @@ pub(crate) fn build(package: &str, target: &str) -> Result<PathBuf> {
     build_with(package, target, &[])
 }
 
-/// Builds one of a package's programs for the guest: where it lies.
-pub(crate) fn build_program(package: &str, program: &str) -> Result<PathBuf> {
-    build_with(package, PROGRAMS, &["--bin", program])
+/// Builds some of a package's programs for the guest: where they lie.
+pub(crate) fn build_programs<'p>(
+    package: &str,
+    programs: impl IntoIterator<Item = &'p str>,
+) -> Result<PathBuf> {
+    let more = programs.into_iter().flat_map(|program| ["--bin", program]).collect::<Vec<_>>();
+    build_with(package, PROGRAMS, &more)
 }
 
 fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {

@@ -1,7 +1,7 @@
 //! The loop around a service, and what the service asks of its world.
 //!
-//! A due deadline goes first, once, and then one thing that the kernel gives: a signal, the end of
-//! a sender or of a call, a request. All memory is taken before the first `receive`, with which the
+//! A due deadline goes first, once, and then one thing that the kernel gives: a signal, a change of
+//! a child, the end of a sender or of a call, a request. All memory is taken before the first `receive`, with which the
 //! service begins to serve.
 //!
 //! Deliberately absent: decisions. Who may call whom stands in the image, who is whom on the stamp.
@@ -122,8 +122,10 @@ impl<S: Service, A: Aside> Turn<S, A> {
                 self.deliver(Event::PeerGone { id, incarnation, reason });
             }
             Received::Signals(signals) => self.signalled(signals),
-            // The service is woken at the next turn; services have no children.
-            Received::Deadline | Received::Child { .. } => {}
+            // How its children are, whoever has any sees for itself.
+            Received::Child { .. } => self.deliver(Event::Wake),
+            // The service is woken at the next turn.
+            Received::Deadline => {}
         }
     }
 
