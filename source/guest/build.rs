@@ -1,5 +1,5 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
-//! with, and the names of whom the first process of an image may start, and of whom execd may, with
+//! with, one keyring for each endpoint, and the names of whom the first process of an image may start, and of whom execd may, with
 //! the memory that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use nexus_bounded::Nanos;
-use nexus_recipe::{Policy, Recipe, RecipeErrors, StateRecipe};
+use nexus_recipe::{Keys, Policy, Recipe, RecipeErrors, StateRecipe};
 
 const RECIPE: &str = "../../recipes/observability/guest.toml";
 const STATE: &str = "../../recipes/observability/state.toml";
 const POLICY: &str = "../../recipes/system/policy.toml";
+const KEYS: &str = "../../recipes/system/keys.toml";
 const IMAGES: &str = "../../recipes/system";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compile(RECIPE, "interval.rs", |text| Recipe::parse(text).map(|recipe| interval(&recipe)))?;
     compile(STATE, "state.rs", |text| StateRecipe::parse(text).map(|recipe| recipe.to_source()))?;
     compile(POLICY, "policy.rs", |text| Policy::parse(text).map(|policy| policy.to_source()))?;
+    keyrings()?;
     let images = images()?;
     let names = names(&images).into_iter().collect::<Vec<_>>();
     fs::write(out("names.rs")?, format!("&{names:?}"))?;
@@ -32,6 +34,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn interval(recipe: &Recipe) -> String {
     let Nanos(interval) = recipe.metricsd.export.interval;
     format!("Nanos({interval})")
+}
+
+/// Each endpoint has a file of its own, so that no program has the private key of another.
+fn keyrings() -> Result<(), Box<dyn Error>> {
+    let text = fs::read_to_string(KEYS).map_err(|error| format!("{KEYS}: {error}"))?;
+    let keys = Keys::parse(&text).map_err(|errors| errors.in_file(KEYS).to_string())?;
+    for endpoint in &keys.endpoints {
+        let ring = keys.ring(&endpoint.name).ok_or("an endpoint has its keys")?;
+        fs::write(out(&format!("{}.rs", endpoint.name))?, ring.to_source())?;
+    }
+    Ok(())
 }
 
 fn images() -> Result<Vec<toml::Table>, Box<dyn Error>> {

@@ -189,6 +189,7 @@ impl Machine<'_> {
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
+        command.args(["-device", ENTROPY]);
         if let Some(disk) = self.disk {
             let drive = format!("file={},if=none,format=raw,id=state", disk.display());
             command.args(["-drive", &drive, "-device", DISK]);
@@ -219,6 +220,9 @@ pub(crate) fn describe(memory_mib: u32, path: &Path) -> Result<()> {
 
 /// Where a disk is attached: where the image's recipe says that it is.
 const DISK: &str = "virtio-blk-device,drive=state,bus=virtio-mmio-bus.0";
+
+/// Where its entropy device is, likewise. Its bytes are the host's.
+const ENTROPY: &str = "virtio-rng-device,bus=virtio-mmio-bus.6";
 
 const CANNOT_RUN: &str = "qemu-system-riscv64 cannot be run";
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use nexus_recipe::{KEY_BYTES, Keys};
@@ -23,10 +24,10 @@ const HEAD: &str = "\
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) fn run(Args {}: &Args) -> Result<()> {
-    let path = shell::root().join(FILE);
+pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
+    let path = shell::root()?.join(FILE);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
-    let known = Keys::parse(&text).map_err(|errors| errors.in_file(FILE))?;
+    let known = Keys::parse(&text).map_err(|errors| anyhow::anyhow!("{}", errors.in_file(FILE)))?;
     let mut entropy = File::open(ENTROPY).with_context(|| format!("cannot open {ENTROPY}"))?;
     let mut new = HEAD.to_owned();
     for endpoint in &known.endpoints {
@@ -36,7 +37,7 @@ pub(crate) fn run(Args {}: &Args) -> Result<()> {
     }
     std::fs::write(&path, new).with_context(|| format!("cannot write {FILE}"))?;
     println!("{} new pairs in {FILE}: build the image anew", known.endpoints.len());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn write_pair(name: &str, private: &[u8; KEY_BYTES], to: &mut String) {
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_pairs_of_the_recipe_belong_together() {
-        let text = std::fs::read_to_string(shell::root().join(FILE)).unwrap();
+        let text = std::fs::read_to_string(shell::root().unwrap().join(FILE)).unwrap();
         let keys = Keys::parse(&text).unwrap();
         assert!(keys.endpoints.len() >= 2);
         for pair in &keys.endpoints {

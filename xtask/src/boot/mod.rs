@@ -344,7 +344,7 @@ struct Console {
 }
 
 /// How lines begin that are not the firmware's.
-const OURS: [&str; 14] = [
+const OURS: [&str; 16] = [
     "neuron:",
     "SELFTEST:",
     "init:",
@@ -355,6 +355,8 @@ const OURS: [&str; 14] = [
     "timed:",
     "bundlemgrd:",
     "execd:",
+    "entropyd:",
+    "dsoftbusd",
     "selftest-client:",
     "panicked",
     "trial ",

@@ -270,6 +270,9 @@ impl Goal {
                 markers::TIMED_READY,
                 markers::BUNDLEMGRD_READY,
                 markers::EXECD_READY,
+                markers::ENTROPYD_READY,
+                markers::DSOFTBUSD_READY,
+                markers::DSOFTBUSD_PEER_READY,
             ],
             _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
         }
