@@ -27,6 +27,8 @@ pub const DOWNGRADES: SessionId = SessionId(5);
 /// See the module.
 pub struct Rough {
     endpoint: Dsoftbusd,
+    /// Whether the line is; otherwise everything goes through as it is.
+    pub is_rough: bool,
     /// Sessions that were opened.
     opened: u32,
     /// The first answer in the session that repeats.
@@ -120,10 +122,10 @@ impl Kept {
 }
 
 impl Rough {
-    /// With this endpoint behind it.
+    /// A rough line with this endpoint behind it.
     #[must_use]
     pub const fn new(endpoint: Dsoftbusd) -> Self {
-        Self { endpoint, opened: 0, first: None }
+        Self { endpoint, is_rough: true, opened: 0, first: None }
     }
 
     /// What the endpoint must refuse before it hears what is right.
@@ -169,6 +171,9 @@ impl Service for Rough {
         let Event::Request { from, token: _, frame } = event else {
             return self.endpoint.handle(now, event, world);
         };
+        if !self.is_rough {
+            return self.endpoint.handle(now, event, world);
+        }
         self.before(now, from, frame, world);
         let Some((session, asked)) = self.about(frame) else {
             return self.endpoint.handle(now, event, world);

@@ -11,6 +11,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod hardening;
 mod journal;
 mod metrics;
@@ -21,8 +23,10 @@ mod retention;
 mod rows;
 mod security;
 mod series;
+mod sessions;
 mod spans;
 mod talk;
+mod trees;
 
 use core::fmt::Write as _;
 
@@ -156,6 +160,27 @@ pub const RETENTION: &[Case] = &[Case {
     run: retention::is_kept,
 }];
 
+/// What is proven of sessions, where all endpoints record in one name.
+pub const SESSIONS: &[Case] = &[Case {
+    services_print: SESSIONS_PRINT,
+    marker: markers::SELFTEST_SESSIONS,
+    run: sessions::are_carried,
+}];
+
+/// The same, where each endpoint records for itself.
+pub const SESSIONS_APART: &[Case] = &[Case {
+    services_print: SESSIONS_PRINT,
+    marker: markers::SELFTEST_SESSIONS,
+    run: sessions::are_carried_between_processes,
+}];
+
+/// What endpoints print of what they refuse: first the other one.
+const SESSIONS_PRINT: &[&str] = &[
+    markers::DSOFTBUSD_REJECT_INVALID_ARGS,
+    markers::DSOFTBUSD_REJECT_INVALID_ARGS,
+    markers::DSOFTBUSD_REJECT_OVER_LIMIT,
+];
+
 /// The same over the first boundaries of short and long windows; it takes more than a minute.
 pub const BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
@@ -249,7 +274,8 @@ impl Goal {
             Self::Logd => &[LOGD],
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
-            Self::Retention | Self::System => &[LOGD, METRICSD, RETENTION],
+            Self::Retention => &[LOGD, METRICSD, RETENTION],
+            Self::System => &[LOGD, METRICSD, SESSIONS_APART, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],

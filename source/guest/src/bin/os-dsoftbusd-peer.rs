@@ -1,15 +1,33 @@
-//! The endpoint that it opens them with.
+//! The endpoints that the selftest's sessions lead to: one that is as it should be, one at the end of a
+//! rough line, and one in the place of somebody whose key it has not. Which one, its entry says.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
 mod os {
     use dsoftbusd::Dsoftbusd;
+    use guest::Rough;
+    use nexus_abi::ServiceId;
     use nexus_recipe::{Keyring, PeerKey};
+    use nexus_rt::os::calls;
     use nexus_wire::markers;
 
-    pub(crate) fn endpoint() -> Dsoftbusd {
-        let keys = include!(concat!(env!("OUT_DIR"), "/dsoftbusd-peer.rs"));
-        let endpoint = Dsoftbusd::new(&keys, markers::DSOFTBUSD_PEER_READY);
+    const PEER: &str = "dsoftbusd-peer";
+    const STRANGER: &str = "dsoftbusd-stranger";
+
+    pub(crate) fn endpoint() -> Rough {
+        let is = |name| calls::info().service == ServiceId::from_name(name);
+        let mut keys: Keyring = if is(PEER) {
+            include!(concat!(env!("OUT_DIR"), "/dsoftbusd-peer.rs"))
+        } else {
+            include!(concat!(env!("OUT_DIR"), "/dsoftbusd-rough.rs"))
+        };
+        if is(STRANGER) {
+            keys.name = STRANGER.into();
+        }
+        let endpoint = Rough {
+            is_rough: !is(PEER),
+            ..Rough::new(Dsoftbusd::new(&keys, markers::DSOFTBUSD_PEER_READY))
+        };
         nexus_rt::os::reuse();
         endpoint
     }

@@ -90,3 +90,5 @@ pub const SELFTEST_KEPT_METRICS: &str = "SELFTEST: kept metrics ok";
 pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 /// What metricsd had kept was set aside at its third death, told and counted; then it kept anew.
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
+/// Sessions carried what was asked, and refused what was denied, strange, spoiled or too much.
+pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
