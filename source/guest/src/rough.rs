@@ -27,8 +27,7 @@ pub const DOWNGRADES: SessionId = SessionId(5);
 /// See the module.
 pub struct Rough {
     endpoint: Dsoftbusd,
-    /// Whether the line is; otherwise everything goes through as it is.
-    pub is_rough: bool,
+    is_rough: bool,
     /// Sessions that were opened.
     opened: u32,
     /// The first answer in the session that repeats.
@@ -42,7 +41,7 @@ struct Kept {
     len: usize,
 }
 
-/// Lets everything through but answers.
+/// Lets everything through but answers, and what is said of what must be wrong.
 struct Deaf<'w, W>(&'w mut W);
 
 impl<W: World> World for Deaf<'_, W> {
@@ -52,9 +51,7 @@ impl<W: World> World for Deaf<'_, W> {
         self.0.submit(to, call, frame)
     }
 
-    fn print(&mut self, line: &str) {
-        self.0.print(line);
-    }
+    fn print(&mut self, _: &str) {}
 }
 
 /// Spoils answers.
@@ -76,9 +73,7 @@ impl<W: World> World for Spoiling<'_, W> {
         self.world.submit(to, call, frame)
     }
 
-    fn print(&mut self, line: &str) {
-        self.world.print(line);
-    }
+    fn print(&mut self, _: &str) {}
 }
 
 impl<W> Spoiling<'_, W> {
@@ -122,10 +117,10 @@ impl Kept {
 }
 
 impl Rough {
-    /// A rough line with this endpoint behind it.
+    /// A line with this endpoint behind it; if it is not rough everything goes through as it is.
     #[must_use]
-    pub const fn new(endpoint: Dsoftbusd) -> Self {
-        Self { endpoint, is_rough: true, opened: 0, first: None }
+    pub const fn new(endpoint: Dsoftbusd, is_rough: bool) -> Self {
+        Self { endpoint, is_rough, opened: 0, first: None }
     }
 
     /// What the endpoint must refuse before it hears what is right.

@@ -17,6 +17,7 @@ mod hardening;
 mod journal;
 mod metrics;
 mod outage;
+mod policy;
 mod query;
 mod recorded;
 mod retention;
@@ -26,6 +27,7 @@ mod series;
 mod sessions;
 mod spans;
 mod talk;
+mod timers;
 mod trees;
 
 use core::fmt::Write as _;
@@ -133,6 +135,17 @@ pub const METRICSD: &[Case] = &[
     },
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
 ];
+
+/// What is proven of policyd, once both are proven, where it runs: before anybody else asks it.
+pub const POLICY: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_REJECT_INVALID_ARGS, markers::POLICYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_POLICY,
+    run: policy::decisions,
+}];
+
+/// What is proven of timed, where it runs.
+pub const TIMED: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_TIMED, run: timers::coalesce }];
 
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
@@ -275,7 +288,7 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => &[LOGD, METRICSD, SESSIONS_APART, RETENTION],
+            Self::System => &[LOGD, METRICSD, POLICY, TIMED, SESSIONS_APART, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
@@ -315,16 +328,17 @@ pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
 /// Proves one table after another; whether all hold.
 pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
     let Some((first, others)) = goal.tables().split_first() else { return true };
-    if !all_hold(client, first) {
+    if !prove(client, first) {
         return false;
     }
     if !others.is_empty() {
         client.logd_is_proven();
     }
-    others.iter().all(|cases| all_hold(client, cases))
+    others.iter().all(|cases| prove(client, cases))
 }
 
-fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {
+/// Proves one table after what has to be proven before it; whether all of it hold.
+pub fn prove(client: &mut dyn Client, cases: &[Case]) -> bool {
     cases.iter().all(|case| match (case.run)(&mut Talk::new(client)) {
         Ok(()) => {
             client.print(case.marker);

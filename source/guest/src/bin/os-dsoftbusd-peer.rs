@@ -24,10 +24,8 @@ mod os {
         if is(STRANGER) {
             keys.name = STRANGER.into();
         }
-        let endpoint = Rough {
-            is_rough: !is(PEER),
-            ..Rough::new(Dsoftbusd::new(&keys, markers::DSOFTBUSD_PEER_READY))
-        };
+        let endpoint = Dsoftbusd::new(&keys, markers::DSOFTBUSD_PEER_READY);
+        let endpoint = Rough::new(endpoint, !is(PEER));
         nexus_rt::os::reuse();
         endpoint
     }

@@ -147,10 +147,10 @@ impl Opened {
         }
     }
 
-    /// Where a session is that is this sender's.
+    /// Where a session is that is this sender's, and not over.
     pub(crate) fn find(&self, id: SessionId, owner: Life) -> Option<usize> {
-        let is_it =
-            |slot: &Session| slot.id == id && slot.owner == Some(owner) && slot.channel.is_some();
+        let is_open = |slot: &Session| matches!(slot.work, Work::Idle(_) | Work::Asking(_));
+        let is_it = |slot: &Session| slot.id == id && slot.owner == Some(owner) && is_open(slot);
         self.slots.iter().position(is_it)
     }
 
