@@ -212,28 +212,28 @@ pub const SET_ASIDE: &[Case] = &[Case {
 pub const KEPT_LOGS: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_are_there,
+    run: retention::again::logs_are_there,
 }];
 
 /// And of metricsd.
 pub const KEPT_METRICS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_KEPT_METRICS,
-    run: retention::windows_are_there,
+    run: retention::again::windows_are_there,
 }];
 
 /// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
 pub const KEPT_BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_of_boundaries_are_there,
+    run: retention::again::logs_of_boundaries_are_there,
 }];
 
 /// And of metricsd.
 pub const ROLLUPS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_METRICS_ROLLUPS,
-    run: retention::rollups_are_there,
+    run: retention::again::rollups_are_there,
 }];
 
 /// What a run is to prove.
