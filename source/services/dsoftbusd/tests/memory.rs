@@ -14,9 +14,9 @@ const USER: &str = "user";
 const PEER: &str = NAMES[1];
 
 /// What an open session takes at both sides together, at most.
-const SESSION_BYTES: u64 = 512;
+const SESSION_BYTES: u64 = 256;
 /// What one takes more while it is opened, at both sides together.
-const OPENING_BYTES: u64 = 8 * 1024;
+const OPENING_BYTES: u64 = 4 * 1024;
 
 /// What only endpoints take: a test's own net takes memory for what it has seen.
 fn taken(net: &mut Net, mut act: impl FnMut(&mut Net)) -> AllocationInfo {

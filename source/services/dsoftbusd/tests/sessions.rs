@@ -238,6 +238,19 @@ fn a_session_waits_for_one_answer_at_a_time() {
 }
 
 #[test]
+fn a_session_that_is_being_closed_is_there_no_more() {
+    let mut net = Net::new();
+    let session = net.open(USER, PEER).unwrap();
+    let closing = net.submit(USER, &Request::Close { session });
+    for late in [Request::Ask { session, bytes: b"late" }, Request::Close { session }] {
+        let token = net.submit(USER, &late);
+        assert_eq!(net.answer(token, late.op()), Some((SessionStatus::NotFound, vec![])));
+    }
+    net.run();
+    assert_eq!(net.answer(closing, Op::Close), Some((SessionStatus::Ok, vec![])));
+}
+
+#[test]
 fn several_sessions_are_asked_side_by_side() {
     let mut net = Net::new();
     let sessions = [PEER, "third", PEER].map(|peer| net.open(USER, peer).unwrap());
