@@ -1,6 +1,6 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
-//! with, one keyring for each endpoint, and the names of whom the first process of an image may start, and of whom execd may, with
-//! the memory that they have.
+//! with, one keyring for each endpoint, and the names of whom the first process of an image may
+//! start, and of whom execd may, with the memory that they have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

@@ -15,9 +15,10 @@ pub(crate) const FILE: &str = "recipes/system/keys.toml";
 const ENTROPY: &str = "/dev/urandom";
 
 const HEAD: &str = "\
-# The keys of all endpoints (docs/sessions.md): X25519, in hexadecimal. THE ONES IN THIS REPOSITORY ARE FOR TESTS, as everybody
-# knows them. `cargo xtask keys` writes new ones for the same endpoints; whoever ships an image keeps his file to himself.
-# Each program of an endpoint is built with its own private key and the public ones of the others.
+# The keys of all endpoints (docs/sessions.md): X25519, in hexadecimal. THE ONES IN THIS
+# REPOSITORY ARE FOR TESTS, as everybody knows them. `cargo xtask keys` writes new ones for the same
+# endpoints; whoever ships an image keeps this file to himself. The program of an endpoint is built
+# with its own private key and the public ones of the others.
 ";
 
 /// What `cargo xtask keys` takes.

@@ -110,7 +110,8 @@ impl Grown {
         Self { whole, parts: others }
     }
 
-    /// Whether it is of that form: of one trace, each part within the whole and behind the one before.
+    /// Whether it is of that form: of one trace, each part within the whole and behind the one
+    /// before.
     pub(crate) fn is(&self, form: Tree) -> Result<(), Why> {
         let Self { whole, parts } = self;
         let is_good = form.status == "ok";

@@ -1,5 +1,5 @@
-//! The case of sessions in the simulated world, where all endpoints record in the name of the first;
-//! and worlds in which it must fail.
+//! The case of sessions in the simulated world, where all endpoints record in the name of the
+//! first; and worlds in which it must fail.
 
 use dsoftbusd::Dsoftbusd;
 use entropyd::{Entropyd, Source};

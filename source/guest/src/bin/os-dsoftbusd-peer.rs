@@ -1,5 +1,6 @@
-//! The endpoints that the selftest's sessions lead to: one that is as it should be, one at the end of a
-//! rough line, and one in the place of somebody whose key it has not. Which one, its entry says.
+//! The endpoints that the selftest's sessions lead to: one that is as it should be, one at the end
+//! of a rough line, and one in the place of somebody whose key it has not. Which one, its entry
+//! says.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -116,8 +116,8 @@ impl Heap {
 }
 
 // SAFETY: what it hands out is memory that the kernel has mapped for us. Each byte is handed out
-// once, or again when it was given back: only blocks from `kept_from` on are kept, all of which were
-// made with the size that `size_of_block` says of the layout with which they are given back.
+// once, or again when it was given back: only blocks from `kept_from` on are kept, all of which
+// were made with the size that `size_of_block` says of the layout with which they are given back.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let size = size_of_block(layout).filter(|_| self.keeps());
