@@ -180,6 +180,12 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::METRICSD_READY),
     },
     Twin {
+        name: "policyd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "policyd", program: "os-policyd" },
+        ends: End::With(markers::POLICYD_REJECT_INVALID_ARGS),
+    },
+    Twin {
         name: "metricsd invents a count while logd is away",
         of: Variant::Outage,
         swap: Swap { entry: "metricsd", program: "os-twin-inventing-metricsd" },

@@ -1,7 +1,6 @@
 //! Segments are sealed on a disk on which no flush ends before updates that came after it have
 //! been answered: if one of them ever waited for the disk, both would wait for ever. So it takes no
 //! clock to show that ingest does not pause, however slow a disk is.
-#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::path::{Path, PathBuf};

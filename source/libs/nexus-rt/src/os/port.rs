@@ -1,8 +1,8 @@
 //! The loop around a service, and what the service asks of its world.
 //!
 //! A due deadline goes first, once, and then one thing that the kernel gives: a signal, a change of
-//! a child, the end of a sender or of a call, a request. All memory is taken before the first `receive`, with which the
-//! service begins to serve.
+//! a child, the end of a sender or of a call, a request. All memory is taken before the first
+//! `receive`, with which the service begins to serve.
 //!
 //! Deliberately absent: decisions. Who may call whom stands in the image, who is whom on the stamp.
 
