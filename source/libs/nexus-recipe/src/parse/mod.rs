@@ -1,5 +1,6 @@
 //! The parser of recipes: text in, a [`Recipe`] or everything that is wrong with it out.
 
+mod bundles;
 mod contradictions;
 mod errors;
 mod policy;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::{Policy, Recipe, StateRecipe};
+use crate::{BundlesRecipe, Policy, Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -36,6 +37,16 @@ impl StateRecipe {
     /// As [`Recipe::parse`].
     pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
         read(text, state::recipe, state::check)
+    }
+}
+
+impl BundlesRecipe {
+    /// Reads the recipe of bundles, as [`Recipe::parse`] reads its own.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, bundles::recipe, bundles::check)
     }
 }
 
