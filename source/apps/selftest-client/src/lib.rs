@@ -11,6 +11,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+mod bundles;
+mod core_logs;
+mod crash;
+mod exec;
 mod hardening;
 mod journal;
 mod metrics;
@@ -23,6 +29,7 @@ mod security;
 mod series;
 mod spans;
 mod talk;
+mod trees;
 
 use core::fmt::Write as _;
 
@@ -129,6 +136,31 @@ pub const METRICSD: &[Case] = &[
         run: metrics::histograms,
     },
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
+];
+
+/// What is proven of bundlemgrd, once both are proven, where it runs.
+pub const BUNDLES: &[Case] = &[Case {
+    services_print: &[
+        markers::BUNDLEMGRD_REJECT_INVALID_ARGS,
+        markers::BUNDLEMGRD_REJECT_OVER_LIMIT,
+    ],
+    marker: markers::SELFTEST_BUNDLES,
+    run: bundles::come_and_go,
+}];
+
+/// What is proven of execd behind [`BUNDLES`], and of all services that log.
+pub const EXEC: &[Case] = &[
+    Case {
+        services_print: &[markers::EXECD_REJECT_INVALID_ARGS, markers::EXECD_REJECT_OVER_LIMIT],
+        marker: markers::SELFTEST_EXEC,
+        run: exec::path,
+    },
+    Case {
+        services_print: &[markers::EXECD_CRASH_DEMO_CRASH, markers::EXECD_CRASH_DEMO_HOARD],
+        marker: markers::SELFTEST_CRASH_REPORT,
+        run: crash::reports,
+    },
+    Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there },
 ];
 
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].

@@ -3,6 +3,7 @@
 
 use core::fmt::Write as _;
 
+use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Text};
 use nexus_wire::LABELS_BYTES_MAX;
 use nexus_wire::logs::Record;
@@ -24,6 +25,16 @@ pub(crate) struct Series<'a> {
 
 /// Series of one name that a case has at most.
 const SERIES_MAX: usize = 2;
+
+/// All series of one name.
+#[derive(Clone, Copy)]
+pub(crate) struct Metric<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) series: &'a [Series<'a>],
+}
+
+/// Series that one service has in a case at most.
+const ALL_SERIES_MAX: usize = 32;
 
 /// What depends on time in every snapshot.
 const NUMBERS: &[&str] = &["at_ns", "boot", "created_ns", "seq", "series"];
@@ -48,6 +59,53 @@ pub(crate) fn exported(
     } else {
         Err("a series changes that nobody has touched")
     }
+}
+
+/// Waits until `who` has exported these, and no other series of those names; after a further round
+/// they must still be what was exported last.
+pub(crate) fn told(
+    talk: &mut Talk<'_>,
+    who: ServiceId,
+    since: Mono,
+    metrics: &[Metric<'_>],
+    late: Why,
+) -> Result<(), Why> {
+    let series = metrics.iter().map(|metric| metric.series.len()).sum::<usize>();
+    assert!(series <= ALL_SERIES_MAX, "a case has few series");
+    talk.until(late, |talk| Ok(are_all_last(talk, who, since, metrics)?.then_some(())))?;
+    a_round_passes(talk, "told")?;
+    if are_all_last(talk, who, since, metrics)? {
+        Ok(())
+    } else {
+        Err("a series of a service changes that nobody has touched")
+    }
+}
+
+/// Whether the last snapshot of each series of `who` is as it must be.
+fn are_all_last(
+    talk: &mut Talk<'_>,
+    who: ServiceId,
+    since: Mono,
+    metrics: &[Metric<'_>],
+) -> Result<bool, Why> {
+    let origin = origin(who);
+    let all =
+        || metrics.iter().flat_map(|metric| metric.series.iter().map(|one| (metric.name, one)));
+    let mut last = [false; ALL_SERIES_MAX];
+    talk.each_record(since, |record| {
+        let is_its = has(record, &[("origin", origin.as_str())]);
+        let name = metrics.iter().map(|metric| metric.name).find(|name| is_ours(record, name));
+        let Some(name) = name.filter(|_| is_its && !is_further_part(record)) else { return Ok(()) };
+        let ids = [("event", "metric.v1"), ("name", name), ("origin", origin.as_str())];
+        let mut of = last.iter_mut().zip(all());
+        let of = of.find(|(_, (other, series))| *other == name && series.is_of(record));
+        let (last, (_, series)) =
+            of.ok_or("a service tells of a series that nobody has touched")?;
+        let fixed = [&ids, series.labels, series.values];
+        *last = Expected { fixed, numbers: NUMBERS, may_be: by_time }.is(record);
+        Ok(())
+    })?;
+    Ok(last.iter().zip(all()).all(|(last, _)| *last))
 }
 
 /// Whether the last snapshot of each series is as it must be.

@@ -47,6 +47,12 @@ impl<'c> Talk<'c> {
         self.now()
     }
 
+    /// A number that no other request of this case has.
+    pub(crate) fn next_nonce(&mut self) -> u32 {
+        self.nonce += 1;
+        self.nonce
+    }
+
     /// A number for the next round of the export.
     pub(crate) fn next_round(&mut self) -> u32 {
         self.rounds += 1;

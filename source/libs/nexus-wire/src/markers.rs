@@ -76,3 +76,15 @@ pub const SELFTEST_KEPT_METRICS: &str = "SELFTEST: kept metrics ok";
 pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 /// What metricsd had kept was set aside at its third death, told and counted; then it kept anew.
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
+/// Bundles came and went: read back whole by their digests, each refusal with its reason, all counted.
+pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
+/// Programs were started from bundles and ended; what must not start did not; all counted, as trees of spans.
+pub const SELFTEST_EXEC: &str = "SELFTEST: exec path ok";
+/// Programs crashed, and execd told of it with the very last lines that they had logged.
+pub const SELFTEST_CRASH_REPORT: &str = "SELFTEST: crash report ok";
+/// Each core service has a record in the journal under the identity that the kernel stamps.
+pub const SELFTEST_CORE_LOGS: &str = "SELFTEST: core services log ok";
+/// What execd says of a crash, where `<pid>` stands for the number of the process.
+pub const EXECD_CRASH_DEMO_CRASH: &str = "execd: crash report pid=<pid> code=143 name=demo.crash";
+/// The same of another.
+pub const EXECD_CRASH_DEMO_HOARD: &str = "execd: crash report pid=<pid> code=101 name=demo.hoard";

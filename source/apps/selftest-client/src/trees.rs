@@ -1,0 +1,133 @@
+//! Evidence of trees: the spans of a request, as logd has them, are one whole and its parts.
+
+use alloc::vec::Vec;
+
+use nexus_abi::ServiceId;
+use nexus_bounded::{Mono, Text};
+use nexus_wire::logs::Record;
+
+use crate::Why;
+use crate::journal::has;
+use crate::metrics::origin;
+use crate::talk::{METRICSD, Talk};
+
+/// How a tree has to be: its parts in their order, and whether it has come to a good end.
+#[derive(Clone, Copy)]
+pub(crate) struct Tree {
+    parts: &'static [&'static str],
+    status: &'static str,
+}
+
+impl Tree {
+    /// A program has started.
+    pub(crate) const WHOLE: Self =
+        Self { parts: &["policy", "fetch", "load", "start"], status: "ok" };
+    /// The policy has not allowed it.
+    pub(crate) const DENIED: Self = Self { parts: &["policy"], status: "error" };
+}
+
+/// What a tree's whole is called.
+const WHOLE: &str = "exec.path";
+
+/// A span as a record shows it.
+struct Span {
+    name: Text<16>,
+    id: Text<32>,
+    parent: Text<32>,
+    trace: Text<32>,
+    is_ok: bool,
+    start_ns: u64,
+    end_ns: u64,
+    dur_ns: u64,
+}
+
+impl Span {
+    fn of(record: &Record<'_>) -> Option<Self> {
+        let text = |key| record.fields.get(key).and_then(Text::new);
+        let number = |key| record.fields.get(key).and_then(|value| value.parse().ok());
+        Some(Self {
+            name: Text::new(record.message)?,
+            id: text("span")?,
+            parent: text("parent").unwrap_or(Text::EMPTY),
+            trace: text("trace")?,
+            is_ok: has(record, &[("status", "ok")]),
+            start_ns: number("start_ns")?,
+            end_ns: number("end_ns")?,
+            dur_ns: number("dur_ns")?,
+        })
+    }
+
+    fn is_timed(&self) -> bool {
+        self.end_ns.checked_sub(self.start_ns) == Some(self.dur_ns)
+    }
+}
+
+/// A whole and its parts, in the order in which they began.
+pub(crate) struct Grown {
+    whole: Span,
+    parts: Vec<Span>,
+}
+
+/// The tree of `who`'s request about `bundle` since then; `None`: its whole has not come yet.
+pub(crate) fn tree_of(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    who: ServiceId,
+    bundle: &str,
+) -> Result<Option<Grown>, Why> {
+    let origin = origin(who);
+    let (mut whole, mut others) = (None, Vec::new());
+    talk.each_record(since, |record| {
+        let is_its = record.service == METRICSD
+            && record.scope == "spans"
+            && has(record, &[("event", "span.v1"), ("origin", origin.as_str())]);
+        if !is_its {
+            return Ok(());
+        }
+        let span = Span::of(record).ok_or("a span is not as spans are")?;
+        if !has(record, &[("attr.bundle", bundle)]) {
+            others.push(span);
+        } else if record.message == WHOLE && whole.is_none() {
+            whole = Some(span);
+        } else {
+            return Err("one request has two trees");
+        }
+        Ok(())
+    })?;
+    Ok(whole.map(|whole| {
+        others.retain(|span| span.parent.as_str() == whole.id.as_str());
+        others.sort_by_key(|span| span.start_ns);
+        Grown { whole, parts: others }
+    }))
+}
+
+impl Grown {
+    /// Whether it is of that form: of one trace, each part within the whole and behind the one before.
+    pub(crate) fn is(&self, form: Tree) -> Result<(), Why> {
+        let Self { whole, parts } = self;
+        let is_good = form.status == "ok";
+        let names = parts.iter().map(|part| part.name.as_str());
+        if !names.eq(form.parts.iter().copied()) || !whole.parent.as_str().is_empty() {
+            return Err("a request has not the parts that it must have");
+        }
+        if whole.is_ok != is_good || parts.last().is_some_and(|part| part.is_ok != is_good) {
+            return Err("a request has not ended as its spans say");
+        }
+        if parts.iter().any(|part| part.trace.as_str() != whole.trace.as_str()) {
+            return Err("the parts of a request are of several traces");
+        }
+        let mut at = whole.start_ns;
+        for part in parts {
+            if part.start_ns < at || !part.is_timed() {
+                return Err("a part of a request begins before the one before it has ended");
+            }
+            at = part.end_ns;
+        }
+        let sum: u64 = parts.iter().map(|part| part.dur_ns).sum();
+        if at <= whole.end_ns && whole.is_timed() && sum <= whole.dur_ns {
+            Ok(())
+        } else {
+            Err("the parts of a request take longer than the whole")
+        }
+    }
+}
