@@ -302,9 +302,14 @@ pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
     disk.into_iter().chain(cases.flat_map(lines))
 }
 
-/// Proves one table after another; whether all hold.
+/// Proves what a goal needs; whether all of it holds.
 pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
-    let Some((first, others)) = goal.tables().split_first() else { return true };
+    prove(client, goal.tables())
+}
+
+/// Proves one table after another; whether all hold.
+pub fn prove(client: &mut dyn Client, tables: &[&[Case]]) -> bool {
+    let Some((first, others)) = tables.split_first() else { return true };
     if !all_hold(client, first) {
         return false;
     }
