@@ -1,43 +1,125 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
-//! with, and the names of whom the first process of an image may start.
+//! with, and the names of whom the first process of an image may start, and of whom execd may, with
+//! the memory that they have; and makes the bundles that the boot image carries of the very programs
+//! in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use nexus_recipe::{Recipe, RecipeErrors, StateRecipe};
+use nexus_bounded::Nanos;
+use nexus_bundle::{Manifest, pack};
+use nexus_recipe::{BootBundle, BundlesRecipe, Policy, Recipe, RecipeErrors, StateRecipe};
+use nexus_wire::bundles::{BundleName, BundleVersion};
 
 const RECIPE: &str = "../../recipes/observability/guest.toml";
 const STATE: &str = "../../recipes/observability/state.toml";
+const POLICY: &str = "../../recipes/system/policy.toml";
+const BUNDLES: &str = "../../recipes/system/bundles.toml";
 const IMAGES: &str = "../../recipes/system";
+/// Says where the programs of the bundles lie. Where it is not set there are none: nobody boots what
+/// is built then.
+const CARRIED: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn main() -> Result<(), Box<dyn Error>> {
     compile(RECIPE, "recipe.rs", |text| Recipe::parse(text).map(|recipe| recipe.to_source()))?;
+    compile(RECIPE, "interval.rs", |text| Recipe::parse(text).map(|recipe| interval(&recipe)))?;
     compile(STATE, "state.rs", |text| StateRecipe::parse(text).map(|recipe| recipe.to_source()))?;
-    let names = names()?.into_iter().collect::<Vec<_>>();
+    compile(POLICY, "policy.rs", |text| Policy::parse(text).map(|policy| policy.to_source()))?;
+    compile(BUNDLES, "bundles.rs", |text| BundlesRecipe::parse(text).map(|all| all.to_source()))?;
+    fs::write(out("boot.rs")?, boot_bundles()?)?;
+    let images = images()?;
+    let names = names(&images).into_iter().collect::<Vec<_>>();
     fs::write(out("names.rs")?, format!("&{names:?}"))?;
+    let programs = programs(&images)?.into_iter().collect::<Vec<_>>();
+    fs::write(out("programs.rs")?, format!("&{programs:?}"))?;
     Ok(())
 }
 
-/// Whom `init` starts in any of the images.
-fn names() -> Result<BTreeSet<String>, Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={IMAGES}");
-    let mut names = BTreeSet::new();
-    for file in fs::read_dir(IMAGES)? {
-        let text = fs::read_to_string(file?.path())?;
-        let image = text.parse::<toml::Table>()?;
-        let first = image.get("entry").and_then(|entries| entries.get(0));
-        let init = first.filter(|entry| entry.get("names").is_some_and(is_init));
-        let starts = init.and_then(|entry| entry.get("starts")?.as_array());
-        let names_of = starts.into_iter().flatten().filter_map(toml::Value::as_str);
-        names.extend(names_of.map(str::to_owned));
-    }
-    Ok(names)
+/// How often metricsd exports.
+fn interval(recipe: &Recipe) -> String {
+    let Nanos(interval) = recipe.metricsd.export.interval;
+    format!("Nanos({interval})")
 }
 
-fn is_init(names: &toml::Value) -> bool {
-    names.get(0).and_then(toml::Value::as_str) == Some("init")
+/// The bundles of the boot image, as an expression.
+fn boot_bundles() -> Result<String, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed={CARRIED}");
+    let Some(folder) = env::var_os(CARRIED) else { return Ok("&[]".to_owned()) };
+    let recipe = BundlesRecipe::parse(&fs::read_to_string(BUNDLES)?)?;
+    let mut paths = Vec::new();
+    for bundle in &recipe.boot {
+        let path = out(&format!("{}.bundle", bundle.name))?;
+        let program = Path::new(&folder).join(&bundle.program);
+        println!("cargo::rerun-if-changed={}", program.display());
+        let bytes =
+            fs::read(&program).map_err(|error| format!("{}: {error}", program.display()))?;
+        fs::write(&path, packed(bundle, &bytes)?)?;
+        paths.push(format!("include_bytes!({path:?})"));
+    }
+    Ok(format!("&[{}]", paths.join(", ")))
+}
+
+fn packed(bundle: &BootBundle, program: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let name = |text| BundleName::new(text).ok_or("no name of a bundle");
+    let manifest = Manifest {
+        name: name(&bundle.name)?,
+        version: BundleVersion::new(&bundle.version).ok_or("no version of a bundle")?,
+        entry: name(&bundle.entry)?,
+        memory_kib: bundle.memory_kib,
+        rights: bundle.rights(),
+        program_bytes: 0,
+    };
+    pack(&manifest, program).map_err(|defect| format!("{}: {defect}", bundle.name).into())
+}
+
+fn images() -> Result<Vec<toml::Table>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={IMAGES}");
+    let text = |file: Result<fs::DirEntry, _>| fs::read_to_string(file?.path());
+    let texts = fs::read_dir(IMAGES)?.map(text).collect::<Result<Vec<_>, _>>()?;
+    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+}
+
+/// Whom `init` starts in any of the images.
+fn names(images: &[toml::Table]) -> BTreeSet<String> {
+    let first = images.iter().filter_map(|image| entries(image).next());
+    let inits = first.filter(|entry| is_called(entry, "init"));
+    inits.flat_map(starts).map(str::to_owned).collect()
+}
+
+/// Whom `execd` starts in any of the images, and the KiB that each may take.
+fn programs(images: &[toml::Table]) -> Result<BTreeMap<&str, i64>, Box<dyn Error>> {
+    let mut programs = BTreeMap::new();
+    for image in images {
+        let execd = entries(image).filter(|entry| is_called(entry, "execd"));
+        for name in execd.flat_map(starts) {
+            let entry = entries(image).find(|entry| is_called(entry, name));
+            let kib = entry.and_then(|entry| entry.get("memory_kib")?.as_integer());
+            let kib = kib.ok_or_else(|| format!("execd starts `{name}`, which is no entry"))?;
+            if programs.insert(name, kib).is_some_and(|other| other != kib) {
+                return Err(format!("`{name}` has not the same memory in all images").into());
+            }
+        }
+    }
+    Ok(programs)
+}
+
+fn entries(image: &toml::Table) -> impl Iterator<Item = &toml::Value> {
+    image.get("entry").and_then(toml::Value::as_array).into_iter().flatten()
+}
+
+fn is_called(entry: &toml::Value, name: &str) -> bool {
+    strings(entry, "names").any(|other| other == name)
+}
+
+fn starts(entry: &toml::Value) -> impl Iterator<Item = &str> {
+    strings(entry, "starts")
+}
+
+fn strings<'a>(entry: &'a toml::Value, key: &str) -> impl Iterator<Item = &'a str> {
+    let all = entry.get(key).and_then(toml::Value::as_array);
+    all.into_iter().flatten().filter_map(toml::Value::as_str)
 }
 
 fn compile(

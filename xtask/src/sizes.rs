@@ -20,10 +20,10 @@ use crate::{boot, guest, setup, shell};
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-/// The image, programs and tables: a thirty-second of the guest's memory.
-const IMAGE_KIB_MAX: u64 = 1024;
-/// The budgets of all processes together.
-const BUDGETS_KIB_MAX: u64 = 8 * 1024;
+/// The image, programs and tables: less than a tenth of the guest's memory.
+const IMAGE_KIB_MAX: u64 = 3 * 1024;
+/// The budgets of all processes together: less than half of it.
+const BUDGETS_KIB_MAX: u64 = 15 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
 const PORT_KIB: u64 = ((2 * CALLS_MAX + 2) * FRAME_BYTES_MAX / 1024) as u64;
 /// Page tables of a process: the root, the one below it, and leaves for image, resources, stack and

@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+mod bundles;
+mod children;
 mod cut;
 mod forgetful;
 mod lenient;
@@ -16,13 +18,17 @@ mod misremembering;
 mod mortal;
 mod names;
 mod newborn;
+mod pace;
 mod pages;
+mod policy;
 mod reporter;
 mod retold;
 mod state;
 mod twin;
 mod volatile;
 
+pub use bundles::{BOOT_BUNDLES, bundles_recipe};
+pub use children::{Calls, Children};
 pub use cut::Cut;
 pub use forgetful::Forgetful;
 pub use lenient::Lenient;
@@ -30,7 +36,9 @@ pub use misremembering::{Misremembered, Misremembering};
 pub use mortal::Mortal;
 pub use names::names;
 pub use newborn::Newborn;
+pub use pace::PACE;
 pub use pages::Pages;
+pub use policy::policy;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
 pub use retold::{Alteration, Retold};
 pub use state::{state_recipe, statefsd};

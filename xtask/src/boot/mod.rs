@@ -4,6 +4,7 @@
 //! ([`selftest_client::expected`]) and from nothing else. The verdict is the guest's own, its exit
 //! status, and that of the lines, each judged when it comes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -158,15 +159,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(verdict(counts.failed == 0));
     }
     if args.tape {
-        let counts = tape::proofs(&Built::only(tape::PROGRAM)?)?;
+        let counts = tape::proofs(&Built::of([tape::RECIPE])?)?;
         println!("tape: {counts}");
         return Ok(verdict(counts.failed == 0));
     }
     if let Some(kills) = args.kills {
-        return Ok(verdict(kills::told(kills, &Built::new()?)?));
+        return Ok(verdict(kills::told(kills, &Built::of_variant(Variant::Everything)?)?));
     }
     let console = Console { all: args.console, until_marker, silent: false };
-    let (built, mut all, mut are_kept) = (Built::new()?, Vec::new(), true);
+    let (built, mut all, mut are_kept) = (Built::of_variant(variant)?, Vec::new(), true);
     for _ in 0..args.runs {
         let (seen, is_kept) = variant.prove(&built, timeout, &console)?;
         all.push(seen);
@@ -343,13 +344,17 @@ struct Console {
 }
 
 /// How lines begin that are not the firmware's.
-const OURS: [&str; 10] = [
+const OURS: [&str; 14] = [
     "neuron:",
     "SELFTEST:",
     "init:",
     "logd:",
     "metricsd:",
     "statefsd:",
+    "policyd:",
+    "timed:",
+    "bundlemgrd:",
+    "execd:",
     "selftest-client:",
     "panicked",
     "trial ",
@@ -365,6 +370,11 @@ impl Console {
     }
 }
 
+/// The program that is a package of its own.
+const TRIALS: &str = "trials";
+/// The one that is built with those that carry it.
+const CARRIED: &str = "os-demo";
+
 /// What was built for the guest.
 struct Built {
     kernel: PathBuf,
@@ -375,14 +385,30 @@ struct Built {
 impl Built {
     fn new() -> Result<Self> {
         let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
-        guest::build("trials", guest::PROGRAMS)?;
+        guest::build(TRIALS, guest::PROGRAMS)?;
         Ok(Self { kernel, programs: guest::build("guest", guest::PROGRAMS)? })
     }
 
-    /// Only the kernel and one program.
-    fn only(program: &str) -> Result<Self> {
+    /// Only the kernel and what the images of these recipes run: most programs are for images that
+    /// must fail.
+    fn of<'r>(recipes: impl IntoIterator<Item = &'r str>) -> Result<Self> {
         let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
-        Ok(Self { kernel, programs: guest::build_program("guest", program)? })
+        let mut programs = BTreeSet::new();
+        for recipe in recipes {
+            programs.extend(image::programs_of(&image::text(recipe)?)?);
+        }
+        if programs.remove(TRIALS) {
+            guest::build(TRIALS, guest::PROGRAMS)?;
+        }
+        programs.remove(CARRIED);
+        let programs = programs.iter().map(String::as_str);
+        Ok(Self { kernel, programs: guest::build_programs("guest", programs)? })
+    }
+
+    /// What a variant and its next boot need.
+    fn of_variant(variant: Variant) -> Result<Self> {
+        let all = std::iter::successors(Some(variant), |variant| variant.next());
+        Self::of(all.map(Variant::recipe))
     }
 
     /// Where the image of a disk lies.

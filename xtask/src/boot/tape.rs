@@ -12,8 +12,8 @@ use crate::counts::Counts;
 use crate::guest::{Go, Machine, Time};
 use crate::{image, shell};
 
-/// The program that plays under the kernel.
-pub(super) const PROGRAM: &str = "os-tape";
+/// The image in which it is played under the kernel.
+pub(super) const RECIPE: &str = "image-tape";
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -100,7 +100,7 @@ impl Tapes {
 fn played_in_guest(built: &Built, tape: &Path) -> Result<(Vec<String>, u64)> {
     let machine = Machine {
         kernel: &built.kernel,
-        image: &built.image("image-tape", None)?,
+        image: &built.image(RECIPE, None)?,
         memory_mib: image::MEMORY_MIB,
         time: Time::Counted(0),
         disk: Some(tape),

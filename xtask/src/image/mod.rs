@@ -3,7 +3,7 @@
 //! Deliberately absent: any default. What an entry may do stands in the recipe or in its policy, or
 //! it may not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -87,6 +87,11 @@ fn programs(system: &System, folder: &Path) -> Result<BTreeMap<String, Program>>
         }
     }
     Ok(programs)
+}
+
+/// The programs that the entries of a recipe run.
+pub(crate) fn programs_of(text: &str) -> Result<BTreeSet<String>> {
+    Ok(System::parse(text)?.entries.into_iter().map(|entry| entry.program).collect())
 }
 
 /// Entries that play in `program`, serve nobody and start nobody.

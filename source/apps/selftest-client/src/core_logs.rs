@@ -19,7 +19,7 @@ const SAID: &[Said] = &[
     Said { service: "logd", message: "ready", fields: &[] },
     Said { service: "metricsd", message: "ready", fields: &[] },
     Said { service: "policyd", message: "decides by", fields: &[("event", "policy.loaded.v1")] },
-    Said { service: "timed", message: "", fields: &[("event", "timed.began.v1")] },
+    Said { service: "timed", message: "keeps time", fields: &[("event", "timed.began.v1")] },
     Said {
         service: "bundlemgrd",
         message: "installed demo.hoard",

@@ -101,7 +101,6 @@ pub struct Case {
 pub const LOGD: &[Case] = &[
     Case {
         services_print: &[
-            markers::LOGD_READY,
             markers::LOGD_REJECT_INVALID_ARGS,
             markers::LOGD_REJECT_OVER_LIMIT,
             markers::LOGD_REJECT_RATE_LIMITED,
@@ -205,7 +204,7 @@ pub const SET_ASIDE: &[Case] = &[Case {
 
 /// What is proven in the next boot, of logd alone.
 pub const KEPT_LOGS: &[Case] = &[Case {
-    services_print: &[markers::LOGD_READY],
+    services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
     run: retention::logs_are_there,
 }];
@@ -219,7 +218,7 @@ pub const KEPT_METRICS: &[Case] = &[Case {
 
 /// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
 pub const KEPT_BOUNDARIES: &[Case] = &[Case {
-    services_print: &[markers::LOGD_READY],
+    services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
     run: retention::logs_of_boundaries_are_there,
 }];
@@ -250,11 +249,13 @@ pub enum Goal {
     Rollups,
     /// Both, and that what metricsd keeps is set aside where it is suspect.
     SetAside,
+    /// All services of the system, and that both keep what they have on a disk.
+    System,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Services,
         Self::Logd,
         Self::Outages,
@@ -263,6 +264,7 @@ impl Goal {
         Self::Boundaries,
         Self::Rollups,
         Self::SetAside,
+        Self::System,
     ];
 
     /// By its place in [`Self::ALL`], as an image names it.
@@ -280,6 +282,7 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
+            Self::System => &[LOGD, METRICSD, BUNDLES, EXEC, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
@@ -287,19 +290,30 @@ impl Goal {
         }
     }
 
-    /// Whether it needs a disk.
+    /// What those say that are started before the selftest, in the order in which they are: each
+    /// before it first receives.
     #[must_use]
-    pub const fn needs_disk(self) -> bool {
-        !matches!(self, Self::Logd | Self::Services | Self::Outages)
+    pub const fn ready(self) -> &'static [&'static str] {
+        match self {
+            Self::Logd | Self::Services | Self::Outages => &[markers::LOGD_READY],
+            Self::System => &[
+                markers::STATEFSD_READY,
+                markers::LOGD_READY,
+                markers::POLICYD_READY,
+                markers::TIMED_READY,
+                markers::BUNDLEMGRD_READY,
+                markers::EXECD_READY,
+            ],
+            _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
+        }
     }
 }
 
 /// The lines that stand on the console when a goal is reached, in order.
 pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
-    let disk = goal.needs_disk().then_some(markers::STATEFSD_READY);
     let cases = goal.tables().iter().copied().flatten();
     let lines = |case: &'static Case| case.services_print.iter().copied().chain([case.marker]);
-    disk.into_iter().chain(cases.flat_map(lines))
+    goal.ready().iter().copied().chain(cases.flat_map(lines))
 }
 
 /// Proves what a goal needs; whether all of it holds.

@@ -90,7 +90,7 @@ mod os {
     pub(crate) fn run(argument: u64) -> i32 {
         let buffer = Box::new([0; FRAME_BYTES_MAX]);
         let Some(console) = slot(CapabilityKind::Console) else { return 1 };
-        let telemetry = Telemetry::install();
+        let telemetry = Telemetry::paced(guest::PACE);
         let (clock, absence) = (Clock::new(), Absence::Unknown);
         let mut os = Os { clock, absence, console, telemetry, buffer };
         let goal = Goal::from_argument(argument);

@@ -6,13 +6,15 @@ use nexus_wire::timers::{
     Frame, Qos, REPLY_BYTES_MAX, Reply, Request, TimerStatus, decode_reply, encode,
 };
 
-use crate::Timed;
+use crate::{PER_OWNER, TIMERS_MAX, Timed};
 
 impl Timed {
     /// Sets a timer for now by the way that every frame takes, lets it run out, sees that it is
     /// there no more, and only then says that timed is ready.
     pub(crate) fn prove(&mut self, now: Mono, world: &mut impl World) {
         self.is_proven = true;
+        nexus_log::info!("timed", "keeps time";
+            event = "timed.began.v1", per_owner = PER_OWNER, timers_max = TIMERS_MAX);
         if self.sets_and_ends_one(now, world) == Some(true) {
             world.print(markers::TIMED_READY);
         }

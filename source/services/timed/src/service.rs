@@ -8,7 +8,6 @@ use crate::telemetry::{self, Outcome};
 use crate::timers::{Sleeper, Timers};
 
 /// The timer service. See the crate.
-#[derive(Default)]
 pub struct Timed {
     pub(crate) timers: Timers,
     pub(crate) is_proven: bool,
@@ -19,10 +18,10 @@ pub struct Timed {
 pub(crate) type Room = [u8; REPLY_BYTES_MAX];
 
 impl Timed {
-    /// Without any timer.
+    /// Without any timer. Takes all memory that it will ever need.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { timers: Timers::new(), is_proven: false, stopping: false }
     }
 
     /// Answers one frame, whoever sent it; a sleeper not yet.
@@ -97,6 +96,12 @@ fn coalesce(qos: Qos, deadline: Mono) -> Result<Mono, TimerStatus> {
 fn whole(reply: Result<&[u8], EncodeError>) -> &[u8] {
     assert!(reply.is_ok(), "every reply fits");
     reply.unwrap_or_default()
+}
+
+impl Default for Timed {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Service for Timed {

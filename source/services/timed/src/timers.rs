@@ -1,14 +1,15 @@
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use nexus_abi::{Incarnation, Sender, SenderId};
 use nexus_bounded::Mono;
 use nexus_port::Token;
 use nexus_wire::timers::{TimerId, TimerStatus};
 
-/// Timers of one owner, at most.
-pub const PER_OWNER: u32 = 64;
-/// Timers of all owners together, at most.
-pub const TIMERS_MAX: usize = 1024;
+/// Timers of one owner, at most: the field's number.
+pub const PER_OWNER: usize = 64;
+/// Timers of all owners together, at most: sixteen services, as many as the guest's daemons know at
+/// a time, may have all that they may.
+pub const TIMERS_MAX: usize = 16 * PER_OWNER;
 
 /// Somebody who waits for an answer.
 #[derive(Clone, Copy, Debug)]
@@ -22,22 +23,30 @@ type Owner = (SenderId, Incarnation);
 
 #[derive(Clone, Copy, Debug)]
 struct Timer {
+    at: Mono,
+    id: TimerId,
     owner: Owner,
     sleeper: Option<Sleeper>,
 }
 
-/// The timers that have not run out, in the order in which they will.
-#[derive(Default)]
+/// Whether one timer runs out behind another; of those of one time the older goes first.
+fn is_behind(one: &Timer, (at, id): (Mono, TimerId)) -> bool {
+    (one.at, one.id) > (at, id)
+}
+
+/// The timers that have not run out: one table in which the next to run out stands last. There are
+/// so few that to look at all of them is cheap.
 pub(crate) struct Timers {
-    due: BTreeMap<(Mono, TimerId), Timer>,
-    /// When each of them runs out.
-    when: BTreeMap<TimerId, Mono>,
-    /// How many each owner has who has any.
-    owned: BTreeMap<Owner, u32>,
+    due: Vec<Timer>,
     latest: u32,
 }
 
 impl Timers {
+    /// None yet. Takes its memory now.
+    pub(crate) fn new() -> Self {
+        Self { due: Vec::with_capacity(TIMERS_MAX), latest: 0 }
+    }
+
     /// Adds a timer that runs out at `at`.
     ///
     /// # Errors
@@ -49,15 +58,17 @@ impl Timers {
         sleeper: Option<Sleeper>,
     ) -> Result<TimerId, TimerStatus> {
         let owner = (from.id, from.incarnation);
-        let has = self.owned.get(&owner).copied().unwrap_or(0);
-        if has == PER_OWNER || self.when.len() == TIMERS_MAX {
+        if self.owned(owner) == PER_OWNER || self.due.len() == TIMERS_MAX {
             return Err(TimerStatus::OverLimit);
         }
         let id = self.free_id();
-        self.owned.insert(owner, has + 1);
-        self.when.insert(id, at);
-        self.due.insert((at, id), Timer { owner, sleeper });
+        let place = self.due.partition_point(|timer| is_behind(timer, (at, id)));
+        self.due.insert(place, Timer { at, id, owner, sleeper });
         Ok(id)
+    }
+
+    fn owned(&self, owner: Owner) -> usize {
+        self.due.iter().filter(|timer| timer.owner == owner).count()
     }
 
     /// The next number that no timer has; there are far more than timers.
@@ -65,7 +76,7 @@ impl Timers {
         loop {
             self.latest = self.latest.wrapping_add(1);
             let id = TimerId(self.latest);
-            if id.0 != 0 && !self.when.contains_key(&id) {
+            if id.0 != 0 && !self.due.iter().any(|timer| timer.id == id) {
                 return id;
             }
         }
@@ -76,54 +87,25 @@ impl Timers {
     /// # Errors
     /// `not_found` if it has run out, never was, or is somebody else's.
     pub(crate) fn cancel(&mut self, from: Sender, id: TimerId) -> Result<(), TimerStatus> {
-        let at = *self.when.get(&id).ok_or(TimerStatus::NotFound)?;
-        let is_his =
-            self.due.get(&(at, id)).is_some_and(|timer| timer.owner == (from.id, from.incarnation));
-        if !is_his {
-            return Err(TimerStatus::NotFound);
-        }
-        self.remove(at, id);
+        let is_it = |timer: &Timer| (timer.id, timer.owner) == (id, (from.id, from.incarnation));
+        let place = self.due.iter().position(is_it).ok_or(TimerStatus::NotFound)?;
+        self.due.remove(place);
         Ok(())
     }
 
     /// Takes out the first timer if it has run out by `now`; who waits for it, if anybody.
     pub(crate) fn pop_due(&mut self, now: Mono) -> Option<Option<Sleeper>> {
-        let (&(at, id), timer) = self.due.first_key_value()?;
-        let sleeper = timer.sleeper;
-        (at <= now).then(|| {
-            self.remove(at, id);
-            sleeper
-        })
+        self.due.pop_if(|timer| timer.at <= now).map(|timer| timer.sleeper)
     }
 
     /// Forgets all timers of a life that has ended.
     pub(crate) fn forget(&mut self, id: SenderId, incarnation: Incarnation) {
-        let owner = (id, incarnation);
-        if self.owned.remove(&owner).is_some() {
-            self.due.retain(|_, timer| timer.owner != owner);
-            let due = &self.due;
-            self.when.retain(|id, at| due.contains_key(&(*at, *id)));
-        }
-    }
-
-    fn remove(&mut self, at: Mono, id: TimerId) {
-        let timer = self.due.remove(&(at, id));
-        let when = self.when.remove(&id);
-        assert!(timer.is_some() && when == Some(at), "both ways lead to a timer");
-        let owner = timer.map(|timer| timer.owner);
-        if let Some((owner, count)) =
-            owner.and_then(|owner| Some((owner, self.owned.get_mut(&owner)?)))
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.owned.remove(&owner);
-            }
-        }
+        self.due.retain(|timer| timer.owner != (id, incarnation));
     }
 
     /// When the first of them runs out.
     pub(crate) fn next(&self) -> Option<Mono> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+        self.due.last().map(|timer| timer.at)
     }
 
     /// How many there are.
@@ -131,10 +113,11 @@ impl Timers {
         self.due.len()
     }
 
-    /// Asserts that the three ways to see them agree.
+    /// Asserts that they are found by their order, and that nobody has more than they may.
     pub(crate) fn check(&self) {
-        let owned = self.owned.values().map(|count| *count as usize).sum::<usize>();
-        assert!(self.due.len() == self.when.len() && owned == self.due.len(), "they agree");
-        assert!(self.owned.values().all(|count| (1..=PER_OWNER).contains(count)), "bounded");
+        let sorted = self.due.is_sorted_by(|one, next| is_behind(one, (next.at, next.id)));
+        assert!(sorted && self.due.len() <= TIMERS_MAX, "the next to run out stands last");
+        let is_bounded = |timer: &Timer| self.owned(timer.owner) <= PER_OWNER;
+        assert!(self.due.iter().all(is_bounded), "nobody has more than they may");
     }
 }

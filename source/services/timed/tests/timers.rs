@@ -105,9 +105,14 @@ impl Bed {
 
 #[test]
 fn timed_is_ready_once_a_timer_of_its_own_has_run_out() {
+    let captured = nexus_log::memory::capture();
     let bed = Bed::new();
     assert_eq!(bed.world.lines, [markers::TIMED_READY]);
     assert_eq!(bed.timed.deadline(), None);
+    let records = captured.records();
+    let [began] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&*began.scope, &*began.message), ("timed", "keeps time"));
+    assert_eq!(began.fields, "event=timed.began.v1\nper_owner=64\ntimers_max=1024\n");
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn test_reject_deadline_beyond_the_end_of_time() {
 #[test]
 fn test_reject_timer_flood_of_one_owner_and_of_all() {
     let mut bed = Bed::new();
-    let owners = (TIMERS_MAX as u32).div_ceil(PER_OWNER);
+    let owners = TIMERS_MAX.div_ceil(PER_OWNER) as u32;
     for number in 0..owners {
         for _ in 0..PER_OWNER {
             let (status, ..) = bed.register(owner(number), Qos::Idle, 1_000_000_000);

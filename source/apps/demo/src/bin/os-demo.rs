@@ -1,5 +1,6 @@
 //! What the bundles of the boot image carry. It says three lines and ends: well, by a fault, or
-//! because it takes more memory than it may. Which of them its entry's argument says.
+//! because it takes more memory than it may; or it waits until it is ended. Which of them its entry's
+//! argument says.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -10,12 +11,14 @@ mod os {
     use alloc::vec;
     use core::hint::black_box;
 
+    use nexus_abi::kernel::NEVER;
     use nexus_bounded::Nanos;
     use nexus_log::info;
-    use nexus_rt::os::{Aside as _, Logs};
+    use nexus_rt::os::{Aside as _, Logs, calls};
 
     const FAULTS: u64 = 1;
     const HOARDS: u64 = 2;
+    const WAITS: u64 = 3;
 
     /// Lines that it says.
     const LINES: u32 = 3;
@@ -33,6 +36,7 @@ mod os {
         match argument {
             FAULTS => fall(black_box(1)),
             HOARDS => hoard(),
+            WAITS => wait(),
             _ => i32::from(!is_said),
         }
     }
@@ -42,6 +46,12 @@ mod os {
     fn fall(depth: i32) -> i32 {
         let here = black_box([depth; 64]);
         fall(here[0] + 1) + here[63]
+    }
+
+    /// Waits for what never comes.
+    fn wait() -> i32 {
+        while calls::wait(NEVER).is_ok() {}
+        1
     }
 
     /// Takes memory until there is none.

@@ -184,14 +184,20 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// As [`Logs::install`], and brings to metricsd what this process records.
+    /// As [`Logs::install`], and brings to metricsd what this process records, once a second.
     #[must_use]
     pub fn install() -> Self {
+        Self::paced(Pace::DEFAULT)
+    }
+
+    /// The same at another pace.
+    #[must_use]
+    pub fn paced(pace: Pace) -> Self {
         nexus_metrics::install_clock(|| monotonic().0);
         nexus_log::install_span_source(current_span);
         let logs = Logs::install();
         let clients = Clients {
-            metrics: Flusher::new(nexus_metrics::global(), Pace::DEFAULT),
+            metrics: Flusher::new(nexus_metrics::global(), pace),
             metricsd: link("metricsd", METRICSD_TAG),
             logs: logs.0,
         };

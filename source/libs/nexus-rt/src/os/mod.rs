@@ -21,7 +21,7 @@ mod start;
 mod time;
 
 pub use aside::{Aside, Logs, Telemetry};
-pub use birth::Start;
+pub use birth::{Ends, Start};
 pub use console::say;
 pub use heap::{seal, taken};
 pub use port::{SET_ASIDE, run, run_with, tell_memory};
