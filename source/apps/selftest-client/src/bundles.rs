@@ -259,7 +259,7 @@ fn are_refused(asker: &mut Asker<'_, '_>) -> Result<(), Why> {
     asker.must(&Request::Remove { name: nobody }, NotFound, "what nobody knows was taken away")?;
     asker.begin(NOBODY, 1 << 30, OverLimit, "a bundle larger than any may be was begun")?;
     asker.begin("demo.hello", 100, Exists, "a second bundle of a name was begun")?;
-    asker.begin(BRIEF, 192 << 10, OverQuota, "more was begun than we may have")?;
+    asker.begin(BRIEF, 128 << 10, OverQuota, "more was begun than we may have")?;
     asker.begin(FORBIDDEN, 100, Denied, "the policy was not asked")?;
     let carried = Request::Remove { name: name("demo.hello")? };
     asker.must(&carried, Denied, "a bundle of the boot image was taken away")?;

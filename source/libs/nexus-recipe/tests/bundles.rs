@@ -53,12 +53,12 @@ fn each_mistake_is_told_once_where_it_stands() {
     for (from, to, key, what) in [
         ("bundles = 16", "bundles = 1", "bundlemgrd.bundles", "the boot image alone has 2"),
         ("bundles = 16", "bundles = 0", "bundlemgrd.bundles", "choose 1 to 1024"),
-        ("= \"192 KiB\"", "= \"50 B\"", "bundlemgrd.bundle_bytes", "is impossible"),
-        ("= \"192 KiB\"", "= 192", "bundlemgrd.bundle_bytes", "write a size with its unit"),
-        ("= \"192 KiB\"", "= \"257 KiB\"", "bundlemgrd.bundle_bytes", "exceeds"),
+        ("= \"128 KiB\"", "= \"50 B\"", "bundlemgrd.bundle_bytes", "is impossible"),
+        ("= \"128 KiB\"", "= 192", "bundlemgrd.bundle_bytes", "write a size with its unit"),
+        ("= \"128 KiB\"", "= \"161 KiB\"", "bundlemgrd.bundle_bytes", "exceeds"),
         (
-            "state_bytes = \"256 KiB\"",
-            "state_bytes = \"255 KiB\"",
+            "state_bytes = \"192 KiB\"",
+            "state_bytes = \"159 KiB\"",
             "bundlemgrd.installer_bytes",
             "nobody could",
         ),

@@ -56,10 +56,10 @@ fn what_ends_while_execd_is_dead_is_reported_by_its_next_life() {
 #[test]
 fn what_was_being_brought_when_bundlemgrd_dies_is_given_up_with_its_room() {
     let mut sim = world();
-    let bytes = bundle("demo.hoard", 190 << 10);
+    let bytes = bundle("demo.hoard", 127 << 10);
     for _ in 0..5 {
         assert_eq!(sim.begin("demo.hoard", bytes.len()), BundleStatus::Ok);
-        sim.bring(&bytes[..100 << 10]);
+        sim.bring(&bytes[..90 << 10]);
         sim.kill("bundlemgrd");
         assert_eq!(sim.ask_bundlemgrd(&Request::Commit), BundleStatus::OutOfOrder);
         assert_eq!(sim.start("demo.hoard"), Err(ExecStatus::NotFound));
@@ -73,10 +73,9 @@ fn what_was_being_brought_when_bundlemgrd_dies_is_given_up_with_its_room() {
 fn without_policyd_nothing_is_started_or_brought_and_both_say_why() {
     let mut sim = world();
     sim.world.kill("policyd", DIES);
-    let captured = nexus_log::memory::capture();
     assert_eq!(sim.start("demo.hello"), Err(ExecStatus::Denied));
     assert_eq!(sim.begin("demo.hoard", 100), BundleStatus::Denied);
-    let said = captured.records();
+    let said = sim.logged();
     let is_reason = |scope: &str| {
         let mut of = said.iter().filter(|record| record.scope == scope);
         of.any(|record| record.fields.contains("reason=policyd away\n"))

@@ -151,6 +151,11 @@ impl Simulated {
         self.shown = self.world.console().len();
     }
 
+    /// All that services have logged.
+    pub(crate) fn logged(&self) -> Vec<Logged> {
+        self.recorded.logged.records()
+    }
+
     /// What a service answers.
     pub(crate) fn answer(&mut self, name: &str, frame: &[u8]) -> Vec<u8> {
         self.world.call(self.me, name, frame).unwrap()
