@@ -224,6 +224,19 @@ pub(crate) fn come_and_go(talk: &mut Talk<'_>) -> Result<(), Why> {
     are_told(talk, since, &counts, [brought.len() as u32, brief.len() as u32])
 }
 
+/// What was brought in the boot before is there and whole, with what the boot image carries, and goes
+/// when it is taken away.
+pub(crate) fn are_there(talk: &mut Talk<'_>) -> Result<(), Why> {
+    let mut asker = Asker::new(talk);
+    asker.fetch(BROUGHT)?;
+    if asker.query(BROUGHT)?.origin != Origin::State {
+        return Err("a bundle that was brought is of the boot image");
+    }
+    let remove = Request::Remove { name: name(BROUGHT)? };
+    asker.must(&remove, BundleStatus::Ok, "a bundle cannot be taken away")?;
+    asker.must(&remove, BundleStatus::NotFound, "a bundle was taken away and is there")
+}
+
 /// The boot image has exactly its bundles, by name.
 fn are_carried(asker: &mut Asker<'_, '_>) -> Result<(), Why> {
     let is_carried = |(bundle, name): (Listed<'_>, &&str)| {

@@ -22,24 +22,31 @@ struct Bad {
     entry: ServiceId,
     /// How: 128 and the cause of a fault, or what it has exited with.
     code: u32,
-    /// The last lines that it has logged, the last one first.
-    lines: &'static [&'static str],
+    /// The last lines that it has logged, the last one first, and of which level.
+    lines: &'static [(&'static str, &'static str)],
 }
+
+const INFO: &str = "info";
 
 /// It uses up its stack, behind which nothing is mapped: a fault of a store, 15.
 const FALLS: Bad = Bad {
     bundle: "demo.crash",
     entry: ServiceId::from_name("demo-crash"),
     code: 128 + 15,
-    lines: &[LINES[2], LINES[1], LINES[0]],
+    lines: &[(LINES[2], INFO), (LINES[1], INFO), (LINES[0], INFO)],
 };
 
-/// It takes more memory than it may: a panic, of which it can log no more.
+/// It takes more memory than it may: a panic, which is logged before it ends.
 const HOARDS: Bad = Bad {
     bundle: BROUGHT,
     entry: ServiceId::from_name("demo-hoard"),
     code: 101,
-    lines: &[LINES[2], LINES[1], LINES[0]],
+    lines: &[
+        ("memory allocation of 4096 bytes failed", "error"),
+        (LINES[2], INFO),
+        (LINES[1], INFO),
+        (LINES[0], INFO),
+    ],
 };
 
 /// How far back execd looks for lines, by the recipe.
@@ -95,13 +102,13 @@ fn look(
             let is_it = record.level == Level::Error && record.fields.as_str() == fields;
             return if is_new && is_it { Ok(()) } else { Err("a crash is not reported as it was") };
         } else if is_of(record, "crash.line.v1", pid) {
-            let line = lines.next().ok_or("a program has more last lines than it said")?;
+            let (line, level) = lines.next().ok_or("a program has more last lines than it said")?;
             count = count.checked_sub(1).ok_or("a line is reported that was not logged")?;
             let id = shown(logged.get(count).copied().unwrap_or_default());
             let is_it = record.message == *line
                 && has(
                     record,
-                    &[("record_id", id.as_str()), ("name", bad.bundle), ("level", "info")],
+                    &[("record_id", id.as_str()), ("name", bad.bundle), ("level", *level)],
                 );
             return if is_it { Ok(()) } else { Err("a last line is not as it was logged") };
         }

@@ -216,6 +216,13 @@ pub const KEPT_METRICS: &[Case] = &[Case {
     run: retention::windows_are_there,
 }];
 
+/// And of bundlemgrd, behind [`BUNDLES`] and [`EXEC`].
+pub const KEPT_BUNDLES: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_KEPT_BUNDLES,
+    run: bundles::are_there,
+}];
+
 /// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
 pub const KEPT_BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
@@ -251,11 +258,13 @@ pub enum Goal {
     SetAside,
     /// All services of the system, and that both keep what they have on a disk.
     System,
+    /// In the next boot, that it is still there, bundles too.
+    SystemKept,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Services,
         Self::Logd,
         Self::Outages,
@@ -265,6 +274,7 @@ impl Goal {
         Self::Rollups,
         Self::SetAside,
         Self::System,
+        Self::SystemKept,
     ];
 
     /// By its place in [`Self::ALL`], as an image names it.
@@ -284,6 +294,7 @@ impl Goal {
             Self::Retention => &[LOGD, METRICSD, RETENTION],
             Self::System => &[LOGD, METRICSD, BUNDLES, EXEC, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
+            Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
             Self::SetAside => &[LOGD, METRICSD, RETENTION, SET_ASIDE],
@@ -303,6 +314,12 @@ impl Goal {
                 markers::TIMED_READY,
                 markers::BUNDLEMGRD_READY,
                 markers::EXECD_READY,
+            ],
+            Self::SystemKept => &[
+                markers::STATEFSD_READY,
+                markers::LOGD_READY,
+                markers::POLICYD_READY,
+                markers::BUNDLEMGRD_READY,
             ],
             _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
         }

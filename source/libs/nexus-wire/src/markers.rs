@@ -82,6 +82,8 @@ pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
 pub const SELFTEST_EXEC: &str = "SELFTEST: exec path ok";
 /// Programs crashed, and execd told of it with the very last lines that they had logged.
 pub const SELFTEST_CRASH_REPORT: &str = "SELFTEST: crash report ok";
+/// Bundles of the boot before were there and whole, and went when they were taken away.
+pub const SELFTEST_KEPT_BUNDLES: &str = "SELFTEST: kept bundles ok";
 /// Each core service has a record in the journal under the identity that the kernel stamps.
 pub const SELFTEST_CORE_LOGS: &str = "SELFTEST: core services log ok";
 /// What execd says of a crash, where `<pid>` stands for the number of the process.

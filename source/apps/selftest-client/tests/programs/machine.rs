@@ -18,6 +18,8 @@ const ENTRY_KIB: u32 = 128;
 const ENTRIES: [&str; 4] = ["demo-crash", "demo-hello", "demo-hoard", "demo-wait"];
 /// What it says before it ends.
 const LINES: [&str; 3] = ["line 1 of 3", "line 2 of 3", "line 3 of 3"];
+/// And what it says when there is no memory left.
+const PANIC: &str = "memory allocation of 4096 bytes failed";
 
 /// A process.
 #[derive(Clone, Copy)]
@@ -144,10 +146,11 @@ pub(crate) fn go_on(machine: &Rc<RefCell<Machine>>, world: &mut World) {
 
 fn say(world: &mut World, entry: &str) {
     let client = world.client(entry, Rights::NONE);
-    for (number, message) in (1..).zip(LINES) {
+    let lines = LINES.map(|line| (Level::Info, "demo", line));
+    let panic = (entry == "demo-hoard").then_some((Level::Error, "panic", PANIC));
+    for (number, (level, scope, message)) in (1..).zip(lines.into_iter().chain(panic)) {
         let fields = format!("line={number}\n");
-        let record =
-            NewRecord { level: Level::Info, scope: "demo", message, fields: fields.as_bytes() };
+        let record = NewRecord { level, scope, message, fields: fields.as_bytes() };
         let mut text = [0; size_of::<logs::RecordText>()];
         let request = logs::Request::Append(record.join(&mut text).unwrap());
         let mut frame = [0; nexus_abi::FRAME_BYTES_MAX];
