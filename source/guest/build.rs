@@ -1,7 +1,7 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
 //! with, and the names of whom the first process of an image may start, and of whom execd may, with
-//! the memory that they have; and makes the bundles that the boot image carries of the very programs
-//! in them.
+//! the memory that they have; and makes the bundles of the boot image of the very programs that are
+//! in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -18,8 +18,8 @@ const STATE: &str = "../../recipes/observability/state.toml";
 const POLICY: &str = "../../recipes/system/policy.toml";
 const BUNDLES: &str = "../../recipes/system/bundles.toml";
 const IMAGES: &str = "../../recipes/system";
-/// Says where the programs of the bundles lie. Where it is not set there are none: nobody boots what
-/// is built then.
+/// Says where the programs of the bundles lie. Where it is not set there are none: nobody boots
+/// what is built then.
 const CARRIED: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -50,8 +50,8 @@ pub struct Children<C> {
 }
 
 impl<C: Calls> Children<C> {
-    /// Those of this image; `ended` says of which no life of execd has heard how they ended. Takes its
-    /// memory now.
+    /// Those of this image; `ended` says how those have ended of whose end no life of execd has
+    /// heard. Takes its memory now.
     #[must_use]
     pub fn new(calls: C, ended: impl Fn(ServiceId) -> Option<ExitReason>) -> Self {
         Self::of(calls, PROGRAMS, ended)

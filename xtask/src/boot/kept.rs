@@ -146,9 +146,14 @@ pub(super) fn is_empty(disk: &Path) -> Result<bool> {
 
 /// The raw windows of the series that are called so, or whose names begin so.
 pub(super) fn rows(disk: &Path, name: &[&str]) -> Result<Vec<Value>> {
+    lines(disk, &[&["history"], name, &["--tier", "raw", "-o", "json"]].concat())
+}
+
+/// What `obsctl` says of an image, line by line.
+pub(super) fn lines(disk: &Path, args: &[&str]) -> Result<Vec<Value>> {
     let disk = disk.to_str().context("a path that is no text")?;
-    let args = ["run", "--quiet", "--locked", "-p", "obsctl", "--", "--image", disk, "history"];
-    let args = [args.as_slice(), name, &["--tier", "raw", "-o", "json"]].concat();
+    let run = ["run", "--quiet", "--locked", "-p", "obsctl", "--", "--image", disk];
+    let args = [run.as_slice(), args].concat();
     let text = shell::output(&mut shell::cargo(&args)?)?;
     let rows = text.lines().map(serde_json::from_str::<Value>);
     rows.map(|row| row.context("a line that is no JSON")).collect()

@@ -224,8 +224,7 @@ pub(crate) fn come_and_go(talk: &mut Talk<'_>) -> Result<(), Why> {
     are_told(talk, since, &counts, [brought.len() as u32, brief.len() as u32])
 }
 
-/// What was brought in the boot before is there and whole, with what the boot image carries, and goes
-/// when it is taken away.
+/// What was brought in the boot before is there and whole, and goes when it is taken away.
 pub(crate) fn are_there(talk: &mut Talk<'_>) -> Result<(), Why> {
     let mut asker = Asker::new(talk);
     asker.fetch(BROUGHT)?;

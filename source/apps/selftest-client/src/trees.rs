@@ -102,7 +102,8 @@ pub(crate) fn tree_of(
 }
 
 impl Grown {
-    /// Whether it is of that form: of one trace, each part within the whole and behind the one before.
+    /// Whether it is of that form: of one trace, each part within the whole, and behind the one
+    /// before.
     pub(crate) fn is(&self, form: Tree) -> Result<(), Why> {
         let Self { whole, parts } = self;
         let is_good = form.status == "ok";

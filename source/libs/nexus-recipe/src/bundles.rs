@@ -33,6 +33,8 @@ pub struct BundlemgrdLimits {
     pub idle: Nanos,
     /// For how long the disk is waited for.
     pub patience: Nanos,
+    /// Pause before what came too fast for the disk is asked again.
+    pub busy_pause: Nanos,
     /// Pause before a disk that was away is asked again.
     pub retry: Nanos,
 }

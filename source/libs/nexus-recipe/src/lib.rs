@@ -4,8 +4,8 @@
 //! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
 //! values and contradictions are errors that name their line; nothing is ever defaulted. What it
 //! has read can be compiled into a program (`Recipe::to_source`). [`StateRecipe`] is the same for
-//! statefsd and its disk, [`BundlesRecipe`] for bundlemgrd, execd and the bundles of the boot image,
-//! [`Policy`] for who may do what.
+//! statefsd and its disk, [`BundlesRecipe`] for bundlemgrd, execd and the bundles of the boot
+//! image, [`Policy`] for who may do what.
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(

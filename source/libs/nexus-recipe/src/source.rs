@@ -141,7 +141,7 @@ structs! {
     ShareRule { name bytes files open }
     BundlesRecipe { bundlemgrd execd boot }
     BundlemgrdLimits {
-        bundles bundle_bytes installer_bytes state_bytes waiting idle patience retry
+        bundles bundle_bytes installer_bytes state_bytes waiting idle patience busy_pause retry
     }
     ExecdLimits { processes waiting patience report_patience recent_window recent_lines }
     BootBundle { name version entry program memory_kib needs }

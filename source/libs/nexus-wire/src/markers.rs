@@ -76,9 +76,10 @@ pub const SELFTEST_KEPT_METRICS: &str = "SELFTEST: kept metrics ok";
 pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 /// What metricsd had kept was set aside at its third death, told and counted; then it kept anew.
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
-/// Bundles came and went: read back whole by their digests, each refusal with its reason, all counted.
+/// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
 pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
-/// Programs were started from bundles and ended; what must not start did not; all counted, as trees of spans.
+/// Programs started from bundles and ended, what must not start did not; all was counted, and
+/// spans made trees.
 pub const SELFTEST_EXEC: &str = "SELFTEST: exec path ok";
 /// Programs crashed, and execd told of it with the very last lines that they had logged.
 pub const SELFTEST_CRASH_REPORT: &str = "SELFTEST: crash report ok";

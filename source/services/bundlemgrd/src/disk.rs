@@ -1,22 +1,27 @@
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, World};
-use nexus_retention::files::{Failure, Files};
+use nexus_recipe::BundlemgrdLimits;
+use nexus_retention::files::{Failure, Files, Trouble};
 use nexus_wire::FileStatus;
 use nexus_wire::bundles::BundleStatus;
 use nexus_wire::files::{Reply, Request};
 
 /// Calls to statefsd, one at a time and with patience: what was given up holds the way until it
-/// has ended.
+/// has ended. What comes too fast for the disk is repeated a little later.
 pub(crate) struct Disk {
     files: Files,
     patience: Nanos,
-    /// Until when the call under way is waited for; `None`: it was given up, or there is none.
+    busy_pause: Nanos,
+    /// Until when an answer is waited for; `None`: it was given up, or nothing was asked.
     until: Option<Mono>,
+    /// When what was refused as too fast is asked again.
+    again: Option<Mono>,
 }
 
 impl Disk {
-    pub(crate) fn new(patience: Nanos) -> Self {
-        Self { files: Files::new(0), patience, until: None }
+    pub(crate) fn new(limits: &BundlemgrdLimits) -> Self {
+        let BundlemgrdLimits { patience, busy_pause, .. } = *limits;
+        Self { files: Files::new(0), patience, busy_pause, until: None, again: None }
     }
 
     /// Asks for something.
@@ -42,21 +47,31 @@ impl Disk {
         &mut self,
         call: CallId,
         result: Result<&'a [u8], CallError>,
+        now: Mono,
     ) -> Option<Result<Reply<'a>, FileStatus>> {
         let outcome = self.files.ended(call, result)?;
-        self.until.take()?;
+        let until = self.until.take()?;
+        if outcome.is_err_and(|failure| failure.trouble() == Trouble::Slow) {
+            (self.until, self.again) = (Some(until), Some(now.after(self.busy_pause)));
+            return None;
+        }
         Some(outcome.map_err(|failure| match failure {
             Failure::Refused(status) => status,
             Failure::Absent | Failure::Garbled => FileStatus::NotReady,
         }))
     }
 
-    pub(crate) const fn deadline(&self) -> Option<Mono> {
-        self.until
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        self.until.into_iter().chain(self.again).min()
     }
 
-    /// Gives the call up if patience has ended by `now`; whether it has.
-    pub(crate) fn expired(&mut self, now: Mono) -> bool {
-        self.until.take_if(|until| *until <= now).is_some()
+    /// Asks again what is to be repeated. Gives up if that cannot be, or patience has ended by `now`;
+    /// whether it has given up.
+    pub(crate) fn expired(&mut self, now: Mono, world: &mut impl World) -> bool {
+        let is_due = self.again.take_if(|again| *again <= now).is_some();
+        let is_lost = is_due && self.files.repeat(now, world).is_err();
+        let gives_up = self.until.take_if(|until| is_lost || *until <= now).is_some();
+        self.again.take_if(|_| gives_up);
+        gives_up
     }
 }

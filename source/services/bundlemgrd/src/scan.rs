@@ -62,7 +62,6 @@ pub(crate) fn whole(bytes: &[u8], at: usize) -> Result<Bundle, BundleStatus> {
 pub(crate) const fn status(why: FileStatus) -> BundleStatus {
     match why {
         FileStatus::NotFound => BundleStatus::NotFound,
-        FileStatus::Busy | FileStatus::RateLimited => BundleStatus::Busy,
         FileStatus::NoSpace | FileStatus::OverQuota | FileStatus::Full => BundleStatus::OverQuota,
         FileStatus::Damaged => BundleStatus::Corrupt,
         _ => BundleStatus::NotReady,

@@ -107,7 +107,7 @@ impl Bundlemgrd {
             catalogue,
             boot,
             policy: PolicyClient::new(CallId(0x1_0000)),
-            disk: Disk::new(limits.patience),
+            disk: Disk::new(limits),
             mount: Mount::Again(Mono(0)),
             found: None,
             upload: None,
@@ -242,7 +242,7 @@ impl Bundlemgrd {
     fn completed(&mut self, now: Mono, call: CallId, event: Answer<'_>, world: &mut impl World) {
         if let Some(verdict) = self.policy.ended(call, event) {
             self.decided(verdict, now, world);
-        } else if let Some(result) = self.disk.ended(call, event) {
+        } else if let Some(result) = self.disk.ended(call, event, now) {
             self.disk_ended(result, now, world);
         }
     }
@@ -251,7 +251,7 @@ impl Bundlemgrd {
         if let Some(verdict) = self.policy.expired(now) {
             self.decided(verdict, now, world);
         }
-        if self.disk.expired(now) {
+        if self.disk.expired(now, world) {
             self.disk_ended(Err(FileStatus::NotReady), now, world);
         }
         if self.upload.as_ref().is_some_and(|upload| upload.until <= now) && self.job.is_none() {

@@ -29,6 +29,8 @@ struct Around {
     files: BTreeMap<String, Vec<u8>>,
     drafts: BTreeMap<String, Vec<u8>>,
     synced: usize,
+    /// How often the disk says that it is busy before it does what it is asked.
+    busy: usize,
 }
 
 impl World for Around {
@@ -62,6 +64,10 @@ impl Around {
         let files::Frame { nonce, request } = files::decode(frame).unwrap();
         let op = request.op();
         let plain = |status| files::plain_reply(op.raw(), status, nonce).to_vec();
+        if let Some(rest) = self.busy.checked_sub(1) {
+            self.busy = rest;
+            return plain(FileStatus::Busy);
+        }
         let mut out = vec![0; 4096];
         let of = |draft: bool| if draft { 1 } else { 0 };
         let sets = [&mut self.files, &mut self.drafts];
@@ -130,6 +136,7 @@ const LIMITS: BundlemgrdLimits = BundlemgrdLimits {
     waiting: 4,
     idle: Nanos::from_secs(30),
     patience: Nanos::from_secs(10),
+    busy_pause: Nanos::from_millis(5),
     retry: Nanos::from_secs(1),
 };
 
@@ -166,6 +173,7 @@ impl Bed {
             files: files.collect(),
             drafts: BTreeMap::new(),
             synced: 0,
+            busy: 0,
         };
         let bundlemgrd = Bundlemgrd::new(&LIMITS, boot(bundles));
         let mut bed = Self { bundlemgrd, around, now: 1, asked: 0 };
@@ -479,6 +487,35 @@ fn a_disk_that_dies_while_a_bundle_is_made_durable_leaves_nothing_half_there() {
     bed.handle(Event::Wake);
     bed.answer_all();
     assert_eq!(bed.listed(None), [("demo.hello".to_owned(), Origin::Boot)]);
+}
+
+#[test]
+fn what_comes_too_fast_for_the_disk_is_brought_a_little_later_and_not_for_ever() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::Ok);
+    bed.around.busy = 3;
+    let bring = bed.submit("user", &Request::Bring { at: 0, bytes: &bytes });
+    for _ in 0..3 {
+        bed.answer_all();
+        assert_eq!(bed.status(bring), None);
+        assert_eq!(bed.bundlemgrd.deadline(), Some(Mono(bed.now + 5_000_000)));
+        bed.now += 5_000_000;
+        bed.handle(Event::Wake);
+    }
+    bed.answer_all();
+    assert_eq!(bed.status(bring), Some(BundleStatus::Ok));
+    assert_eq!(bed.ask("user", &Request::Commit), BundleStatus::Ok);
+    assert_eq!(bed.fetched("demo.new"), bytes);
+    bed.around.busy = usize::MAX;
+    let fetch = bed.submit("user", &Request::Fetch { name: name("demo.new"), at: 0, max: 9 });
+    let until = bed.now + LIMITS.patience.0;
+    while bed.now < until {
+        bed.answer_all();
+        bed.now = bed.bundlemgrd.deadline().unwrap().0;
+        bed.handle(Event::Wake);
+    }
+    assert_eq!(bed.status(fetch), Some(BundleStatus::NotReady));
 }
 
 #[test]

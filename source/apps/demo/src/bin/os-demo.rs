@@ -1,6 +1,6 @@
 //! What the bundles of the boot image carry. It says three lines and ends: well, by a fault, or
-//! because it takes more memory than it may; or it waits until it is ended. Which of them its entry's
-//! argument says.
+//! because it takes more memory than it may; or it waits until it is ended. Which of them the
+//! argument of its entry says.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

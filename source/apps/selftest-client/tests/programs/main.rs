@@ -24,14 +24,14 @@ fn lines(tables: &[&[Case]]) -> Vec<&'static str> {
     cases.flat_map(|case| case.services_print.iter().copied().chain([case.marker])).collect()
 }
 
-/// What the cases of bundles come to, and those of programs behind them; each is told by the numbers
-/// of one service.
+/// What the cases of bundles come to, told by the numbers of bundlemgrd.
 fn bundles(lies: Lies) -> (bool, Vec<String>) {
     let mut sim = Simulated::new("bundlemgrd", lies);
     let all_hold = sim.prove(&[BUNDLES]);
     (all_hold, sim.console)
 }
 
+/// And those of programs, by the numbers of execd.
 fn programs(lies: Lies) -> (bool, Vec<String>) {
     let mut sim = Simulated::new("execd", lies);
     let hoard = asking::bundle("demo.hoard", 60_000);

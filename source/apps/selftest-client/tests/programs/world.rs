@@ -35,8 +35,8 @@ const TICK: Nanos = Nanos::from_millis(1);
 /// Those whose records come under their own names.
 const LOGGING: [&str; 4] = ["policyd", "timed", "bundlemgrd", "execd"];
 
-/// What the services of this process record, and its ways to logd and metricsd. All of them have one
-/// recorder of metrics, which speaks as one of them.
+/// What the services of this process record, and its ways to logd and metricsd. All of them have
+/// one recorder of metrics, which speaks as one of them.
 struct Recorded {
     logged: Captured,
     brought: usize,

@@ -40,6 +40,7 @@ fn bundlemgrd(t: &mut Table<'_, '_>) -> BundlemgrdLimits {
         waiting: t.count("waiting", WAITING),
         idle: t.duration("idle", TIME),
         patience: t.duration("patience", TIME),
+        busy_pause: t.duration("busy_pause", TIME),
         retry: t.duration("retry", TIME),
     }
 }
