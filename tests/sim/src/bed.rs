@@ -1,6 +1,5 @@
 //! Both daemons in one world, and a reader who knows them only by their frames.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -14,7 +13,7 @@ use nexus_wire::{LedgerRow, LogStatus, MetricStatus};
 use simkit::{Client, Config, Disk, Start, World};
 use statefsd::Statefsd;
 
-use crate::handed::Counting;
+use crate::handed::{Counting, Counts};
 use crate::seen::{Seen, Series};
 use crate::watched::{Sabotage, Sink, Watched};
 
@@ -78,7 +77,7 @@ pub struct Bed {
     pub config: Config,
     reader: Client,
     nonce: u32,
-    handed: Rc<Cell<u64>>,
+    counts: Rc<Counts>,
 }
 
 /// How a bed is made.
@@ -122,12 +121,12 @@ impl Bed {
         let keep = if state.is_some() { Keep::Files } else { Keep::Nothing };
         let mut world = World::with(config.clone());
         let (logd, metricsd) = (Rc::new(logd), Rc::new(metricsd));
-        let handed = Rc::new(Cell::new(0));
+        let counts = Rc::<Counts>::default();
         if let Some((recipe, disk)) = state {
-            let handed = Rc::clone(&handed);
+            let (counts, bytes) = (Rc::clone(&counts), metricsd.metricsd.retention.bytes);
             world.spawn("statefsd", move |start: Start| {
                 let statefsd = Statefsd::new(&recipe, start.boot).expect("a legal recipe");
-                Counting::new(statefsd, Rc::clone(&handed))
+                Counting::new(statefsd, bytes.into(), Rc::clone(&counts))
             });
             world.attach("statefsd", disk);
             world.settle();
@@ -145,12 +144,25 @@ impl Bed {
         });
         let reader = world.client(READER, Rights::QUERY.with(Rights::SCRAPE));
         world.settle();
-        Self { world, config, reader, nonce: 0, handed }
+        Self { world, config, reader, nonce: 0, counts }
     }
 
     /// Bytes that were handed to statefsd for files so far, and bytes that the disk was written.
     pub fn written(&mut self) -> (u64, u64) {
-        (self.handed.get(), self.world.disk("statefsd").sectors_written() * 512)
+        (self.counts.handed.get(), self.world.disk("statefsd").sectors_written() * 512)
+    }
+
+    /// How often metricsd has asked statefsd to read so far.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.counts.reads.get()
+    }
+
+    /// Most bytes of the disk that files took at a time, what was deleted and is not durable yet
+    /// among them. More than the recipe says ends the test.
+    #[must_use]
+    pub fn most_taken(&self) -> u64 {
+        self.counts.peak.get()
     }
 
     /// The reply of logd to the reader, looked at by `then`.

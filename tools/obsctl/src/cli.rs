@@ -302,7 +302,8 @@ pub(crate) struct MetricsArgs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) when: When,
-    /// With what each metric is good for
+    /// With what each metric is good for and what it is measured in. Only a running metricsd knows the
+    /// former; of what is kept the unit is shown
     #[arg(long)]
     pub(crate) describe: bool,
     #[command(flatten)]

@@ -69,7 +69,8 @@ fn show(
         eprintln!("obsctl: no such series; without arguments all are shown");
     }
     if args.output.output == Output::Json {
-        return all.iter().try_for_each(|series| screen.json(&as_json(series, names, window)));
+        let line = |series| as_json(series, names, window, args.describe);
+        return all.iter().try_for_each(|series| screen.json(&line(series)));
     }
     let all: Vec<&Series> = all.iter().collect();
     for (at, (rows, of_kind)) in tables(&all, names, window, Detail::Full).iter().enumerate() {
@@ -91,14 +92,28 @@ fn show_table(
     if let Some(head) = lines.next() {
         screen.line(&screen.paint(BOLD, &head))?;
     }
+    let mut last = None;
     for (line, series) in lines.zip(series) {
         screen.line(&line)?;
-        if describe && !series.help.is_empty() {
-            let help = render::visible(&series.help);
-            screen.line(&screen.paint(render::DIM, &format!("    {help}")))?;
+        // Series of a metric stand together, and what it is good for stands there once.
+        let is_new =
+            last.replace((&series.name, series.service)) != Some((&series.name, series.service));
+        if describe && is_new {
+            let text = description(help(series).unwrap_or("no help was given"), series.unit);
+            screen.line(&screen.paint(render::DIM, &text))?;
         }
     }
     Ok(())
+}
+
+/// What whoever registered a metric said of it.
+fn help(series: &Series) -> Option<&str> {
+    Some(series.help.as_str()).filter(|help| !help.is_empty())
+}
+
+/// What a metric is good for and what it is measured in, below its first line.
+pub(crate) fn description(help: &str, unit: Unit) -> String {
+    format!("    {} (unit: {})", render::visible(help), unit.name())
 }
 
 /// How much a table says.
@@ -211,7 +226,7 @@ fn quantile_text(quantile: Quantile, unit: Unit, detail: Detail) -> String {
     }
 }
 
-fn as_json(series: &Series, names: &Names, window: Duration) -> serde_json::Value {
+fn as_json(series: &Series, names: &Names, window: Duration, describe: bool) -> serde_json::Value {
     let labels = series.labels.iter().map(|(k, v)| (k.clone(), json!(v)));
     let mut object = json!({
         "name": series.name,
@@ -235,8 +250,8 @@ fn as_json(series: &Series, names: &Names, window: Duration) -> serde_json::Valu
     if let (Some(object), Some(value)) = (object.as_object_mut(), value.as_object()) {
         object.extend(value.clone());
     }
-    if !series.help.is_empty() {
-        object["help"] = json!(series.help);
+    if describe {
+        object["help"] = json!(help(series));
     }
     object
 }
@@ -297,6 +312,24 @@ mod tests {
     fn a_window_in_which_nothing_happened_has_the_rate_0() {
         let short = WindowView { number: 4, ..WindowView::default() };
         assert_eq!(rate(&Series { short, ..counter(0) }, TEN_S), Some(0.0));
+    }
+
+    #[test]
+    fn what_a_metric_is_good_for_comes_with_its_unit_and_without_tricks() {
+        let text = description("time of\u{202e}a job", Unit::Nanoseconds);
+        assert!(text.starts_with("    time of") && text.ends_with(" (unit: ns)"), "{text}");
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+
+    #[test]
+    fn json_has_the_help_if_it_is_asked_for_and_null_if_there_is_none() {
+        let mut series = counter(0);
+        let json = |series: &Series, describe| as_json(series, &Names::none(), TEN_S, describe);
+        assert_eq!(json(&series, false).get("help"), None);
+        assert_eq!(json(&series, true)["help"], serde_json::Value::Null);
+        series.help = "jobs done".into();
+        assert_eq!(json(&series, true)["help"], "jobs done");
+        assert_eq!(json(&series, true)["unit"], "none");
     }
 
     #[test]

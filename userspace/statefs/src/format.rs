@@ -4,11 +4,11 @@ use core::fmt;
 
 use nexus_port::SECTOR_BYTES;
 
-use crate::bytes::{Reader, Writer};
 use crate::journal::{ITEM_BYTES_MAX, PAGE_PAYLOAD_BYTES};
 use crate::sector::{PAYLOAD_BYTES, Sector, crc32c};
 use crate::space::{EXTENTS_MAX, Extent};
 use crate::{FILES_MAX, NAME_BYTES_MAX};
+use nexus_bounded::bytes::{Put as _, Reader, Slot};
 
 const MAGIC: &[u8; 8] = b"NXSTATE\n";
 
@@ -199,7 +199,7 @@ impl Format {
 
     pub(crate) fn encode(&self, out: &mut Sector) {
         out.fill(0);
-        let mut writer = Writer::new(out);
+        let mut writer = Slot::new(out);
         writer.bytes(MAGIC);
         writer.u32(VERSION);
         writer.u32(self.generation);
@@ -211,7 +211,7 @@ impl Format {
         writer.u16(PAYLOAD_BYTES as u16);
         writer.u16(EXTENTS_MAX as u16);
         let (body, crc) = out.split_at_mut(CRC_AT);
-        Writer::new(crc).u32(crc32c(&[body]));
+        Slot::new(crc).u32(crc32c(&[body]));
     }
 
     /// Reads one copy of a superblock.

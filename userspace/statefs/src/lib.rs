@@ -29,7 +29,6 @@
 extern crate alloc;
 
 pub mod blocking;
-mod bytes;
 mod files;
 mod format;
 mod freed;

@@ -3,7 +3,7 @@
 use crc::{CRC_32_ISCSI, Crc};
 use nexus_port::SECTOR_BYTES;
 
-use crate::bytes::{Reader, Writer};
+use nexus_bounded::bytes::{Put as _, Reader, Slot};
 
 /// Bytes of a file in one of its sectors.
 pub const PAYLOAD_BYTES: usize = SECTOR_BYTES - 4;
@@ -35,7 +35,7 @@ pub(crate) struct Place {
 impl Place {
     fn crc(self, payload: &[u8]) -> u32 {
         let mut place = [0; 16];
-        let mut writer = Writer::new(&mut place);
+        let mut writer = Slot::new(&mut place);
         writer.u32(self.generation);
         writer.u64(self.file);
         writer.u32(self.index);
@@ -49,7 +49,7 @@ impl Place {
         front.copy_from_slice(payload);
         rest.fill(0);
         let crc = self.crc(body);
-        Writer::new(out.split_at_mut(PAYLOAD_BYTES).1).u32(crc);
+        Slot::new(out.split_at_mut(PAYLOAD_BYTES).1).u32(crc);
     }
 
     /// The payload of a sector that belongs here and is whole.

@@ -2,6 +2,7 @@
 //! boot, exactly, out of the image alone.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use nexus_abi::ServiceId;
@@ -29,7 +30,43 @@ pub(super) fn told(variant: Variant, built: &Built) -> Result<bool> {
         Ok(boot) => println!("qemu-test: ok, the disk has what boot {boot} has kept"),
         Err(error) => eprintln!("qemu-test: FAILED, the disk has not what was kept: {error:#}"),
     }
+    report(&disk)?;
     Ok(read.is_ok())
+}
+
+/// What is asked of a disk for its report, and whether the answer is short enough for a console.
+const QUESTIONS: [(&[&str], bool); 6] = [
+    (&["fsck"], true),
+    (&["status"], true),
+    (&["metrics", "--describe"], false),
+    (&["history", "", "--prefix", "--tier", "raw"], false),
+    (&["spans", "--tree"], false),
+    (&["logs"], false),
+];
+
+/// Leaves beside the disk what `obsctl` says of it, and shows the most important of that.
+fn report(disk: &Path) -> Result<()> {
+    let mut all = String::new();
+    for (question, is_short) in QUESTIONS {
+        let mut command = obsctl(disk, question)?;
+        let answer = command.output().with_context(|| format!("obsctl {question:?}"))?;
+        let said = String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned();
+        all += &format!("$ obsctl --image {} {}\n{said}\n", disk.display(), question.join(" "));
+        if is_short {
+            said.lines().for_each(|line| println!("  {line}"));
+        }
+    }
+    let path = disk.with_extension("report.txt");
+    std::fs::write(&path, all).with_context(|| path.display().to_string())?;
+    println!("  all that it keeps: {}", path.display());
+    Ok(())
+}
+
+/// `obsctl` on a disk.
+fn obsctl(disk: &Path, args: &[&str]) -> Result<Command> {
+    let disk = disk.to_str().context("a path that is no text")?;
+    let run = ["run", "--quiet", "--locked", "-p", "obsctl", "--", "--image", disk];
+    shell::cargo(&[run.as_slice(), args].concat())
 }
 
 /// Of which boot all of it is.
@@ -151,10 +188,7 @@ pub(super) fn rows(disk: &Path, name: &[&str]) -> Result<Vec<Value>> {
 
 /// What `obsctl` says of an image, line by line.
 pub(super) fn lines(disk: &Path, args: &[&str]) -> Result<Vec<Value>> {
-    let disk = disk.to_str().context("a path that is no text")?;
-    let run = ["run", "--quiet", "--locked", "-p", "obsctl", "--", "--image", disk];
-    let args = [run.as_slice(), args].concat();
-    let text = shell::output(&mut shell::cargo(&args)?)?;
+    let text = shell::output(&mut obsctl(disk, args)?)?;
     let rows = text.lines().map(serde_json::from_str::<Value>);
     rows.map(|row| row.context("a line that is no JSON")).collect()
 }

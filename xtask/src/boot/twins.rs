@@ -162,6 +162,18 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::SELFTEST_METRICS_RETENTION),
     },
     Twin {
+        name: "policyd allows everything",
+        of: Variant::Everything,
+        swap: Swap { entry: "policyd", program: "os-twin-lenient-policyd" },
+        ends: End::Without(markers::POLICYD_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "timed lets no timers end together",
+        of: Variant::Everything,
+        swap: Swap { entry: "timed", program: "os-twin-eager-timed" },
+        ends: End::Without(markers::SELFTEST_TIMED),
+    },
+    Twin {
         name: "a hostile process does not end as it must",
         of: Variant::Hostile,
         swap: Swap { entry: "reads_the_kernel", program: "os-twin-harmless" },

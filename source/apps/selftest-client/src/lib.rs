@@ -21,6 +21,7 @@ mod hardening;
 mod journal;
 mod metrics;
 mod outage;
+mod policy;
 mod query;
 mod recorded;
 mod retention;
@@ -29,6 +30,7 @@ mod security;
 mod series;
 mod spans;
 mod talk;
+mod timers;
 mod trees;
 
 use core::fmt::Write as _;
@@ -137,6 +139,17 @@ pub const METRICSD: &[Case] = &[
     Case { services_print: &[], marker: markers::SELFTEST_TRACING_SPANS, run: spans::come_back },
 ];
 
+/// What is proven of policyd, once both are proven, where it runs: before anybody else asks it.
+pub const POLICY: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_REJECT_INVALID_ARGS, markers::POLICYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_POLICY,
+    run: policy::decisions,
+}];
+
+/// What is proven of timed, where it runs.
+pub const TIMED: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_TIMED, run: timers::coalesce }];
+
 /// What is proven of bundlemgrd, once both are proven, where it runs.
 pub const BUNDLES: &[Case] = &[Case {
     services_print: &[
@@ -206,14 +219,14 @@ pub const SET_ASIDE: &[Case] = &[Case {
 pub const KEPT_LOGS: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_are_there,
+    run: retention::again::logs_are_there,
 }];
 
 /// And of metricsd.
 pub const KEPT_METRICS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_KEPT_METRICS,
-    run: retention::windows_are_there,
+    run: retention::again::windows_are_there,
 }];
 
 /// And of bundlemgrd, behind [`BUNDLES`] and [`EXEC`].
@@ -227,14 +240,14 @@ pub const KEPT_BUNDLES: &[Case] = &[Case {
 pub const KEPT_BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_KEPT_LOGS,
-    run: retention::logs_of_boundaries_are_there,
+    run: retention::again::logs_of_boundaries_are_there,
 }];
 
 /// And of metricsd.
 pub const ROLLUPS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_METRICS_ROLLUPS,
-    run: retention::rollups_are_there,
+    run: retention::again::rollups_are_there,
 }];
 
 /// What a run is to prove.
@@ -292,7 +305,7 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => &[LOGD, METRICSD, BUNDLES, EXEC, RETENTION],
+            Self::System => &[LOGD, METRICSD, POLICY, TIMED, BUNDLES, EXEC, RETENTION],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
@@ -333,24 +346,20 @@ pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {
     goal.ready().iter().copied().chain(cases.flat_map(lines))
 }
 
-/// Proves what a goal needs; whether all of it holds.
-pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
-    prove(client, goal.tables())
-}
-
 /// Proves one table after another; whether all hold.
-pub fn prove(client: &mut dyn Client, tables: &[&[Case]]) -> bool {
-    let Some((first, others)) = tables.split_first() else { return true };
-    if !all_hold(client, first) {
+pub fn run(client: &mut dyn Client, goal: Goal) -> bool {
+    let Some((first, others)) = goal.tables().split_first() else { return true };
+    if !prove(client, first) {
         return false;
     }
     if !others.is_empty() {
         client.logd_is_proven();
     }
-    others.iter().all(|cases| all_hold(client, cases))
+    others.iter().all(|cases| prove(client, cases))
 }
 
-fn all_hold(client: &mut dyn Client, cases: &[Case]) -> bool {
+/// Proves one table after what has to be proven before it; whether all of it hold.
+pub fn prove(client: &mut dyn Client, cases: &[Case]) -> bool {
     cases.iter().all(|case| match (case.run)(&mut Talk::new(client)) {
         Ok(()) => {
             client.print(case.marker);

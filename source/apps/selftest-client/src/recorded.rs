@@ -14,7 +14,7 @@ use crate::spans::{TIMES, is_exported, shown};
 use crate::talk::Talk;
 
 /// So long a pause gives every budget room for what is recorded here.
-const BREATH: Nanos = Nanos::from_millis(200);
+const BREATH: Nanos = Nanos::from_millis(100);
 
 /// Bounds for times that stand in nobody's recipe.
 const BOUNDS: Bounds = Bounds::listed(&[1_000_000, 5_000_000, 20_000_000, 100_000_000]);

@@ -1,4 +1,4 @@
-//! Containers and time that cannot outgrow their bounds.
+//! Containers, bytes and time that cannot outgrow their bounds.
 //!
 //! Everything here takes its memory when it is made and never more. Capacities are given at run
 //! time, because limits come from a recipe; an operation that would exceed one says so in its
@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod blocks;
 mod byte_queue;
+pub mod bytes;
 pub mod eights;
 mod secret;
 mod slab;

@@ -57,7 +57,7 @@ pub enum Item<'a> {
 impl<'a> Item<'a> {
     /// Writes it to the front of `out`, which has room for [`BYTES_MAX`], and gives the bytes.
     pub fn write<'b>(&self, out: &'b mut [u8; BYTES_MAX]) -> &'b [u8] {
-        let mut to = Slot(&mut out[..]);
+        let mut to = Slot::new(&mut out[..]);
         match self {
             Self::Record(kept) => kept.write(&mut to),
             Self::Anchor(anchor) => {
@@ -71,8 +71,8 @@ impl<'a> Item<'a> {
                 to.varint((*boot).into());
             }
         }
-        let left = to.0.len();
-        out.get(..BYTES_MAX - left).unwrap_or_default()
+        let len = to.len();
+        out.get(..len).unwrap_or_default()
     }
 
     /// Reads one; `None` if it is none. What is read is as legal as if it had come in a frame.

@@ -47,7 +47,7 @@ impl<'a> SeriesKey<'a> {
     pub fn write<'b>(&self, out: &'b mut KeyBytes) -> &'b [u8] {
         let (name, labels) = (self.name.as_str(), self.labels.fields().as_str());
         let len = FIXED_BYTES + name.len() + labels.len();
-        let mut slot = Slot(out);
+        let mut slot = Slot::new(out);
         slot.u64(self.service.raw());
         slot.u8(self.kind.raw());
         slot.u8(self.unit.raw());

@@ -93,7 +93,7 @@ impl Manifest {
     pub fn encode(&self) -> [u8; MANIFEST_BYTES] {
         let mut bytes = [0; MANIFEST_BYTES];
         let (body, crc) = bytes.split_at_mut(MANIFEST_BYTES - CRC_BYTES);
-        let mut slot = Slot(body);
+        let mut slot = Slot::new(body);
         slot.bytes(MAGIC);
         slot.u32(VERSION);
         slot.u32(self.boot);
@@ -102,7 +102,7 @@ impl Manifest {
             slot.u8(tier.kept.is_some().into());
             write_kept(tier.kept.unwrap_or(NOTHING), &mut slot);
         }
-        Slot(crc).u32(crc32c(&[body]));
+        Slot::new(crc).u32(crc32c(&[body]));
         bytes
     }
 
@@ -114,7 +114,7 @@ impl Manifest {
         if !bytes.starts_with(MAGIC) {
             return Err(ManifestError::NotAManifest);
         }
-        let mut body = Reader::checked(bytes, &[]).ok_or(ManifestError::Damaged)?;
+        let mut body = crate::bytes::checked(bytes, &[]).ok_or(ManifestError::Damaged)?;
         match (body.bytes(MAGIC.len()), body.u32()) {
             (_, Some(VERSION)) => Self::parse(&mut body).ok_or(ManifestError::Damaged),
             (_, version) => {

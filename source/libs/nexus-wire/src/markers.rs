@@ -58,6 +58,10 @@ pub const SELFTEST_METRICS_GAUGES: &str = "SELFTEST: metrics gauges ok";
 pub const SELFTEST_METRICS_HISTOGRAMS: &str = "SELFTEST: metrics histograms ok";
 /// Spans came back from logd with their exact ids, times and attributes.
 pub const SELFTEST_TRACING_SPANS: &str = "SELFTEST: tracing spans ok";
+/// policyd decided by its table, for nobody in another's name, and its counts and records came back.
+pub const SELFTEST_POLICY: &str = "SELFTEST: policy decisions ok";
+/// Timers of a class ended together, none too early, and timed's numbers came back from logd.
+pub const SELFTEST_TIMED: &str = "SELFTEST: timed coalesce ok";
 /// logd died and came back: metricsd counted on, records went on, the loss was told.
 pub const SELFTEST_LOGD_OUTAGE: &str = "SELFTEST: logd outage ok";
 /// metricsd died and came back: records went on, and it counted anew.

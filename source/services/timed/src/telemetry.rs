@@ -1,11 +1,15 @@
 //! What timed tells metricsd of its work.
 
 use nexus_bounded::Mono;
-use nexus_metrics::{CounterFamily, counter, counter_family, gauge, histogram};
+use nexus_metrics::{Bounds, CounterFamily, counter, counter_family, gauge, histogram};
 use nexus_wire::timers::TimerStatus;
 
 static REFUSALS: CounterFamily<1> =
     counter_family!("timed_refusals_total", ["reason"], help = "requests refused, by reason");
+
+/// Not late at all, and fractions of the windows of the classes, which are 1, 4 and 8 ms long.
+const DELTAS: Bounds =
+    Bounds::listed(&[0, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000]);
 
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +28,7 @@ pub(crate) fn note(outcome: Outcome) {
             histogram!(
                 "timed_coalesce_delta_ns",
                 unit = Nanoseconds,
+                bounds = DELTAS,
                 help = "how much later than asked timers run out"
             )
             .observe(coalesced.since(deadline).0);

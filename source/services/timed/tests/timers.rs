@@ -266,6 +266,19 @@ fn what_it_did_is_counted_exactly() {
     assert_eq!(grown, [1, 0, 1, 2, 3, 2_999_999 + 1_999_999 + 1]);
 }
 
+/// The classes' windows are no powers of two, and who is not late at all is not a little late.
+#[test]
+fn how_late_timers_are_is_told_in_fractions_of_windows() {
+    let recording = nexus_metrics::memory::record();
+    let mut bed = Bed::new();
+    for deadline in [8_000_000, 7_999_999, 7_000_000, 6_999_999, 1, 8_000_001] {
+        bed.register(owner(1), Qos::Idle, deadline);
+    }
+    let deltas = recording.histogram("timed_coalesce_delta_ns", &[]).unwrap();
+    assert_eq!(deltas.bounds, [0, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000]);
+    assert_eq!(deltas.counts, [1, 1, 0, 1, 1, 0, 2, 0]);
+}
+
 /// What somebody may do: set, sleep, take back the n-th that was set, die, or let time pass.
 #[derive(Clone, Debug)]
 enum Step {

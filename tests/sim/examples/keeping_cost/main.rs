@@ -1,23 +1,28 @@
 //! What keeping costs metricsd, over a real statefsd: how long a segment of some thousand series
 //! and the recovery of its log take (`work`), and for how long its clients wait meanwhile, also
-//! on a slow disk (`pauses`). Without a word both.
+//! on a slow disk (`pauses`). Without a word both. Fails if an event of metricsd's takes so long that
+//! ingest would pause, or if more series cost more than their number makes of it.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
 
 mod pauses;
 mod work;
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut is_met = true;
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => {
-            work::print();
+            is_met = work::print();
             pauses::print();
         }
-        ["work"] => work::print(),
+        ["work"] => is_met = work::print(),
         ["pauses"] => pauses::print(),
         [word, dir, delay] if *word == pauses::DAEMON => pauses::serve(dir.as_ref(), delay),
         _ => panic!("keeping_cost [work | pauses]"),
     }
+    if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The recipe of a machine with so many series of one sender, which may send what it likes.
@@ -35,6 +40,8 @@ fn recipe(series: u32) -> nexus_recipe::Recipe {
     (limits.budget, limits.unknown_budget) = (budget, budget);
     // So that the floors of others leave room.
     limits.series = series + 512;
+    // As much for each series as that recipe has: groups of windows are as long.
+    limits.retention.buffer_bytes = limits.retention.buffer_bytes / 4096 * series;
     limits.series_per_sender = limits.series;
     limits.series_per_metric = limits.series;
     limits.series_floor = 3;

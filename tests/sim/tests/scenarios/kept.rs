@@ -2,6 +2,7 @@
 
 use nexus_abi::{ExitReason, Rights};
 use nexus_bounded::Nanos;
+use nexus_port::BlockError;
 use nexus_recipe::{Budget, Recipe, StateRecipe, StatefsdLimits};
 use nexus_retention::key::SeriesKey;
 use nexus_retention::segment::{Kind as Shape, Piece, Samples, Segment};
@@ -104,4 +105,88 @@ fn what_was_counted_survives_the_death_of_metricsd() {
         .map(|seen| seen.field("state").unwrap_or_default())
         .collect();
     assert_eq!(told, ["keeping", "keeping"]);
+}
+
+/// A device whose files have as many bytes as they can take, and too few for an hour.
+fn tight() -> Recipe {
+    let mut recipe = device(1);
+    let kept = &mut recipe.metricsd.retention;
+    (kept.log_bytes, kept.wait_bytes) = (64 << 10, 16 << 10);
+    kept.segment_bytes = 16 << 10;
+    for tier in [&mut kept.raw, &mut kept.short, &mut kept.long] {
+        tier.bytes = 48 << 10;
+    }
+    recipe.metricsd.retention.bytes = metricsd::share(&recipe).bytes;
+    recipe
+}
+
+/// Series change every second; metricsd dies in the middle, and the disk fails for a while.
+fn an_hour(bed: &mut Bed) {
+    let client = bed.world.client(&app(0), Rights::NONE);
+    for second in 0..3600_u64 {
+        match second {
+            1000 => {
+                bed.world.kill("metricsd", ExitReason::Killed(9));
+                bed.world.restart("metricsd");
+            }
+            2000 => {
+                let disk = bed.world.disk("statefsd");
+                let now = disk.requests();
+                disk.fail(now, 7, BlockError::Io);
+            }
+            _ => {}
+        }
+        for series in 0..24 {
+            let value = (second * second * 7919 + series * 104_729) % 997;
+            let frame = update(Kind::Gauge, "level", &format!("n={series}\n"), value as i64);
+            bed.world.post(client, "metricsd", &frame).unwrap();
+        }
+        bed.world.run_for(Nanos::from_secs(1));
+    }
+}
+
+/// Series that fill several groups of windows, each of them with several blocks.
+const MANY: u64 = 150;
+
+#[test]
+fn segments_are_rolled_up_block_by_block_and_not_series_by_series() {
+    let mut recipe = device(1);
+    recipe.metricsd.retention.buffer_bytes = 16 << 10;
+    let mut bed = bed(&recipe);
+    let client = bed.world.client(&app(0), Rights::NONE);
+    for second in 0..800_u64 {
+        for series in 0..MANY {
+            let value = (second * second * 7919 + series * 104_729) % 997;
+            let frame = update(Kind::Gauge, "level", &format!("n={series}\n"), value as i64);
+            bed.world.post(client, "metricsd", &frame).unwrap();
+        }
+        bed.world.run_for(Nanos::from_secs(1));
+    }
+    let rolled = bed.state("metricsd", "retention_short_segments");
+    let sealed = bed.state("metricsd", "retention_raw_bytes");
+    println!("{} reads of {sealed} bytes in raw segments", bed.reads());
+    assert!(sealed > 100_000 && bed.reads() > 10, "{rolled}: something is rolled up");
+    assert!(bed.reads() < 2 * sealed / 1024, "{} reads", bed.reads());
+}
+
+#[test]
+fn files_never_take_more_of_the_disk_than_the_recipe_says() {
+    let recipe = tight();
+    let mut bed = bed(&recipe);
+    an_hour(&mut bed);
+    let (most, bytes) = (bed.most_taken(), u64::from(recipe.metricsd.retention.bytes));
+    println!("files took {most} bytes at most, of {bytes}");
+    assert!(most > bytes / 2, "{most} of {bytes}");
+    let status = bed.status("metricsd");
+    assert_eq!(status["retention_state"], "keeping", "{status:?}");
+    assert_ne!(status["retention_raw_oldest"], "1.0", "the oldest have made room: {status:?}");
+}
+
+#[test]
+#[should_panic(expected = "bytes of the disk, of ")]
+fn files_that_take_more_than_the_recipe_says_are_noticed() {
+    let recipe = tight();
+    let mut made = Make { state: Some(state(&recipe)), ..Make::new(Config::kind(5), &recipe) };
+    made.metricsd.metricsd.retention.bytes /= 2;
+    an_hour(&mut Bed::with(made));
 }

@@ -74,7 +74,7 @@ pub(crate) fn summary(place: &Place, args: &MetricsArgs) -> anyhow::Result<Verdi
     };
     let (history, times, is_whole) = read(place, &wanted, &args.when)?;
     let names = Names::of(place)?;
-    show::summary(&history, &times, &names, args.output.output)?;
+    show::summary(&history, &times, &names, args)?;
     Ok(verdict(&history, is_whole))
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::History;
 use super::data::{Did, Lost, Who, buckets};
 use super::when::Times;
-use crate::cli::Output;
+use crate::cli::{MetricsArgs, Output};
+use crate::metrics::description;
 use crate::names::Names;
 use crate::quantile::quantile;
 use crate::render::{self, BOLD, Screen, WARN, quantity, visible};
@@ -49,9 +50,9 @@ pub(super) fn summary(
     history: &History,
     times: &Times,
     names: &Names,
-    output: Output,
+    args: &MetricsArgs,
 ) -> anyhow::Result<()> {
-    let mut screen = Screen::new();
+    let (mut screen, output) = (Screen::new(), args.output.output);
     if output == Output::Json {
         for (who, did) in &history.series {
             screen.json(&summary_json(history, times, names, who, did))?;
@@ -61,8 +62,8 @@ pub(super) fn summary(
     let kinds = [Kind::Counter, Kind::Gauge, Kind::Histogram];
     let mut is_first = true;
     for kind in kinds {
-        let of_kind = history.series.iter().filter(|(who, _)| who.kind == kind);
-        let rows = of_kind.map(|(who, did)| summary_row(history, names, who, did));
+        let of_kind: Vec<_> = history.series.iter().filter(|(who, _)| who.kind == kind).collect();
+        let rows = of_kind.iter().map(|(who, did)| summary_row(history, names, who, did));
         let head = summary_head(kind).map(str::to_owned).to_vec();
         let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
         if rows.len() == 1 {
@@ -75,7 +76,15 @@ pub(super) fn summary(
         if let Some(head) = lines.next() {
             screen.line(&screen.paint(BOLD, &head))?;
         }
-        lines.try_for_each(|line| screen.line(&line))?;
+        let mut last = None;
+        for (line, (who, did)) in lines.zip(of_kind) {
+            screen.line(&line)?;
+            let is_new = last.replace((&who.name, who.service)) != Some((&who.name, who.service));
+            if args.describe && is_new {
+                let text = description("no help is kept", did.unit);
+                screen.line(&screen.paint(render::DIM, &text))?;
+            }
+        }
     }
     show_lost(&mut screen, history, times, output)
 }

@@ -6,11 +6,14 @@
 
 use std::fmt::Write as _;
 
-use nexus_port::SECTOR_BYTES;
+use nexus_port::{BlockRequest, SECTOR_BYTES};
 use serde_json::json;
+use statefs::{Found, blocking};
 
+use crate::fsck::Disk;
 use crate::kept::{self, Machine, image_of};
 use crate::kept_logs;
+use crate::support::text;
 
 const METRICSD: &str = include_str!("golden/metricsd.v1.txt");
 const LOGD: &str = include_str!("golden/logd.v1.txt");
@@ -60,20 +63,63 @@ fn what_version_1_of_logd_kept_is_read() {
     assert_eq!(lines[0]["message"], json!("what 1 of boot 1"));
 }
 
+/// Where the first byte of a file lies.
+fn place_of(image: &[u8], file: &str) -> usize {
+    let mut disk = Disk(image.to_vec());
+    let store = blocking::view(&mut disk).unwrap();
+    let Ok(Found::Disk(span)) = store.locate(store.find(file).unwrap(), 0, 1) else {
+        panic!("a sector of it")
+    };
+    let BlockRequest::Read { sector, .. } = span.request() else { panic!("to be read") };
+    sector as usize * SECTOR_BYTES
+}
+
+/// What `fsck` says is lost.
+fn losses(machine: &Machine) -> Vec<String> {
+    let (code, lines) = machine.json(&["fsck"]);
+    assert_eq!(code, Some(1), "{lines:?}");
+    let lost = lines.iter().filter(|line| line["loss"] == json!(true));
+    lost.map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
-fn one_of_them_that_is_damaged_is_not_read_as_if_it_were_whole() {
+fn a_damaged_sector_of_one_of_them_costs_what_is_in_it_and_is_named() {
+    let mut image = from_text(METRICSD);
+    let place = place_of(&image, "metricsd/g1/wal.00");
+    image[place] ^= 1;
+    let machine = Machine::of("metricsd", image);
+    let (code, lines) = machine.json(&["history", "jobs_total"]);
+    let rest: Vec<_> = lines.iter().map(|line| line["added"].as_u64().unwrap()).collect();
+    assert_eq!((code, rest), (Some(1), (0..120).map(kept::added).collect()));
+    assert_eq!(
+        losses(&machine),
+        [
+            format!(
+                "metricsd/g1/wal.00: 508 bytes from byte 0 on are lost: sector {} is damaged",
+                place / SECTOR_BYTES
+            ),
+            "metricsd/g1/wal: lost 1 records in 1 sectors: 1 unreadable, 0 damaged, 0 never written"
+                .to_owned(),
+            "metricsd/g1/wal: 9 values cannot be used: something before them is missing".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_damaged_journal_of_one_of_them_is_an_older_state_and_that_is_said() {
     let mut image = from_text(METRICSD);
     let name = b"jobs_total";
-    // What a file no longer uses may hold it too.
+    // The ends of its segments are in the store's journal, which has them more than once.
     let is_name = |at: &usize| image[*at..].starts_with(name);
     let places: Vec<_> = (0..image.len()).filter(is_name).collect();
-    assert!(!places.is_empty());
+    assert!(places.len() > 1, "{places:?}");
     places.into_iter().for_each(|at| image[at] ^= 1);
     let machine = Machine::of("metricsd", image);
     let output = machine.run(&["history", "jobs_total", "--state-dir", machine.dir()]);
-    assert_ne!(output.status.code(), Some(0), "{output:?}");
-    let output = machine.run(&["fsck", "--state-dir", machine.dir()]);
-    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("metricsd has kept nothing there"), "{error}");
+    assert_eq!(losses(&machine), ["syncs that had been durable are lost: files are as of sync 1"]);
 }
 
 #[test]

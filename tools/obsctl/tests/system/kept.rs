@@ -38,19 +38,23 @@ pub(crate) const fn added(window: u64) -> u64 {
     window * 3 % 17
 }
 
-fn total(windows: impl Iterator<Item = u64>) -> u64 {
+pub(crate) fn total(windows: impl Iterator<Item = u64>) -> u64 {
     windows.map(added).sum()
 }
 
-fn anchor(window: u64) -> Anchor {
+pub(crate) fn anchor(window: u64) -> Anchor {
     Anchor { mono: Mono(window * SECOND), wall: Some(Wall((BOOTED + window) * SECOND)) }
 }
 
 /// A sealed segment.
-type Sealed = (SegmentName, Vec<u8>);
+pub(crate) type Sealed = (SegmentName, Vec<u8>);
 
-/// The records of windows of one series, and the segments that they make.
-fn record(windows: std::ops::Range<u64>) -> (Vec<Vec<u8>>, Vec<Sealed>) {
+/// The records of windows of one series, and the segments that they make; before the window `cut`
+/// one ends early.
+pub(crate) fn record(
+    windows: std::ops::Range<u64>,
+    cut: Option<u64>,
+) -> (Vec<Vec<u8>>, Vec<Sealed>) {
     let (mut recorder, mut records, mut sealed) = (Recorder::new(LIMITS), vec![], vec![]);
     let key = SeriesKey {
         service: ServiceId::from_name("execd"),
@@ -61,6 +65,9 @@ fn record(windows: std::ops::Range<u64>) -> (Vec<Vec<u8>>, Vec<Sealed>) {
         labels: Labels::EMPTY,
     };
     for window in windows {
+        if cut == Some(window) {
+            assert!(recorder.end_segment());
+        }
         seal(&mut recorder, &mut sealed);
         let header = recorder.open(1, window).unwrap();
         let mut writer = Writer::new(&LIMITS);
@@ -106,7 +113,7 @@ pub(crate) fn log(records: &[Vec<u8>]) -> Vec<u8> {
 
 /// What metricsd keeps of two minutes and ten seconds: two segments, the rest in the log.
 pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
-    let (records, sealed) = record(0..130);
+    let (records, sealed) = record(0..130, None);
     let name = |first| SegmentName { boot: 1, first };
     let kept = Some(Kept { oldest: name(0), newest: name(60), end: 120 });
     let tier = |seconds, kept| TierState { window: Nanos::from_secs(seconds), kept };
@@ -119,14 +126,15 @@ pub(crate) fn files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn image(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn image(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     image_of("metricsd", files)
 }
 
 /// A disk with files of a daemon's.
 pub(crate) fn image_of(daemon: &str, files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut disk = Disk(vec![0; 1024 * SECTOR_BYTES]);
-    let limits = statefs::Limits { sectors: 1024, files: 16, open: 4 };
+    let open = files.len().max(4) as u16;
+    let limits = statefs::Limits { sectors: 1024, files: 16, open };
     let mut store = blocking::format(&mut disk, limits, &[]).unwrap();
     for (name, bytes) in files {
         let name = format!("{daemon}/g1/{name}");
@@ -147,7 +155,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self::of("metricsd", bytes)
     }
 
@@ -177,7 +185,7 @@ impl Machine {
     }
 }
 
-fn sum(lines: &[Json]) -> u64 {
+pub(crate) fn sum(lines: &[Json]) -> u64 {
     lines.iter().filter_map(|line| line["added"].as_u64()).sum()
 }
 

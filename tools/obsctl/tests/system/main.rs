@@ -18,6 +18,7 @@ mod people;
 mod programs;
 mod raw;
 mod relay;
+mod rollups;
 mod support;
 mod terminal;
 mod thief;

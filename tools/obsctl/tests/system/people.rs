@@ -47,7 +47,12 @@ fn helps_are_shown_and_origins_have_names() {
     let folder = Folder::new("helps");
     let _daemons = daemons(&folder);
     let said = text(&obsctl(&folder, &["metrics", "metricsd_spans_live", "--describe"]).stdout);
-    assert!(said.contains("\n    Spans that live"), "{said}");
+    assert!(said.contains("\n    Spans that live") && said.contains(" (unit: none)\n"), "{said}");
+    let json = ["metrics", "metricsd_export_queue_bytes", "--describe", "-o", "json"];
+    let said = text(&obsctl(&folder, &json).stdout);
+    let series: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(series["unit"], "bytes");
+    assert!(series["help"].as_str().is_some_and(|help| !help.is_empty()), "{said}");
     eventually("snapshots have names", || {
         let said = text(&obsctl(&folder, &["logs", "--scope", "metrics"]).stdout);
         said.contains("origin=metricsd")

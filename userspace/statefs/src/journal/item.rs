@@ -1,7 +1,7 @@
-use crate::bytes::{Reader, Writer};
 use crate::name::{NAME_BYTES_MAX, Name};
 use crate::sector::PAYLOAD_BYTES;
 use crate::space::{EXTENTS_MAX, Extent, Extents};
+use nexus_bounded::bytes::{Put as _, Reader, Slot};
 
 /// Most bytes of an item without the last bytes of its file.
 pub(super) const BYTES_MAX: usize = 1 + 2 + 1 + 8 + 4 + 1 + NAME_BYTES_MAX + 1 + EXTENTS_MAX * 8;
@@ -45,7 +45,7 @@ pub(crate) const fn tail_bytes(len: u32) -> usize {
 }
 
 impl Item<'_> {
-    pub(crate) fn encode(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn encode(&self, writer: &mut Slot<'_>) {
         match *self {
             Self::Put { slot, kind, id, len, name, ref extents, tail } => {
                 writer.u8(PUT);

@@ -1,7 +1,7 @@
 use nexus_port::SECTOR_BYTES;
 
-use crate::bytes::{Reader, Writer};
 use crate::sector::{Sector, crc32c};
+use nexus_bounded::bytes::{Put as _, Reader, Slot};
 
 const HEAD_BYTES: usize = 24;
 
@@ -29,7 +29,7 @@ pub(crate) struct PageHead {
 impl PageHead {
     pub(crate) fn seal(self, generation: u32, payload: &[u8], out: &mut Sector) {
         out.fill(0);
-        let mut writer = Writer::new(out);
+        let mut writer = Slot::new(out);
         writer.u32(0);
         writer.u32(self.epoch);
         writer.u32(self.position);
@@ -40,13 +40,13 @@ impl PageHead {
         writer.bytes(payload);
         let (place, body) = out.split_at_mut(4);
         let crc = crc(generation, body);
-        Writer::new(place).u32(crc);
+        Slot::new(place).u32(crc);
     }
 }
 
 fn crc(generation: u32, body: &[u8]) -> u32 {
     let mut salt = [0; 4];
-    Writer::new(&mut salt).u32(generation);
+    Slot::new(&mut salt).u32(generation);
     crc32c(&[body, &salt])
 }
 

@@ -4,8 +4,8 @@ use alloc::vec;
 use nexus_port::SECTOR_BYTES;
 
 use super::page::{PAYLOAD_BYTES, PageHead};
-use crate::bytes::{Reader, Writer};
 use crate::sector::Sector;
+use nexus_bounded::bytes::{Reader, Slot};
 
 /// One record while it is made, written or read. Its memory is taken once.
 pub(crate) struct Record {
@@ -34,8 +34,8 @@ impl Record {
     }
 
     /// Adds what `write` writes.
-    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Writer<'_>)) {
-        let mut writer = Writer::new(self.payload.get_mut(self.len..).unwrap_or_default());
+    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Slot<'_>)) {
+        let mut writer = Slot::new(self.payload.get_mut(self.len..).unwrap_or_default());
         write(&mut writer);
         self.len += writer.len();
     }

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use simkit::Disk;
 
 use super::*;
-use crate::bytes::Writer;
 use crate::format::{Limits, Twin};
 use crate::journal::{Item, Kind, PageHead};
 use crate::name::Name;
 use crate::space::{Extent, Extents};
+use nexus_bounded::bytes::{Put as _, Slot};
 
 const LIMITS: Limits = Limits { sectors: 260, files: 4, open: 2 };
 
@@ -31,11 +31,11 @@ const HEAD: PageHead =
     PageHead { epoch: 1, position: 0, sync: 1, is_snapshot: true, is_last: false };
 
 /// Mounts a disk whose journal is one snapshot of these bytes, and goes on with it.
-fn mounted(write: impl FnOnce(&mut Writer<'_>)) -> State {
+fn mounted(write: impl FnOnce(&mut Slot<'_>)) -> State {
     mounted_as(HEAD, write)
 }
 
-fn mounted_as(head: PageHead, write: impl FnOnce(&mut Writer<'_>)) -> State {
+fn mounted_as(head: PageHead, write: impl FnOnce(&mut Slot<'_>)) -> State {
     let mut disk = Disk::new(LIMITS.sectors);
     let format = Format::new(LIMITS, 1).expect("legal limits");
     let mut record = Record::new(format.snapshot_sectors());
@@ -130,7 +130,7 @@ fn a_journal_that_has_counted_to_the_end_is_none() {
         (PageHead { is_snapshot: false, ..HEAD }, none),
         (PageHead { position: 1, ..HEAD }, none),
     ] {
-        let write = |writer: &mut Writer<'_>| put(0, Kind::Whole, "a", 0, &[]).encode(writer);
+        let write = |writer: &mut Slot<'_>| put(0, Kind::Whole, "a", 0, &[]).encode(writer);
         assert_eq!(mounted_as(head, write), state, "{head:?}");
     }
 }
@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn no_changed_byte_makes_a_mount_panic(item in item(), at in 0..60_usize, to: u8) {
         let mut bytes = [0; 700];
-        let mut writer = Writer::new(&mut bytes);
+        let mut writer = Slot::new(&mut bytes);
         item.encode(&mut writer);
         let len = writer.len();
         bytes[at.min(len - 1)] = to;

@@ -74,9 +74,10 @@ fn heals(mut bed: Bed, count: u64) {
 fn everywhere(rounds: usize) -> u64 {
     let requests = fails_at(u64::MAX / 2, 0, BlockError::Io, rounds);
     for first in 0..requests {
-        fails_at(first, 1, BlockError::NoSpace, rounds);
-        fails_at(first, 2, BlockError::Io, rounds);
-        fails_at(first, 3, BlockError::Io, rounds);
+        for count in 1..=3 {
+            fails_at(first, count, BlockError::NoSpace, rounds);
+            fails_at(first, count, BlockError::Io, rounds);
+        }
     }
     requests
 }
@@ -89,7 +90,7 @@ fn an_error_at_any_write_or_flush_is_told_and_heals() {
 #[test]
 #[ignore = "long: a minute, optimised"]
 fn an_error_at_any_write_or_flush_of_a_long_run_is_told_and_heals() {
-    println!("{} requests failed, each in three ways", everywhere(50));
+    println!("{} requests failed, each in six ways", everywhere(50));
 }
 
 #[test]

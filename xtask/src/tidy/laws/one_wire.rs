@@ -9,6 +9,9 @@ pub(crate) const LAW: Law = Law {
     check,
 };
 
+/// Numbers one behind another, as frames and files have them: where alone their order is known.
+const NUMBERS: &str = "source/libs/nexus-bounded/src/bytes.rs";
+
 /// Where frames are encoded and decoded; and this very law names how they begin.
 const PLACES: &[&str] = &["nexus-wire", "xtask"];
 
@@ -16,13 +19,11 @@ const PLACES: &[&str] = &["nexus-wire", "xtask"];
 /// the machine.
 const SCANS: &[&str] = &["source/libs/nexus-bounded/src/eights.rs"];
 
-/// Bytes that are no frames: the boot image, the disk, what retention keeps and bundles, each of
-/// which one file writes and reads, and the device tree, whose order somebody else has set.
+/// Bytes that are no frames: the boot image and bundles, each of which one file writes and reads,
+/// and the device tree, whose order somebody else has set.
 const OTHERS: &[&str] = &[
     "source/kernel/core/src/image/format.rs",
     "source/kernel/neuron/src/platform.rs",
-    "userspace/statefs/src/bytes.rs",
-    "source/libs/nexus-retention/src/bytes.rs",
     "source/libs/nexus-bundle/src/format.rs",
 ];
 
@@ -33,10 +34,11 @@ const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {
-        let is_free = SCANS.iter().chain(OTHERS).any(|path| *path == source.path);
+        let is_free = SCANS.iter().chain(OTHERS).chain([&NUMBERS]).any(|path| *path == source.path);
         let converted = conversions(source).filter(|&(line, _)| !is_free && !source.in_test(line));
         for (line, name) in converted {
-            let instead = "use a type of nexus-wire (in memory of your own: `to_ne_bytes`)";
+            let instead = "use a type of nexus-wire, or nexus_bounded::bytes for what is no frame (in \
+                           memory of your own: `to_ne_bytes`)";
             report.fail(&source.path, line, format!("`{name}` outside nexus-wire"), instead);
         }
         for bytes in source.facts.tokens.bytes.iter().filter(|bytes| is_frame(&bytes.what)) {
@@ -80,6 +82,7 @@ mod tests {
             refuses(&LAW, SERVICE, 1, text);
             refuses(&LAW, "tools/obsctl/src/main.rs", 1, text);
             accepts(&LAW, "source/libs/nexus-wire/src/lib.rs", text);
+            refuses(&LAW, "userspace/statefs/src/bytes.rs", 1, text);
         }
     }
 
@@ -87,6 +90,8 @@ mod tests {
     fn raw_frames_in_tests_and_other_bytes_are_accepted() {
         accepts(&LAW, SERVICE, "#[cfg(test)]\nmod a { const B: &[u8] = b\"MT\\x01\\x06\"; }");
         accepts(&LAW, "source/services/logd/tests/a.rs", "fn a() { 1_u8.to_le_bytes(); }");
+        accepts(&LAW, NUMBERS, "fn a(b: u32) -> [u8; 4] { b.to_le_bytes() }");
+        refuses(&LAW, NUMBERS, 1, "const MAGIC: &[u8] = b\"MT\";");
         accepts(&LAW, "tests/sim/src/lib.rs", "const FORGED: &[u8] = b\"MT\\x01\";");
         accepts(&LAW, SERVICE, "fn a() { 1_u32.to_ne_bytes(); f(b\"LOGIN\", [b'L', b'X']); }");
     }

@@ -142,7 +142,7 @@ impl Simulated {
     pub(crate) fn prove(&mut self, tables: &[&[Case]]) -> bool {
         self.shown = self.world.console().len();
         self.console.clear();
-        prove(self, tables)
+        tables.iter().all(|cases| prove(self, cases))
     }
 
     fn show_services(&mut self) {

@@ -15,8 +15,6 @@
 
 mod answers;
 mod batch;
-mod blocks;
-mod bytes;
 mod cursor;
 mod plan;
 mod reader;

@@ -368,7 +368,7 @@ fn find(kept: &impl Kept, tier: Tier, name: SegmentName) -> Option<Next> {
         return Some(Next { name, len: sealed.len, behind, is_draft: false });
     }
     let is_draft = tier == Tier::Raw && kept.unsealed().names().any(|draft| draft == name);
-    is_draft.then_some(Next { name, len: 0, behind: None, is_draft })
+    is_draft.then_some(Next { name, len: u32::MAX, behind: None, is_draft })
 }
 
 /// The first segment behind `done` that is not sealed and may hold windows of the span.
@@ -382,7 +382,7 @@ fn next_draft(kept: &impl Kept, span: &Span, done: Option<SegmentName>) -> Optio
         Some(*name) > behind && name.first < range.end && !range.is_empty()
     };
     let name = names.find(is_asked)?;
-    Some(Next { name, len: 0, behind: None, is_draft: true })
+    Some(Next { name, len: u32::MAX, behind: None, is_draft: true })
 }
 
 /// The first segment behind `done` that may hold windows of the span.

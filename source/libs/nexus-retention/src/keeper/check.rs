@@ -1,8 +1,8 @@
 //! Looking at every byte of a sealed segment, a block at a time.
 
-use super::reader::{Missing, Reader};
+use super::reader::Reader;
 use crate::recovery::Sealed;
-use crate::segment::SegmentError;
+use crate::segment::{Missing, SegmentError};
 
 /// How far it has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -41,7 +41,6 @@ use crate::segment::Anchor;
 use backlog::Backlog;
 pub use limits::StoreLimits;
 use marks::{Marks, SegmentId};
-pub use reader::{Missing, Reader};
 pub use rolling::Unrolled;
 pub use shelf::{Sealed, Shelf, ShelfLimits, disk_bytes};
 pub use store::{Counts, News, RAW, Store};

@@ -57,7 +57,7 @@ impl Outbox {
 
     /// The piece of so many bytes is there.
     pub(super) fn arrived(&mut self, bytes: usize) {
-        self.bytes.drop_front(bytes);
+        self.bytes.cut(0..bytes);
         self.there += bytes as u32;
     }
 

@@ -4,9 +4,11 @@
 use alloc::vec::Vec;
 
 use super::draft::{Draft, Overflow};
-use super::reader::{Missing, Reader};
+use super::reader::Reader;
 use crate::rollup::{Coarse, Keys, fold};
-use crate::segment::{Form, Kind, LocalId, Samples, SegmentError, Shape, Windows, each_definition};
+use crate::segment::{
+    Form, Kind, LocalId, Missing, Samples, SegmentError, Shape, Windows, each_definition,
+};
 
 /// What a step has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -187,7 +187,7 @@ fn check_header(header: &[u8]) -> Result<(), SegmentError> {
         return Err(SegmentError::NotASegment);
     }
     let extent = Extent { offset: 0, len: HEADER_BYTES as u32 };
-    let mut checked = Reader::checked(header, &[]).ok_or(SegmentError::Damaged(extent))?;
+    let mut checked = crate::bytes::checked(header, &[]).ok_or(SegmentError::Damaged(extent))?;
     match (checked.bytes(MAGIC.len()), checked.u32()) {
         (_, Some(VERSION)) => Ok(()),
         (_, version) => Err(SegmentError::Unsupported { version: version.unwrap_or_default() }),

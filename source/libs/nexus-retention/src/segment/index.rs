@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{LocalId, SegmentError, Windows};
-use crate::bytes::{Buffer, Put, Reader};
+use crate::bytes::{Buffer, CRC_BYTES, Put, Reader};
 
 /// Bytes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,10 +26,16 @@ impl fmt::Display for Extent {
 /// [`SegmentError::Damaged`].
 pub fn open_block(extent: Extent, bytes: &[u8]) -> Result<&[u8], SegmentError> {
     let mut place = [0; 4];
-    crate::bytes::Slot(&mut place).u32(extent.offset);
+    crate::bytes::Slot::new(&mut place).u32(extent.offset);
     let is_whole = bytes.len() == extent.len as usize;
-    let reader = Reader::checked(bytes, &place).filter(|_| is_whole);
-    reader.map(Reader::rest).ok_or(SegmentError::Damaged(extent))
+    let reader = crate::bytes::checked(bytes, &place).filter(|_| is_whole);
+    reader.map(|reader| reader.rest()).ok_or(SegmentError::Damaged(extent))
+}
+
+/// What a block holds whose checksum was found right before.
+#[must_use]
+pub const fn block_payload(bytes: &[u8]) -> &[u8] {
+    bytes.split_at(bytes.len().saturating_sub(CRC_BYTES)).0
 }
 
 /// A block of a group, and the series with which it begins.

@@ -6,12 +6,12 @@
 //! end of each group says what is where, a footer where the groups are.
 //!
 //! [`SegmentWriter`] takes one series after another in bounded memory and gives the bytes to append
-//! to a file. [`Segment`] reads them again from whatever [`Source`] there is; the parts that it is
-//! made of ([`footer_extent`], [`Footer`], [`GroupIndex`], ..) take bytes only, for those who
-//! cannot wait for a device.
+//! to a file. [`Segment`] reads them again from whatever [`Source`] there is, [`Fetcher`] for those
+//! who cannot wait for a device.
 
 mod bits;
 mod column;
+mod fetcher;
 mod footer;
 mod index;
 mod keys;
@@ -22,10 +22,11 @@ mod writer;
 
 use core::fmt;
 
+pub use fetcher::{Fetcher, Missing};
 pub use footer::{
     Anchor, END_BYTES_MAX, Footer, GroupEntry, HEADER_BYTES, Meta, TRAILER_BYTES, footer_extent,
 };
-pub use index::{Extent, GroupIndex, Location, open_block};
+pub use index::{Extent, GroupIndex, Location, block_payload, open_block};
 pub(crate) use keys::{DEFINITION_BYTES_MAX, LastKey};
 pub use keys::{Form, each_definition};
 pub use reader::{Piece, Segment, Source, find_chunk, group_index, read_samples};

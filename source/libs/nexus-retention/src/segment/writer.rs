@@ -342,7 +342,7 @@ impl SegmentWriter {
     /// What was given before is gone.
     fn move_on(&mut self) {
         if self.block_at > 0 {
-            self.out.drop_front(self.block_at);
+            self.out.cut(0..self.block_at);
             self.offset += self.block_at as u64;
             self.block_at = 0;
         }
@@ -381,7 +381,7 @@ impl SegmentWriter {
     fn seal_block(&mut self) {
         let mut place = [0; CRC_BYTES];
         let offset = self.offset + self.block_at as u64;
-        Slot(&mut place).u32(u32::try_from(offset).unwrap_or(u32::MAX));
+        Slot::new(&mut place).u32(u32::try_from(offset).unwrap_or(u32::MAX));
         let payload = self.out.as_slice().get(self.block_at..).unwrap_or_default();
         let crc = crc32c(&[payload, &place]);
         self.out.u32(crc);

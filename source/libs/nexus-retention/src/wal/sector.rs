@@ -61,7 +61,7 @@ pub(super) enum Flaw {
 impl Header {
     /// Seals a sector whose payload is in place.
     pub(super) fn seal(&self, sector: &mut Sector) {
-        let mut slot = Slot(sector.split_at_mut(CRC_BYTES).1);
+        let mut slot = Slot::new(sector.split_at_mut(CRC_BYTES).1);
         slot.bytes(MAGIC);
         slot.u16(VERSION);
         slot.u32(self.epoch);
@@ -75,7 +75,7 @@ impl Header {
         let (_, payload) = sector.split_at_mut(HEADER_BYTES);
         payload.split_at_mut(self.used.into()).1.fill(0);
         let (crc, body) = sector.split_at_mut(CRC_BYTES);
-        Slot(crc).u32(crc32c(&[body]));
+        Slot::new(crc).u32(crc32c(&[body]));
     }
 
     /// The header and the used payload of a whole sector.

@@ -186,7 +186,7 @@ impl Wal {
         self.begins = self.begins.or(Some(self.used));
         self.sequence += 1;
         let mut prefix = [0; LENGTH_BYTES];
-        Slot(&mut prefix).u32(length);
+        Slot::new(&mut prefix).u32(length);
         self.put(&prefix);
         self.put(record);
         place

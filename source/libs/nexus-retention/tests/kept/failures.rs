@@ -44,8 +44,8 @@ fn every_write_and_every_flush_may_fail_and_nothing_is_lost_or_doubled() {
     let requests = rig.disk().requests() - first;
     assert!(requests > 50, "{requests}");
     let mut seen = 0;
-    for (at, error) in (0..requests).zip([BlockError::NoSpace, BlockError::Io].into_iter().cycle())
-    {
+    let errors = [BlockError::NoSpace, BlockError::Io];
+    for (at, error) in (0..requests).flat_map(|at| errors.map(|error| (at, error))) {
         let mut rig = Rig::new(Disk::new(SECTORS));
         let first = rig.disk().requests();
         rig.disk().fail(first + at, 1, error);
@@ -56,7 +56,7 @@ fn every_write_and_every_flush_may_fail_and_nothing_is_lost_or_doubled() {
         seen += u64::from(slow > 0);
         assert_eq!(rig.owner().log.trouble(), None, "it heals");
     }
-    assert!(seen * 2 > requests, "{seen} of {requests}");
+    assert!(seen > requests, "{seen} of {requests}, each of which failed twice");
 }
 
 #[test]

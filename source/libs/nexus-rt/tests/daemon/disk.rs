@@ -336,6 +336,25 @@ fn a_folder_that_vanishes_is_said_and_no_sync_is_answered_ok_any_more() {
 }
 
 #[test]
+fn a_folder_that_is_gone_at_the_next_start_is_made_anew_and_holds_nothing() {
+    let place = Place::new();
+    let daemon = place.start();
+    let mut files = Files::of(&daemon);
+    assert_eq!(files.replace("value", b"hello"), FileStatus::Ok);
+    assert_eq!(files.sync(), FileStatus::Ok);
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().0.success());
+    fs::remove_dir_all(place.state()).unwrap();
+    let daemon = place.start();
+    let mut files = Files::of(&daemon);
+    assert_eq!(files.read("value"), None);
+    assert_eq!(files.replace("value", b"again"), FileStatus::Ok);
+    assert_eq!(files.sync(), FileStatus::Ok);
+    drop(daemon);
+    assert_eq!(Files::of(&place.start()).read("value").unwrap(), b"again");
+}
+
+#[test]
 fn a_full_disk_stops_nobody_and_heals_when_there_is_room() {
     let mut place = Place::new();
     place.setup.file_bytes = Some(16 * 1024);

@@ -1,6 +1,6 @@
 use nexus_abi::{Incarnation, Rights, ServiceId};
 
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, incarnation};
 use crate::ledger::{AuditReply, LedgerRow};
 use crate::list::ListWriter;
 use crate::logs::request::lengths_are_legal;
@@ -336,7 +336,7 @@ impl HelloReply {
         Some(Self {
             boot: from.u32()?,
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: from.incarnation()?,
+            incarnation: incarnation(from)?,
             rights: Rights::from_raw(from.u8()?),
             events_per_s: from.u32()?,
             bytes_per_s: from.u32()?,

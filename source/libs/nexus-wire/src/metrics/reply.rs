@@ -1,6 +1,6 @@
 use nexus_abi::{Incarnation, Rights, ServiceId};
 
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, incarnation};
 use crate::ledger::{AuditReply, LedgerRow};
 use crate::metrics::request::words;
 use crate::metrics::{MAGIC, Op, REPLY, VERSION, begin_reply, plain_reply};
@@ -136,7 +136,7 @@ impl HelloReply {
         Some(Self {
             epoch: from.u32()?,
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: from.incarnation()?,
+            incarnation: incarnation(from)?,
             rights: Rights::from_raw(from.u8()?),
             resumed: from.flag()?,
             applied_seq: from.u32()?,

@@ -1,4 +1,4 @@
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, incarnation};
 use crate::metrics::{Batch, Op, Range};
 use crate::names::{AttrBytes, Help, LabelBytes, NameBytes};
 use crate::{BOUNDS_MAX, HELP_BYTES_MAX, Kind, LABELS_BYTES_MAX, MetricStatus, NAME_BYTES_MAX};
@@ -392,7 +392,7 @@ pub(crate) fn write_span_end(to: &mut Writer<'_>, end: &SpanEnd<'_>) {
 
 fn read_hello(mut body: Reader<'_>) -> Option<Option<Resume>> {
     let epoch = body.u32()?;
-    let incarnation = body.incarnation()?;
+    let incarnation = incarnation(&mut body)?;
     body.end()?;
     match (epoch, incarnation.raw()) {
         (0, 0) => Some(None),

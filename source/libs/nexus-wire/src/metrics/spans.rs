@@ -6,7 +6,7 @@
 use nexus_abi::{Incarnation, ServiceId};
 
 use crate::EncodeError;
-use crate::bytes::{Reader, Writer};
+use crate::bytes::{Reader, Writer, incarnation};
 use crate::list::ListWriter;
 use crate::metrics::request::{read_span_start, write_span_start};
 use crate::metrics::{Op, SpanStart, begin_reply};
@@ -26,7 +26,7 @@ impl<'a> LiveSpan<'a> {
     fn read(from: &mut Reader<'a>) -> Option<Self> {
         Some(Self {
             service: ServiceId::from_raw(from.u64()?),
-            incarnation: from.incarnation()?,
+            incarnation: incarnation(from)?,
             start: read_span_start(from).ok()?,
         })
     }

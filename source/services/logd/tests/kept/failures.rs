@@ -38,8 +38,8 @@ fn without_a_disk_appends_go_on_and_what_has_no_room_is_counted() {
 
 #[test]
 fn every_write_may_fail_and_all_is_there_once_it_heals() {
-    for (at, error) in (0..60).zip([BlockError::NoSpace, BlockError::ReadOnly].into_iter().cycle())
-    {
+    let errors = [BlockError::NoSpace, BlockError::Io, BlockError::ReadOnly];
+    for (at, error) in (0..60).flat_map(|at| errors.map(|error| (at, error))) {
         let mut rig = Rig::new();
         let first = rig.disk().requests();
         rig.disk().fail(first + at, 1, error);

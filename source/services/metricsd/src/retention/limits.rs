@@ -6,7 +6,7 @@ use alloc::string::String;
 use nexus_recipe::{MetricsRetention, Recipe, TierLimits};
 use nexus_retention::keeper::{Limits, ShelfLimits, StoreLimits};
 use nexus_retention::name::Tier;
-use nexus_retention::segment::{GROUPS_MAX, SERIES_MAX};
+use nexus_retention::segment::{GROUPS_MAX, ROWS, SERIES_MAX};
 use nexus_retention::{history, log, recorder};
 
 /// Bytes of memory for the key of a series in longer windows, on the average.
@@ -21,14 +21,14 @@ pub(crate) fn series_ids(recipe: &Recipe) -> u32 {
 /// The bounds of everything that is kept.
 pub(crate) fn of(recipe: &Recipe) -> Limits {
     let kept = &recipe.metricsd.retention;
-    let recorder = recorder(recipe);
-    let log = log::Limits::of_bytes(
-        kept.log_files,
-        kept.log_bytes,
-        kept.wait_bytes,
-        recorder.record_bytes,
-    );
+    let (recorder, log) = (recorder(recipe), log(recipe));
     Limits { store: store(recipe), recorder, log, sync_interval: kept.sync_interval }
+}
+
+fn log(recipe: &Recipe) -> log::Limits {
+    let kept = &recipe.metricsd.retention;
+    let record_bytes = recorder::Limits::RECORD_BYTES_MIN;
+    log::Limits::of_bytes(kept.log_files, kept.log_bytes, kept.wait_bytes, record_bytes)
 }
 
 /// What a reader of it is made for: a segment has no more blocks than fit its file, each of which
@@ -75,11 +75,23 @@ fn store(recipe: &Recipe) -> StoreLimits {
         series,
         key_bytes: series.saturating_mul(KEY_BYTES),
         segment_bytes: segment_file_bytes(kept),
-        block_bytes: 0,
+        block_bytes: block_bytes(recipe),
         retry_min: kept.retry_min,
         retry_max: kept.retry_max,
         ttl_interval: kept.sync_interval,
     }
+}
+
+/// Bytes of blocks in memory while a segment is rolled up, series by series: of each of its groups
+/// the index and a block, so that none is read again for every series. There are as many groups as
+/// there are if all series change in each window.
+fn block_bytes(recipe: &Recipe) -> usize {
+    const INDEX_AND_BLOCK: u64 = 5 * 1024;
+    let windows = logged_windows(recipe).min(recipe.metricsd.retention.segment_windows.into());
+    let bytes = windows * window_bytes(recipe);
+    let full = bytes.div_ceil(recorder(recipe).group_bytes.max(1).into());
+    let groups = full.max(windows.div_ceil(ROWS as u64)) + 1;
+    (groups.min(GROUPS_MAX as u64) * INDEX_AND_BLOCK) as usize
 }
 
 /// Bytes of a file that so many bytes of the disk hold.
@@ -140,9 +152,13 @@ pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
 
 /// Windows that the log has room for before a segment has to end, if all series change in each.
 fn logged_windows(recipe: &Recipe) -> u64 {
-    let window = u64::from(recipe.metricsd.series) * LOG_SAMPLE / 1000 + WINDOW_BYTES;
     // Segments end where half of the log is in use.
-    of(recipe).log.bytes() / SECTOR_BYTES * LOG_PAYLOAD_BYTES / 2 / window
+    log(recipe).bytes() / SECTOR_BYTES * LOG_PAYLOAD_BYTES / 2 / window_bytes(recipe)
+}
+
+/// Bytes of a window in the log, if all series change in it.
+fn window_bytes(recipe: &Recipe) -> u64 {
+    u64::from(recipe.metricsd.series) * LOG_SAMPLE / 1000 + WINDOW_BYTES
 }
 
 /// What people should know of what a recipe makes be kept.

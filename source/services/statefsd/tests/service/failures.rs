@@ -29,6 +29,18 @@ fn a_sync_that_the_disk_does_not_do_is_an_error_and_the_epoch_tells_what_is_lost
 }
 
 #[test]
+fn a_next_life_mounts_by_itself_before_anybody_asks() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.replace(rig.metricsd, "kept", b"1"), FileStatus::Ok);
+    assert_eq!(rig.sync(rig.metricsd), FileStatus::Ok);
+    rig.world.kill(NAME, nexus_abi::ExitReason::Killed(9));
+    rig.world.restart(NAME);
+    rig.world.settle();
+    assert_eq!(rig.service().store().state(), statefs::State::Ready);
+    assert_eq!(rig.service().store().list("").count(), 1);
+}
+
+#[test]
 fn the_next_life_has_an_epoch_of_its_own() {
     let mut rig = Rig::new();
     let me = rig.metricsd;
@@ -108,11 +120,12 @@ fn a_disk_that_is_broken_is_tried_again_and_told_of_once() {
 
 #[test]
 fn every_single_failure_is_told_or_harmless() {
-    for at in 0..30 {
+    let errors = [BlockError::NoSpace, BlockError::Io];
+    for (at, error) in (0..30).flat_map(|at| errors.map(|error| (at, error))) {
         let mut rig = Rig::new();
         let me = rig.metricsd;
         let first = rig.world.disk(NAME).requests();
-        rig.world.disk(NAME).fail(first + at, 1, BlockError::NoSpace);
+        rig.world.disk(NAME).fail(first + at, 1, error);
         let mut held = Vec::new();
         for round in 0..8 {
             let value = bytes(2000, round);

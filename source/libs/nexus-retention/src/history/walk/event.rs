@@ -23,7 +23,7 @@ pub(in crate::history) struct Part {
     pub(in crate::history) meta: Meta,
     /// Its first window.
     pub(in crate::history) first: u64,
-    /// Bytes of the file.
+    /// Bytes of the file, at most: one that is written yet grows.
     pub(in crate::history) len: u32,
 }
 

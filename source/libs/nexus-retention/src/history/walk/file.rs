@@ -1,10 +1,12 @@
 //! Groups of a file, and what of them cannot be read.
 
-use super::{Gap, Part, Phase, Stop, Then, Walk};
-use crate::history::blocks::{group_index, load, look};
+use nexus_wire::Kind;
+
+use super::{Gap, Part, Phase, Then, Walk};
+use crate::key::SeriesKey;
 use crate::segment::{
-    Extent, Footer, GroupEntry, HEADER_BYTES, Meta, SegmentError, Shape, TRAILER_BYTES,
-    footer_extent,
+    Extent, Form, GroupEntry, LocalId, Location, Meta, Missing, SegmentError, Shape,
+    each_definition,
 };
 
 impl Walk {
@@ -31,47 +33,40 @@ impl Walk {
     }
 
     fn has_index(&mut self, group: &GroupEntry) -> bool {
-        matches!(group_index(&mut self.index, group), Ok(Some(_)))
+        self.file.index(group).is_ok()
     }
 
-    /// How the segment begins and ends; the end in place of a block.
-    pub(super) fn read_head(&mut self) -> Result<(), Stop> {
-        let part = self.part.ok_or(Stop::Wanted)?;
-        let is_whole = part.len as usize >= HEADER_BYTES + TRAILER_BYTES;
-        let front = Extent { offset: 0, len: part.len.min(HEADER_BYTES as u32) };
-        let offset = part.len.saturating_sub(TRAILER_BYTES as u32);
-        let back = Extent { offset, len: if is_whole { TRAILER_BYTES as u32 } else { 0 } };
-        let header = self.index.bytes(front)?.ok_or(Stop::Wanted)?;
-        let trailer = self.block.bytes(back)?.ok_or(Stop::Wanted)?;
-        self.phase = Phase::Footer(footer_extent(header, trailer, part.len.into())?);
-        Ok(())
-    }
-
-    pub(super) fn read_footer(&mut self, extent: Extent) -> Result<(), Stop> {
-        let part = self.part.ok_or(Stop::Wanted)?;
-        let footer = Footer::decode(extent, self.index.block(extent)?.ok_or(Stop::Wanted)?)?;
+    /// What the segment says of itself: it must be the one that is meant.
+    pub(super) fn read_footer(&mut self) -> Result<(), Missing> {
+        let part = self.part.ok_or(Missing::Fetch)?;
+        let footer = self.file.footer()?;
         let first = footer.groups().first().map(|group| group.first);
         if footer.meta != part.meta || first != Some(part.first) {
-            return Err(SegmentError::Damaged(extent).into());
+            return Err(SegmentError::Damaged(Extent { offset: 0, len: part.len }).into());
         }
         self.footer = Some(footer);
         self.phase = Phase::Keys;
         Ok(())
     }
 
-    /// Looks up series in the next block of keys.
-    pub(super) fn read_keys(&mut self, group: GroupEntry) -> Result<(), Stop> {
-        let Self { index, block, batch, batch_from, selection, .. } = self;
-        let index = group_index(index, &group)?.ok_or(Stop::Wanted)?;
+    /// The block of keys whose turn it is, and the one behind it.
+    fn blocks_of_keys(&mut self, group: &GroupEntry) -> Result<[Option<Location>; 2], Missing> {
+        let index = self.file.index(group)?;
         let mut blocks = index.keys().skip(self.nth);
-        let Some(at) = blocks.next() else {
-            (self.group, self.nth) = (self.group + 1, 0);
+        Ok([blocks.next(), blocks.next()])
+    }
+
+    /// Looks up series in the next block of keys.
+    pub(super) fn read_keys(&mut self, group: GroupEntry) -> Result<(), Missing> {
+        let [at, next] = self.blocks_of_keys(&group)?;
+        let Some(at) = at else {
+            self.next_group();
             return Ok(());
         };
-        let is_before = blocks.next().is_some_and(|next| next.first <= *batch_from);
+        let Self { file, batch, batch_from, selection, .. } = self;
+        let is_before = next.is_some_and(|next| next.first <= *batch_from);
         if !is_before {
-            let payload = block.block(at.block)?.ok_or(Stop::Wanted)?;
-            look(at, payload, |id, form, key, series| {
+            look(at, file.block(at.block)?, |id, form, key, series| {
                 if id >= *batch_from && selection.is_some_and(|selection| selection.takes(&series))
                 {
                     batch.push(id, form, key);
@@ -83,20 +78,19 @@ impl Walk {
     }
 
     /// Reads what the series whose turn it is did in the group, or goes on.
-    pub(super) fn read_chunk(&mut self, group: GroupEntry) -> Result<(), Stop> {
+    pub(super) fn read_chunk(&mut self, group: GroupEntry) -> Result<(), Missing> {
         let is_rollup = self.is_rollup();
-        let Self { index, block, batch, samples, .. } = self;
-        let index = group_index(index, &group)?.ok_or(Stop::Wanted)?;
-        let Some((id, kind)) = batch.id(self.nth) else {
-            (self.group, self.nth) = (self.group + 1, 0);
+        let Some((id, kind)) = self.batch.id(self.nth) else {
+            self.next_group();
             return Ok(());
         };
         let shape = Shape { kind, is_rollup };
-        if load(&index, block, id, shape, samples)? {
-            self.windows = *index.windows();
-            self.phase = Phase::Found;
-        } else {
-            self.nth += 1;
+        match self.file.samples(&group, id, shape, &mut self.samples)? {
+            Some(windows) => {
+                self.windows = windows;
+                self.phase = Phase::Found;
+            }
+            None => self.nth += 1,
         }
         Ok(())
     }
@@ -104,4 +98,28 @@ impl Walk {
     const fn is_rollup(&self) -> bool {
         matches!(self.part, Some(Part { meta: Meta { tier, .. }, .. }) if tier.is_rollup)
     }
+}
+
+/// Gives the series of a block of keys; one whose key is none is damage.
+fn look(
+    at: Location,
+    payload: &[u8],
+    mut each: impl FnMut(LocalId, &Form<'_>, &[u8], SeriesKey<'_>),
+) -> Result<(), SegmentError> {
+    let mut read = Ok(());
+    each_definition(at, payload, &mut |id, form, key| match SeriesKey::read(key) {
+        Some(series) if is_of(form, &series) => each(id, form, key, series),
+        _ => read = Err(SegmentError::Damaged(at.block)),
+    })?;
+    read
+}
+
+/// Whether a key says of what kind its series is.
+const fn is_of(form: &Form<'_>, key: &SeriesKey<'_>) -> bool {
+    matches!(
+        (form, key.kind),
+        (Form::Counter, Kind::Counter)
+            | (Form::Gauge, Kind::Gauge)
+            | (Form::Histogram(_), Kind::Histogram)
+    )
 }

@@ -11,23 +11,18 @@ use core::ops::Range as Numbers;
 
 use super::Selection;
 use super::batch::{Batch, Series};
-use super::bytes::Piece;
 use super::unsealed::Unsealed;
 use crate::key::SeriesKey;
 use crate::name::SegmentName;
 use crate::recorder::{Columns, Group};
-use crate::segment::{
-    Anchor, BLOCK_BYTES_MAX, Extent, Footer, GroupEntry, LocalId, Samples, SegmentError, Windows,
-};
+use crate::segment::{Anchor, Fetcher, Footer, GroupEntry, LocalId, Missing, Samples, Windows};
 pub use event::{Event, Found, Gap};
 pub(super) use event::{Part, Place};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// How the segment begins and ends.
-    Head,
-    /// What it says of itself.
-    Footer(Extent),
+    /// What the segment says of itself.
+    Footer,
     /// Which series there are.
     Keys,
     /// What they did.
@@ -57,10 +52,7 @@ pub struct Walk {
     range: Numbers<u64>,
     phase: Phase,
     footer: Option<Footer>,
-    /// Beginning, footer, then the index of a group.
-    index: Piece,
-    /// End, then a block of keys or chunks.
-    block: Piece,
+    file: Fetcher,
     batch: Batch,
     /// The series with which the batch began.
     batch_from: LocalId,
@@ -99,18 +91,6 @@ impl Turn<'_> {
     }
 }
 
-/// Something is not here yet, or cannot be read.
-pub(super) enum Stop {
-    Wanted,
-    Lost(SegmentError),
-}
-
-impl From<SegmentError> for Stop {
-    fn from(why: SegmentError) -> Self {
-        Self::Lost(why)
-    }
-}
-
 impl Walk {
     /// Takes all memory: to look up so many series at a time, and for indexes of so many bytes.
     #[must_use]
@@ -121,8 +101,7 @@ impl Walk {
             range: 0..0,
             phase: Phase::Done,
             footer: None,
-            index: Piece::new(index_bytes.max(crate::segment::END_BYTES_MAX)),
-            block: Piece::new(BLOCK_BYTES_MAX),
+            file: Fetcher::new(index_bytes, 0),
             batch: Batch::new(series),
             batch_from: LocalId(0),
             resume: None,
@@ -137,9 +116,7 @@ impl Walk {
 
     /// Bytes of memory that it takes besides itself.
     pub(super) const fn heap_bytes(series: usize, index_bytes: usize) -> usize {
-        let end = crate::segment::END_BYTES_MAX;
-        let index = if index_bytes > end { index_bytes } else { end };
-        index + BLOCK_BYTES_MAX + Batch::heap_bytes(series) + Samples::HEAP_BYTES
+        Fetcher::heap_bytes(index_bytes, 0) + Batch::heap_bytes(series) + Samples::HEAP_BYTES
     }
 
     /// Begins to read a segment, or goes on in it.
@@ -153,10 +130,9 @@ impl Walk {
         self.part = Some(part);
         self.selection = Some(selection);
         self.range = range;
-        self.phase = Phase::Head;
+        self.phase = Phase::Footer;
         self.footer = None;
-        self.index.clear();
-        self.block.clear();
+        self.file.open(part.len);
         self.look_up(place.batch, place.at);
     }
 
@@ -165,7 +141,7 @@ impl Walk {
     pub(super) fn grow(&mut self, footer: Footer) {
         self.footer = Some(footer);
         self.columns_of = None;
-        if self.phase == Phase::Head {
+        if self.phase == Phase::Footer {
             self.phase = Phase::Keys;
         }
     }
@@ -207,18 +183,12 @@ impl Walk {
 
     /// Takes bytes that are wanted, the first of them; none: the file ends there.
     pub fn take(&mut self, bytes: &[u8]) {
-        match self.index.wants() {
-            Some(_) => self.index.take(bytes),
-            None => self.block.take(bytes),
-        }
+        self.file.take(bytes);
     }
 
     /// The bytes that are wanted cannot be read.
     pub fn fail(&mut self) {
-        match self.index.wants() {
-            Some(_) => self.index.fail(),
-            None => self.block.fail(),
-        }
+        self.file.fail();
     }
 
     /// Goes on behind what was found or lost.
@@ -249,7 +219,7 @@ impl Walk {
     /// `unsealed`: what is not sealed now.
     pub fn event(&mut self, unsealed: &Unsealed<'_>) -> Event<'_> {
         while !matches!(self.phase, Phase::Found | Phase::Lost(..) | Phase::Done) {
-            if let Some(extent) = self.index.wants().or_else(|| self.block.wants()) {
+            if let Some(extent) = self.file.wants() {
                 return Event::Wants(extent);
             }
             self.go_on(unsealed);
@@ -268,12 +238,8 @@ impl Walk {
 
     fn go_on(&mut self, unsealed: &Unsealed<'_>) {
         match self.phase {
-            Phase::Head => {
-                let read = self.read_head();
-                self.settle(read, Self::gap_of_all);
-            }
-            Phase::Footer(extent) => {
-                let read = self.read_footer(extent);
+            Phase::Footer => {
+                let read = self.read_footer();
                 self.settle(read, Self::gap_of_all);
             }
             Phase::Keys => self.go_on_with_keys(unsealed),
@@ -305,8 +271,8 @@ impl Walk {
     }
 
     /// Notes what cannot be read, and what comes behind it.
-    fn settle(&mut self, read: Result<(), Stop>, gap: impl FnOnce(&mut Self) -> (Gap, Then)) {
-        let Err(Stop::Lost(why)) = read else { return };
+    fn settle(&mut self, read: Result<(), Missing>, gap: impl FnOnce(&mut Self) -> (Gap, Then)) {
+        let Err(Missing::Lost(why)) = read else { return };
         let (gap, then) = gap(self);
         self.phase = Phase::Lost(Gap { why, ..gap }, then);
         // Whoever goes on behind the keys has heard of what is lost of them.

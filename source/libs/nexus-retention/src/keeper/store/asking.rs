@@ -2,6 +2,7 @@
 
 use nexus_bounded::Mono;
 use nexus_port::World;
+use nexus_wire::FILE_BYTES_MAX;
 use nexus_wire::files::{List, Read, Replace, Request, Target};
 
 use super::{Phase, Store, Todo};
@@ -11,6 +12,7 @@ use crate::keeper::draft::{Ask, Draft};
 use crate::keeper::shelf::Shelf;
 use crate::manifest::{MANIFEST_BYTES, Manifest, TIERS, TierState};
 use crate::name::{self, SegmentName};
+use crate::segment::Extent;
 
 impl Store {
     /// What to ask next, if anything.
@@ -126,7 +128,8 @@ impl Store {
                 return self.files.begin(&Request::List(List { prefix, after }), now, world);
             }
             Todo::Read(..) => {
-                let (at, max) = self.reader.wants().unwrap_or((0, 1));
+                let Some(Extent { offset: at, len }) = self.reader.wants() else { return Ok(()) };
+                let max = len.min(FILE_BYTES_MAX as u32) as u16;
                 Request::Read(Read { draft: false, name: target.name, at, max })
             }
             Todo::Draft(tier, ask) => {

@@ -3,10 +3,10 @@
 use super::{News, Phase, RAW, Store, Told};
 use crate::generation;
 use crate::keeper::check::Check;
-use crate::keeper::reader::Missing;
 use crate::keeper::shelf::Sealed;
 use crate::name::SegmentName;
 use crate::recovery;
+use crate::segment::Missing;
 
 impl Store {
     pub(super) fn found_manifest(&mut self, told: Told) -> News {

@@ -186,6 +186,38 @@ fn an_answer_goes_on_when_more_is_rolled_up_meanwhile() {
     assert_eq!(without_windows(steps.steps), without_windows(expected));
 }
 
+/// What one answer tells of an archive that has three segments when it begins, and one more behind
+/// each frame. `says`: whether the archive says up to where it is recorded.
+fn answer_while_it_grows(model: &Model, says: bool) -> super::archive::Answer {
+    let mut archive = Archive::default();
+    let (mut answer, mut cursor) = (super::archive::Answer::default(), RangeCursor::START);
+    let range = Range { tier: Tier::Raw, ..Range::ALL };
+    for segments in 3.. {
+        let windows = (segments * 120).min(1200);
+        let mut part = model.clone();
+        part.windows.truncate(windows);
+        archive.add_model(1, &part, 120, 64);
+        archive.recorded = if says { windows as u64 } else { 0 };
+        let manner = Manner { reads: 1, ..PLAIN };
+        cursor = answer.once(&archive, Range { cursor, ..range }, manner).unwrap();
+        if cursor == RangeCursor::START {
+            break;
+        }
+    }
+    assert!(answer.frames > 8, "it was cut: {} frames", answer.frames);
+    answer
+}
+
+#[test]
+fn an_answer_ends_where_it_ended_when_it_began_and_only_because_that_is_said() {
+    let model = minutes();
+    for (says, end) in [(true, 360), (false, 1200)] {
+        let answer = answer_while_it_grows(&model, says);
+        let range = Range { tier: Tier::Raw, to: at(end), ..Range::ALL };
+        assert_eq!(answer.steps, expected(&[(1, &model)], &range, Nanos(SECOND)), "{says}");
+    }
+}
+
 #[test]
 fn each_segment_says_when_it_was() {
     let (archive, _) = rolled();

@@ -34,6 +34,8 @@ pub(crate) struct Archive {
     sealed: [Vec<Sealed>; 3],
     /// The device does not read these bytes of any file.
     pub(crate) unreadable: Option<std::ops::Range<u32>>,
+    /// The first raw window of boot 1 that is not recorded whole; 0: it does not say.
+    pub(crate) recorded: u64,
 }
 
 fn place(tier: Tier) -> usize {
@@ -108,7 +110,14 @@ impl Kept for Archive {
     fn segments(&self, tier: Tier) -> &[Sealed] {
         &self.sealed[place(tier)]
     }
+
+    fn recorded(&self) -> u64 {
+        self.recorded
+    }
 }
+
+/// When all questions are asked: the last boot with windows that are not recorded whole.
+const NOW: Moment = Moment { boot: 1, mono_ns: 0 };
 
 /// How an answer comes.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +154,7 @@ impl Answer {
     ) -> Result<RangeCursor, Refusal> {
         let Manner { series, reads, .. } = manner;
         let mut reader = Reader::new(Limits { series, index_bytes: 8192, reads });
-        let head = reader.begin(&range, &archive.tiers(), Moment::FIRST, archive)?;
+        let head = reader.begin(&range, &archive.tiers(), NOW, archive)?;
         let mut out = vec![0; manner.frame];
         let mut writer = RangeWriter::new(7, &head, &mut out);
         let next = loop {
