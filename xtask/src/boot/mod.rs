@@ -260,8 +260,9 @@ impl Variant {
     /// Boots, and boots again on the same disk, and reads that: what the first boot came to, and
     /// whether what it has kept is there. Both boots together may take so long.
     fn prove(self, built: &Built, patience: Duration, console: &Console) -> Result<(Seen, bool)> {
-        let until = Instant::now() + patience;
+        let begun = Instant::now();
         let first = self.watch(built, None, patience, console)?;
+        let left = patience.saturating_sub(begun.elapsed());
         first.report();
         if self == Self::Aside && first.is_proof() {
             let is_kept = kept::told(self, built)?;
@@ -271,7 +272,6 @@ impl Variant {
         if self == Self::Everything && !trees::told(self, built)? {
             return Ok((first, false));
         }
-        let left = until.saturating_duration_since(Instant::now());
         let second = next.watch(built, None, left, console)?;
         second.report();
         let is_kept = second.is_proof() && kept::told(self, built)?;

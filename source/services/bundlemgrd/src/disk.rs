@@ -65,8 +65,8 @@ impl Disk {
         self.until.into_iter().chain(self.again).min()
     }
 
-    /// Asks again what is to be repeated. Gives up if that cannot be, or patience has ended by `now`;
-    /// whether it has given up.
+    /// Asks again what is to be repeated. Gives up if that cannot be, or patience has ended by
+    /// `now`; whether it has given up.
     pub(crate) fn expired(&mut self, now: Mono, world: &mut impl World) -> bool {
         let is_due = self.again.take_if(|again| *again <= now).is_some();
         let is_lost = is_due && self.files.repeat(now, world).is_err();
