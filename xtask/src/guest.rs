@@ -91,14 +91,26 @@ pub(crate) fn build_programs<'p>(
     build_with(package, PROGRAMS, &more)
 }
 
+/// The package whose programs carry others in bundles, the package of those, and by which variable
+/// it is told where they lie.
+const CARRIER: &str = "guest";
+const CARRIED: &str = "demo";
+const CARRIED_FOLDER: &str = "NEXUS_CARRIED_PROGRAMS";
+
 fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {
     let rustc = compiler().context("no compiler for the guest; type: cargo xtask setup")?;
     let args = ["build", "--release", "--quiet", "--locked", "-p", package, "--target", target];
     let args = [args.as_slice(), more].concat();
-    if !shell::succeeds(shell::cargo(&args)?.env("RUSTC", rustc))? {
+    let folder = shell::target_dir()?.join(target).join("release");
+    let mut cargo = shell::cargo(&args)?;
+    cargo.env("RUSTC", rustc);
+    if package == CARRIER {
+        cargo.env(CARRIED_FOLDER, build(CARRIED, target)?);
+    }
+    if !shell::succeeds(&mut cargo)? {
         bail!("{package} does not build for {target}");
     }
-    Ok(shell::target_dir()?.join(target).join("release"))
+    Ok(folder)
 }
 
 /// A machine to boot.

@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod bundles;
 mod children;
 mod cut;
 mod forgetful;
@@ -27,6 +28,7 @@ mod state;
 mod twin;
 mod volatile;
 
+pub use bundles::{BOOT_BUNDLES, bundles_recipe};
 pub use children::{Calls, Children};
 pub use cut::Cut;
 pub use forgetful::Forgetful;

@@ -28,7 +28,7 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["nexus-rt", "neuron"],
     &["simkit", "tape", "sim", "load", "trials"],
-    &["obsctl", "hostprobe", "xtask", "guest"],
+    &["obsctl", "hostprobe", "xtask", "guest", "demo"],
 ];
 
 /// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.

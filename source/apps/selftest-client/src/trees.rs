@@ -23,7 +23,16 @@ impl Tree {
     pub(crate) const fn of(parts: &'static [&'static str], status: &'static str) -> Self {
         Self { parts, status }
     }
+
+    /// A program has started.
+    pub(crate) const WHOLE: Self =
+        Self { parts: &["policy", "fetch", "load", "start"], status: "ok" };
+    /// The policy has not allowed it.
+    pub(crate) const DENIED: Self = Self { parts: &["policy"], status: "error" };
 }
+
+/// What a tree's whole is called.
+const WHOLE: &str = "exec.path";
 
 /// A span as a record shows it.
 struct Span {
@@ -62,6 +71,20 @@ impl Span {
 pub(crate) struct Grown {
     whole: Span,
     parts: Vec<Span>,
+}
+
+/// The tree of `who`'s request about `bundle` since then; `None`: its whole has not come yet.
+pub(crate) fn tree_of(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    who: ServiceId,
+    bundle: &str,
+) -> Result<Option<Grown>, Why> {
+    let (mut wholes, others) = spans_of(talk, since, who, (WHOLE, ("attr.bundle", bundle)))?;
+    if wholes.len() > 1 {
+        return Err("one request has two trees");
+    }
+    Ok(wholes.pop().map(|whole| Grown::of(whole, others)))
 }
 
 /// What a whole is called, and what it says of itself.
@@ -110,7 +133,7 @@ impl Grown {
         Self { whole, parts: others }
     }
 
-    /// Whether it is of that form: of one trace, each part within the whole and behind the one
+    /// Whether it is of that form: of one trace, each part within the whole, and behind the one
     /// before.
     pub(crate) fn is(&self, form: Tree) -> Result<(), Why> {
         let Self { whole, parts } = self;

@@ -8,12 +8,23 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    AuditLimits, BucketRule, Budget, ExportLimits, KEY_BYTES, Keyring, LogRetention, LogdLimits,
-    MetricsRetention, MetricsdLimits, OnSecret, PeerKey, Policy, PolicyRule, PortLimits, Recipe,
-    Redaction, SenderRule, ShareRule, StateRecipe, StatefsdLimits, TierLimits,
+    AuditLimits, BootBundle, BucketRule, Budget, BundlemgrdLimits, BundlesRecipe, ExecdLimits,
+    ExportLimits, KEY_BYTES, Keyring, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PeerKey, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule, ShareRule,
+    StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+impl BundlesRecipe {
     /// As [`Recipe::to_source`].
     #[must_use]
     pub fn to_source(&self) -> String {
@@ -144,6 +155,12 @@ structs! {
     StateRecipe { statefsd shares }
     StatefsdLimits { disk_bytes files open pending retry_min retry_max budget }
     ShareRule { name bytes files open }
+    BundlesRecipe { bundlemgrd execd boot }
+    BundlemgrdLimits {
+        bundles bundle_bytes installer_bytes state_bytes waiting idle patience busy_pause retry
+    }
+    ExecdLimits { processes waiting patience report_patience recent_window recent_lines }
+    BootBundle { name version entry program memory_kib needs }
     Policy {
         image audit read_logs scrape_metrics ask_for_others spawn install_bundle write_state
         open_session

@@ -98,3 +98,18 @@ pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
 /// Sessions carried what was asked, and refused what was denied, strange, spoiled or too much.
 pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
+/// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
+pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
+/// Programs started from bundles and ended, what must not start did not; all was counted, and
+/// spans made trees.
+pub const SELFTEST_EXEC: &str = "SELFTEST: exec path ok";
+/// Programs crashed, and execd told of it with the very last lines that they had logged.
+pub const SELFTEST_CRASH_REPORT: &str = "SELFTEST: crash report ok";
+/// Bundles of the boot before were there and whole, and went when they were taken away.
+pub const SELFTEST_KEPT_BUNDLES: &str = "SELFTEST: kept bundles ok";
+/// Each core service has a record in the journal under the identity that the kernel stamps.
+pub const SELFTEST_CORE_LOGS: &str = "SELFTEST: core services log ok";
+/// What execd says of a crash, where `<pid>` stands for the number of the process.
+pub const EXECD_CRASH_DEMO_CRASH: &str = "execd: crash report pid=<pid> code=143 name=demo.crash";
+/// The same of another.
+pub const EXECD_CRASH_DEMO_HOARD: &str = "execd: crash report pid=<pid> code=101 name=demo.hoard";

@@ -1,5 +1,6 @@
 //! The parser of recipes: text in, a [`Recipe`] or everything that is wrong with it out.
 
+mod bundles;
 mod contradictions;
 mod errors;
 mod keys;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::{Keys, Policy, Recipe, StateRecipe};
+use crate::{BundlesRecipe, Keys, Policy, Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -37,6 +38,16 @@ impl StateRecipe {
     /// As [`Recipe::parse`].
     pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
         read(text, state::recipe, state::check)
+    }
+}
+
+impl BundlesRecipe {
+    /// Reads the recipe of bundles, as [`Recipe::parse`] reads its own.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, bundles::recipe, bundles::check)
     }
 }
 
