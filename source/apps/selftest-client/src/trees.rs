@@ -73,6 +73,9 @@ pub(crate) struct Grown {
     parts: Vec<Span>,
 }
 
+/// What a whole is called, and what it says of itself.
+type Whole<'a> = (&'a str, (&'a str, &'a str));
+
 /// The tree of `who`'s request about `bundle` since then; `None`: its whole has not come yet.
 pub(crate) fn tree_of(
     talk: &mut Talk<'_>,
@@ -80,15 +83,12 @@ pub(crate) fn tree_of(
     who: ServiceId,
     bundle: &str,
 ) -> Result<Option<Grown>, Why> {
-    let (mut wholes, others) = spans_of(talk, since, who, (WHOLE, ("attr.bundle", bundle)))?;
-    if wholes.len() > 1 {
+    let (whole, count) = first_whole(talk, since, who, (WHOLE, ("attr.bundle", bundle)))?;
+    if count > 1 {
         return Err("one request has two trees");
     }
-    Ok(wholes.pop().map(|whole| Grown::of(whole, others)))
+    whole.map(|whole| grow(talk, since, who, whole)).transpose()
 }
-
-/// What a whole is called, and what it says of itself.
-type Whole<'a> = (&'a str, (&'a str, &'a str));
 
 /// The tree of the first request of `who` since then that has such a whole; `None`: it has not come
 /// yet.
@@ -98,41 +98,61 @@ pub(crate) fn first_tree(
     who: ServiceId,
     whole: Whole<'_>,
 ) -> Result<Option<Grown>, Why> {
-    let (mut wholes, others) = spans_of(talk, since, who, whole)?;
-    wholes.sort_by_key(|whole| core::cmp::Reverse(whole.start_ns));
-    Ok(wholes.pop().map(|whole| Grown::of(whole, others)))
+    let (whole, _) = first_whole(talk, since, who, whole)?;
+    whole.map(|whole| grow(talk, since, who, whole)).transpose()
 }
 
-/// Such wholes of `who` since then, and all its other spans.
-fn spans_of(
+/// The first such whole, and how many there are.
+fn first_whole(
     talk: &mut Talk<'_>,
     since: Mono,
     who: ServiceId,
     (name, attr): Whole<'_>,
-) -> Result<(Vec<Span>, Vec<Span>), Why> {
+) -> Result<(Option<Span>, usize), Why> {
+    let (mut first, mut count) = (None::<Span>, 0);
+    each_span(talk, since, who, |record, span| {
+        if record.message == name && has(record, &[attr]) {
+            count += 1;
+            if first.as_ref().is_none_or(|first| span.start_ns < first.start_ns) {
+                first = Some(span);
+            }
+        }
+    })?;
+    Ok((first, count))
+}
+
+/// A whole with its parts, which ended before it.
+fn grow(talk: &mut Talk<'_>, since: Mono, who: ServiceId, whole: Span) -> Result<Grown, Why> {
+    let mut parts = Vec::new();
+    each_span(talk, since, who, |_, span| {
+        if span.parent.as_str() == whole.id.as_str() {
+            parts.push(span);
+        }
+    })?;
+    parts.sort_by_key(|span| span.start_ns);
+    Ok(Grown { whole, parts })
+}
+
+/// All spans of `who` since then. What is kept of them takes memory that nobody gives back.
+fn each_span(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    who: ServiceId,
+    mut see: impl FnMut(&Record<'_>, Span),
+) -> Result<(), Why> {
     let origin = origin(who);
-    let (mut wholes, mut others) = (Vec::new(), Vec::new());
     talk.each_record(since, |record| {
         let is_its = record.service == METRICSD
             && record.scope == "spans"
             && has(record, &[("event", "span.v1"), ("origin", origin.as_str())]);
         if is_its {
-            let span = Span::of(record).ok_or("a span is not as spans are")?;
-            let is_whole = record.message == name && has(record, &[attr]);
-            if is_whole { wholes.push(span) } else { others.push(span) }
+            see(record, Span::of(record).ok_or("a span is not as spans are")?);
         }
         Ok(())
-    })?;
-    Ok((wholes, others))
+    })
 }
 
 impl Grown {
-    fn of(whole: Span, mut others: Vec<Span>) -> Self {
-        others.retain(|span| span.parent.as_str() == whole.id.as_str());
-        others.sort_by_key(|span| span.start_ns);
-        Self { whole, parts: others }
-    }
-
     /// Whether it is of that form: of one trace, each part within the whole, and behind the one
     /// before.
     pub(crate) fn is(&self, form: Tree) -> Result<(), Why> {
