@@ -1,6 +1,7 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
-//! with, and the names of whom the first process of an image may start, and of whom execd may, with
-//! the memory that they have.
+//! with, one keyring for each endpoint, and the names of whom the first process of an image may
+//! start, and of whom execd may, with the memory that they have; and makes the bundles of the boot
+//! image of the very programs that are in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -8,18 +9,28 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use nexus_bounded::Nanos;
-use nexus_recipe::{Policy, Recipe, RecipeErrors, StateRecipe};
+use nexus_bundle::{Manifest, pack};
+use nexus_recipe::{BootBundle, BundlesRecipe, Keys, Policy, Recipe, RecipeErrors, StateRecipe};
+use nexus_wire::bundles::{BundleName, BundleVersion};
 
 const RECIPE: &str = "../../recipes/observability/guest.toml";
 const STATE: &str = "../../recipes/observability/state.toml";
 const POLICY: &str = "../../recipes/system/policy.toml";
+const KEYS: &str = "../../recipes/system/keys.toml";
+const BUNDLES: &str = "../../recipes/system/bundles.toml";
 const IMAGES: &str = "../../recipes/system";
+/// Says where the programs of the bundles lie. Where it is not set there are none: nobody boots
+/// what is built then.
+const CARRIED: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn main() -> Result<(), Box<dyn Error>> {
     compile(RECIPE, "recipe.rs", |text| Recipe::parse(text).map(|recipe| recipe.to_source()))?;
     compile(RECIPE, "interval.rs", |text| Recipe::parse(text).map(|recipe| interval(&recipe)))?;
     compile(STATE, "state.rs", |text| StateRecipe::parse(text).map(|recipe| recipe.to_source()))?;
     compile(POLICY, "policy.rs", |text| Policy::parse(text).map(|policy| policy.to_source()))?;
+    keyrings()?;
+    compile(BUNDLES, "bundles.rs", |text| BundlesRecipe::parse(text).map(|all| all.to_source()))?;
+    fs::write(out("boot.rs")?, boot_bundles()?)?;
     let images = images()?;
     let names = names(&images).into_iter().collect::<Vec<_>>();
     fs::write(out("names.rs")?, format!("&{names:?}"))?;
@@ -32,6 +43,48 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn interval(recipe: &Recipe) -> String {
     let Nanos(interval) = recipe.metricsd.export.interval;
     format!("Nanos({interval})")
+}
+
+/// Each endpoint has a file of its own, so that no program has the private key of another.
+fn keyrings() -> Result<(), Box<dyn Error>> {
+    let text = fs::read_to_string(KEYS).map_err(|error| format!("{KEYS}: {error}"))?;
+    let keys = Keys::parse(&text).map_err(|errors| errors.in_file(KEYS).to_string())?;
+    for endpoint in &keys.endpoints {
+        let ring = keys.ring(&endpoint.name).ok_or("an endpoint has its keys")?;
+        fs::write(out(&format!("{}.rs", endpoint.name))?, ring.to_source())?;
+    }
+    Ok(())
+}
+
+/// The bundles of the boot image, as an expression.
+fn boot_bundles() -> Result<String, Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed={CARRIED}");
+    let Some(folder) = env::var_os(CARRIED) else { return Ok("&[]".to_owned()) };
+    let recipe = BundlesRecipe::parse(&fs::read_to_string(BUNDLES)?)?;
+    let mut paths = Vec::new();
+    for bundle in &recipe.boot {
+        let path = out(&format!("{}.bundle", bundle.name))?;
+        let program = Path::new(&folder).join(&bundle.program);
+        println!("cargo::rerun-if-changed={}", program.display());
+        let bytes =
+            fs::read(&program).map_err(|error| format!("{}: {error}", program.display()))?;
+        fs::write(&path, packed(bundle, &bytes)?)?;
+        paths.push(format!("include_bytes!({path:?})"));
+    }
+    Ok(format!("&[{}]", paths.join(", ")))
+}
+
+fn packed(bundle: &BootBundle, program: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let name = |text| BundleName::new(text).ok_or("no name of a bundle");
+    let manifest = Manifest {
+        name: name(&bundle.name)?,
+        version: BundleVersion::new(&bundle.version).ok_or("no version of a bundle")?,
+        entry: name(&bundle.entry)?,
+        memory_kib: bundle.memory_kib,
+        rights: bundle.rights(),
+        program_bytes: 0,
+    };
+    pack(&manifest, program).map_err(|defect| format!("{}: {defect}", bundle.name).into())
 }
 
 fn images() -> Result<Vec<toml::Table>, Box<dyn Error>> {

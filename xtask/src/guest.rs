@@ -91,14 +91,26 @@ pub(crate) fn build_programs<'p>(
     build_with(package, PROGRAMS, &more)
 }
 
+/// The package whose programs carry others in bundles, the package of those, and by which variable
+/// it is told where they lie.
+const CARRIER: &str = "guest";
+const CARRIED: &str = "demo";
+const CARRIED_FOLDER: &str = "NEXUS_CARRIED_PROGRAMS";
+
 fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {
     let rustc = compiler().context("no compiler for the guest; type: cargo xtask setup")?;
     let args = ["build", "--release", "--quiet", "--locked", "-p", package, "--target", target];
     let args = [args.as_slice(), more].concat();
-    if !shell::succeeds(shell::cargo(&args)?.env("RUSTC", rustc))? {
+    let folder = shell::target_dir()?.join(target).join("release");
+    let mut cargo = shell::cargo(&args)?;
+    cargo.env("RUSTC", rustc);
+    if package == CARRIER {
+        cargo.env(CARRIED_FOLDER, build(CARRIED, target)?);
+    }
+    if !shell::succeeds(&mut cargo)? {
         bail!("{package} does not build for {target}");
     }
-    Ok(shell::target_dir()?.join(target).join("release"))
+    Ok(folder)
 }
 
 /// A machine to boot.
@@ -189,6 +201,7 @@ impl Machine<'_> {
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.image);
         command.args(["-global", "virtio-mmio.force-legacy=off"]);
+        command.args(["-device", ENTROPY]);
         if let Some(disk) = self.disk {
             let drive = format!("file={},if=none,format=raw,id=state", disk.display());
             command.args(["-drive", &drive, "-device", DISK]);
@@ -219,6 +232,9 @@ pub(crate) fn describe(memory_mib: u32, path: &Path) -> Result<()> {
 
 /// Where a disk is attached: where the image's recipe says that it is.
 const DISK: &str = "virtio-blk-device,drive=state,bus=virtio-mmio-bus.0";
+
+/// Where its entropy device is, likewise. Its bytes are the host's.
+const ENTROPY: &str = "virtio-rng-device,bus=virtio-mmio-bus.6";
 
 const CANNOT_RUN: &str = "qemu-system-riscv64 cannot be run";
 

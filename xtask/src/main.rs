@@ -14,6 +14,7 @@ mod demo;
 mod guest;
 mod image;
 mod kernel;
+mod keys;
 mod leash;
 mod setup;
 mod shell;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     /// Print the figures that docs/benchmarks.md explains.
     Bench(bench::Args),
+    /// Write new keys for the endpoints that sessions are between.
+    Keys(keys::Args),
     /// Build and run the demo: both daemons and a producer on this machine.
     Demo(demo::Args),
     /// Build the system, boot it in QEMU and let it prove itself.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Boot(args) => boot::run(&args),
         Command::Kernel(args) => kernel::run(&args),

@@ -6,9 +6,10 @@
 
 use alloc::vec::Vec;
 
-use execd::{LIVE_MAX, LoadError, Processes, Program, StartError};
+use execd::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::kernel::{Change, KernelError};
 use nexus_abi::{ExitReason, Rights, ServiceId};
+use nexus_wire::bundles::BundleName;
 
 /// Whom execd may start, and the KiB that each may take.
 const PROGRAMS: &[(&str, u32)] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
@@ -44,23 +45,62 @@ pub struct Children<C> {
     programs: &'static [(&'static str, u32)],
     /// Those whose ends were not told.
     lives: Vec<Life>,
+    /// What former lives of execd have left, and was not told.
+    left: Vec<Left>,
 }
 
 impl<C: Calls> Children<C> {
-    /// Those of this image. Takes its memory now.
+    /// Those of this image; `ended` says how those have ended of whose end no life of execd has
+    /// heard. Takes its memory now.
     #[must_use]
-    pub fn new(calls: C) -> Self {
-        Self::of(calls, PROGRAMS)
+    pub fn new(calls: C, ended: impl Fn(ServiceId) -> Option<ExitReason>) -> Self {
+        Self::of(calls, PROGRAMS, ended)
     }
 
-    fn of(calls: C, programs: &'static [(&'static str, u32)]) -> Self {
-        Self { calls, programs, lives: Vec::with_capacity(LIVE_MAX) }
+    fn of(
+        calls: C,
+        programs: &'static [(&'static str, u32)],
+        ended: impl Fn(ServiceId) -> Option<ExitReason>,
+    ) -> Self {
+        let lives = Vec::with_capacity(programs.len());
+        let mut children = Self { calls, programs, lives, left: Vec::new() };
+        let left = programs.iter().filter_map(|(name, _)| children.find_left(name, &ended));
+        children.left = left.collect();
+        let running = children.left.iter().filter_map(|left| children.life(left));
+        let running = running.collect::<Vec<_>>();
+        children.lives.extend(running);
+        children
+    }
+
+    /// What a former life has left of that child.
+    fn find_left(
+        &self,
+        name: &str,
+        ended: impl Fn(ServiceId) -> Option<ExitReason>,
+    ) -> Option<Left> {
+        let (child, entry) = (ServiceId::from_name(name), BundleName::new(name)?.stored());
+        let pid = self.calls.find(child).and_then(|slot| self.calls.child(slot).0);
+        let state = match pid {
+            Some(pid) => LeftState::Runs(pid),
+            None => LeftState::Ended(ended(child)?),
+        };
+        Some(Left { entry, state })
+    }
+
+    fn life(&self, left: &Left) -> Option<Life> {
+        let LeftState::Runs(pid) = left.state else { return None };
+        let child = ServiceId::from_name(left.entry.get().as_str());
+        self.calls.find(child).map(|slot| Life { pid, slot })
     }
 }
 
 impl<C: Calls> Processes for Children<C> {
     /// The slot of a child.
     type Loaded = u64;
+
+    fn left(&mut self) -> Option<Left> {
+        self.left.pop()
+    }
 
     fn load(&mut self, program: &Program) -> Result<u64, LoadError> {
         let is_it = |(name, _): &&(&str, u32)| *name == program.entry.get().as_str();
@@ -77,7 +117,7 @@ impl<C: Calls> Processes for Children<C> {
     }
 
     fn start(&mut self, slot: u64, rights: Rights) -> Result<u32, StartError> {
-        assert!(self.lives.len() < LIVE_MAX, "execd starts no more");
+        assert!(self.lives.len() < self.programs.len(), "one life of each");
         let pid = self.calls.spawn(slot, rights).map_err(|why| match why {
             KernelError::NoMemory => StartError::NoMemory,
             _ => StartError::Denied,
@@ -158,7 +198,7 @@ mod tests {
     }
 
     fn children() -> Children<Kernel> {
-        Children::of(Kernel::default(), THEIRS)
+        Children::of(Kernel::default(), THEIRS, |_| None)
     }
 
     #[test]
@@ -192,11 +232,31 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_a_former_life_has_started_runs() {
-        let mut children = children();
-        children.calls.children[0].0 = Some(9);
+    fn what_a_former_life_has_started_is_taken_over_and_what_ended_meanwhile_is_told() {
+        let mut kernel = Kernel::default();
+        kernel.children[0].0 = Some(9);
+        kernel.end(1, ExitReason::Killed(13));
+        let b = ServiceId::from_name("demo.b");
+        let ended = |child| (child == b).then_some(ExitReason::Killed(13));
+        let mut children = Children::of(kernel, THEIRS, ended);
+        let entry = |name| BundleName::new(name).unwrap().stored();
+        let ends = LeftState::Ended(ExitReason::Killed(13));
+        assert_eq!(children.left(), Some(Left { entry: entry("demo.b"), state: ends }));
+        let runs = LeftState::Runs(9);
+        assert_eq!(children.left(), Some(Left { entry: entry("demo.a"), state: runs }));
+        assert_eq!(children.left(), None);
         assert_eq!(children.load(&program("demo.a", 64)), Err(LoadError::Running));
-        assert_eq!(children.ended(), None, "it is not ours to tell of");
+        assert_eq!(children.load(&program("demo.b", 64)), Ok(1));
+        assert_eq!(children.ended(), None, "it was told of");
+        children.calls.end(0, ExitReason::Exited(0));
+        assert_eq!(children.ended(), Some((9, ExitReason::Exited(0))));
+    }
+
+    #[test]
+    fn what_had_ended_before_a_life_of_execd_and_was_told_is_not_told_again() {
+        let mut kernel = Kernel::default();
+        kernel.end(0, ExitReason::Exited(3));
+        assert_eq!(Children::of(kernel, THEIRS, |_| None).left(), None);
     }
 
     #[test]

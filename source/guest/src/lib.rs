@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod bundles;
 mod children;
 mod cut;
 mod forgetful;
@@ -22,10 +23,12 @@ mod pages;
 mod policy;
 mod reporter;
 mod retold;
+mod rough;
 mod state;
 mod twin;
 mod volatile;
 
+pub use bundles::{BOOT_BUNDLES, bundles_recipe};
 pub use children::{Calls, Children};
 pub use cut::Cut;
 pub use forgetful::Forgetful;
@@ -39,6 +42,7 @@ pub use pages::Pages;
 pub use policy::policy;
 pub use reporter::{RECORDS, REPORTER, Reporter, WAKES};
 pub use retold::{Alteration, Retold};
+pub use rough::{CHANGES, CUTS, DOWNGRADES, REPEATS, Rough};
 pub use state::{state_recipe, statefsd};
 pub use twin::{Lie, Twin};
 pub use volatile::Volatile;

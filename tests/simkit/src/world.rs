@@ -158,6 +158,12 @@ impl World {
         self.fabric.ports[at].stop = Stop::Asked;
     }
 
+    /// Wakes a process: something has happened outside of the world that it has to look at.
+    pub fn wake(&mut self, name: &str) {
+        let at = self.index(name);
+        self.fabric.ports[at].wake = Some(self.fabric.clock.exact());
+    }
+
     /// Stops delivering events to a process: it hangs.
     pub fn pause(&mut self, name: &str) {
         let at = self.index(name);

@@ -183,8 +183,12 @@ pub(super) fn is_empty(disk: &Path) -> Result<bool> {
 
 /// The raw windows of the series that are called so, or whose names begin so.
 pub(super) fn rows(disk: &Path, name: &[&str]) -> Result<Vec<Value>> {
-    let args = [&["history"][..], name, &["--tier", "raw", "-o", "json"]].concat();
-    let text = shell::output(&mut obsctl(disk, &args)?)?;
+    lines(disk, &[&["history"], name, &["--tier", "raw", "-o", "json"]].concat())
+}
+
+/// What `obsctl` says of an image, line by line.
+pub(super) fn lines(disk: &Path, args: &[&str]) -> Result<Vec<Value>> {
+    let text = shell::output(&mut obsctl(disk, args)?)?;
     let rows = text.lines().map(serde_json::from_str::<Value>);
     rows.map(|row| row.context("a line that is no JSON")).collect()
 }

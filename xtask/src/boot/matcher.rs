@@ -1,5 +1,6 @@
 //! Holds the lines of a console, as they come, to the lines that are expected.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -67,6 +68,7 @@ impl Matcher {
 
     /// Takes the next line: what is wrong with it.
     pub(crate) fn see(&mut self, line: &str) -> Option<Wrong> {
+        let line = &*form(line);
         if let Some(has_come) = self.any_time.get_mut(line) {
             let again = std::mem::replace(has_come, true);
             return again.then(|| Wrong::Repeated(line.to_owned()));
@@ -91,6 +93,20 @@ impl Matcher {
     }
 }
 
+/// How a report of a crash begins; behind it stands the number of a process.
+const CRASH: &str = "execd: crash report pid=";
+
+/// A line as it is expected: which number a process has is nobody's promise.
+fn form(line: &str) -> Cow<'_, str> {
+    let Some(number) = line.strip_prefix(CRASH) else { return Cow::Borrowed(line) };
+    let behind = number.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    if behind.len() == number.len() {
+        Cow::Borrowed(line)
+    } else {
+        format!("{CRASH}<pid>{behind}").into()
+    }
+}
+
 /// Whether a line claims that something is proven, or refused.
 fn is_marker(line: &str) -> bool {
     let is_trial = line.starts_with("trial ");
@@ -106,7 +122,9 @@ const DEATHS: [&str; 3] = [" ended", " cannot be started", " does not serve"];
 
 fn is_death(line: &str) -> bool {
     let is_of_child = || DEATHS.iter().any(|death| line.contains(death));
-    line.contains("panicked at") || (line.starts_with("init: ") && is_of_child())
+    line.contains("panicked at")
+        || line.starts_with(CRASH)
+        || (line.starts_with("init: ") && is_of_child())
 }
 
 #[cfg(test)]
@@ -191,6 +209,20 @@ mod tests {
         assert_eq!(matcher.see("trial b: ok"), Some(Wrong::Repeated("trial b: ok".to_owned())));
         assert_eq!(matcher.see("trial a: ok"), None);
         assert!(matcher.is_complete());
+    }
+
+    #[test]
+    fn a_crash_that_is_expected_comes_once_with_any_number_and_no_other_comes() {
+        let crash = |pid: &str| format!("execd: crash report pid={pid} code=143 name=demo.crash");
+        let matcher =
+            || Matcher::new(Lines { in_order: vec![crash("<pid>")], any_time: Vec::new() });
+        let mut expecting = matcher();
+        assert_eq!(expecting.see(&crash("17")), None);
+        assert!(expecting.is_complete());
+        assert_eq!(expecting.see(&crash("18")), Some(Wrong::Repeated(crash("<pid>"))));
+        for wrong in ["execd: crash report pid=17 code=1 name=demo.crash", &crash("")] {
+            assert!(matches!(matcher().see(wrong), Some(Wrong::Died(_))), "{wrong}");
+        }
     }
 
     #[test]

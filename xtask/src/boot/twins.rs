@@ -133,6 +133,24 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
     },
     Twin {
+        name: "bundlemgrd gives bundles with another bit",
+        of: Variant::Everything,
+        swap: Swap { entry: "bundlemgrd", program: "os-twin-spoiling-bundlemgrd" },
+        ends: End::Without(markers::BUNDLEMGRD_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "a program ends that has to wait until it is ended",
+        of: Variant::Everything,
+        swap: Swap { entry: "demo-wait", program: "os-twin-harmless" },
+        ends: End::Without(markers::EXECD_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "a program that has to crash ends well",
+        of: Variant::Everything,
+        swap: Swap { entry: "demo-crash", program: "os-twin-harmless" },
+        ends: End::Without(markers::EXECD_CRASH_DEMO_CRASH),
+    },
+    Twin {
         name: "metricsd keeps nothing",
         of: Variant::Everything,
         swap: Swap { entry: "metricsd", program: "os-twin-unkept-metricsd" },

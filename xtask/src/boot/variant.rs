@@ -74,7 +74,7 @@ impl Variant {
     pub(super) const fn goal(self) -> Goal {
         match self {
             Self::Everything => Goal::System,
-            Self::Kept => Goal::Kept,
+            Self::Kept => Goal::SystemKept,
             Self::Long => Goal::Boundaries,
             Self::Rollups => Goal::Rollups,
             Self::Aside => Goal::SetAside,

@@ -20,13 +20,15 @@ const LEVELS: &[&[&str]] = &[
         "timed",
         "policyd",
         "bundlemgrd",
+        "dsoftbusd",
+        "entropyd",
         "execd",
         "init",
         "selftest-client",
     ],
     &["nexus-rt", "neuron"],
     &["simkit", "tape", "sim", "load", "trials"],
-    &["obsctl", "hostprobe", "xtask", "guest"],
+    &["obsctl", "hostprobe", "xtask", "guest", "demo"],
 ];
 
 /// Up to here code is pure: no platform, clock, socket, thread, randomness or panic.

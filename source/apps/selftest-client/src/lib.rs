@@ -11,6 +11,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+mod bundles;
+mod core_logs;
+mod crash;
+mod exec;
 mod hardening;
 mod journal;
 mod metrics;
@@ -22,9 +28,11 @@ mod retention;
 mod rows;
 mod security;
 mod series;
+mod sessions;
 mod spans;
 mod talk;
 mod timers;
+mod trees;
 
 use core::fmt::Write as _;
 
@@ -143,6 +151,31 @@ pub const POLICY: &[Case] = &[Case {
 pub const TIMED: &[Case] =
     &[Case { services_print: &[], marker: markers::SELFTEST_TIMED, run: timers::coalesce }];
 
+/// What is proven of bundlemgrd, once both are proven, where it runs.
+pub const BUNDLES: &[Case] = &[Case {
+    services_print: &[
+        markers::BUNDLEMGRD_REJECT_INVALID_ARGS,
+        markers::BUNDLEMGRD_REJECT_OVER_LIMIT,
+    ],
+    marker: markers::SELFTEST_BUNDLES,
+    run: bundles::come_and_go,
+}];
+
+/// What is proven of execd behind [`BUNDLES`], and of all services that log.
+pub const EXEC: &[Case] = &[
+    Case {
+        services_print: &[markers::EXECD_REJECT_INVALID_ARGS, markers::EXECD_REJECT_OVER_LIMIT],
+        marker: markers::SELFTEST_EXEC,
+        run: exec::path,
+    },
+    Case {
+        services_print: &[markers::EXECD_CRASH_DEMO_CRASH, markers::EXECD_CRASH_DEMO_HOARD],
+        marker: markers::SELFTEST_CRASH_REPORT,
+        run: crash::reports,
+    },
+    Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there },
+];
+
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
     Case {
@@ -174,6 +207,27 @@ pub const RETENTION: &[Case] = &[Case {
     run: retention::is_kept,
 }];
 
+/// What is proven of sessions, where all endpoints record in one name.
+pub const SESSIONS: &[Case] = &[Case {
+    services_print: SESSIONS_PRINT,
+    marker: markers::SELFTEST_SESSIONS,
+    run: sessions::are_carried,
+}];
+
+/// The same, where each endpoint records for itself.
+pub const SESSIONS_APART: &[Case] = &[Case {
+    services_print: SESSIONS_PRINT,
+    marker: markers::SELFTEST_SESSIONS,
+    run: sessions::are_carried_between_processes,
+}];
+
+/// What endpoints print of what they refuse: first the other one.
+const SESSIONS_PRINT: &[&str] = &[
+    markers::DSOFTBUSD_REJECT_INVALID_ARGS,
+    markers::DSOFTBUSD_REJECT_INVALID_ARGS,
+    markers::DSOFTBUSD_REJECT_OVER_LIMIT,
+];
+
 /// The same over the first boundaries of short and long windows; it takes more than a minute.
 pub const BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
@@ -200,6 +254,13 @@ pub const KEPT_METRICS: &[Case] = &[Case {
     services_print: &[markers::METRICSD_READY],
     marker: markers::SELFTEST_KEPT_METRICS,
     run: retention::again::windows_are_there,
+}];
+
+/// And of bundlemgrd, behind [`BUNDLES`] and [`EXEC`].
+pub const KEPT_BUNDLES: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_KEPT_BUNDLES,
+    run: bundles::are_there,
 }];
 
 /// What is proven behind [`BOUNDARIES`] in the next boot, of logd alone.
@@ -237,11 +298,13 @@ pub enum Goal {
     SetAside,
     /// All services of the system, and that both keep what they have on a disk.
     System,
+    /// In the next boot, that it is still there, bundles too.
+    SystemKept,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Services,
         Self::Logd,
         Self::Outages,
@@ -251,6 +314,7 @@ impl Goal {
         Self::Rollups,
         Self::SetAside,
         Self::System,
+        Self::SystemKept,
     ];
 
     /// By its place in [`Self::ALL`], as an image names it.
@@ -268,8 +332,11 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => &[LOGD, METRICSD, POLICY, TIMED, RETENTION],
+            Self::System => {
+                &[LOGD, METRICSD, POLICY, TIMED, BUNDLES, EXEC, SESSIONS_APART, RETENTION]
+            }
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
+            Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
             Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
             Self::SetAside => &[LOGD, METRICSD, RETENTION, SET_ASIDE],
@@ -290,6 +357,15 @@ impl Goal {
                 markers::TIMED_READY,
                 markers::BUNDLEMGRD_READY,
                 markers::EXECD_READY,
+                markers::ENTROPYD_READY,
+                markers::DSOFTBUSD_READY,
+                markers::DSOFTBUSD_PEER_READY,
+            ],
+            Self::SystemKept => &[
+                markers::STATEFSD_READY,
+                markers::LOGD_READY,
+                markers::POLICYD_READY,
+                markers::BUNDLEMGRD_READY,
             ],
             _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
         }

@@ -3,6 +3,6 @@
 
 nexus_rt::service!(
     "bundlemgrd",
-    |_start| bundlemgrd::Bundlemgrd::new(bundlemgrd::Limits::DEVICE, &[]),
+    |_start| bundlemgrd::Bundlemgrd::new(&guest::bundles_recipe().bundlemgrd, guest::BOOT_BUNDLES),
     nexus_rt::os::Telemetry::paced(guest::PACE)
 );

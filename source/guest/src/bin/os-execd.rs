@@ -6,6 +6,7 @@ mod os {
     use guest::{Calls, Children};
     use nexus_abi::kernel::{CapabilityKind, Change, KernelError};
     use nexus_abi::{Rights, ServiceId};
+    use nexus_rt::os::Start;
     use nexus_rt::os::calls::{self, Slot};
 
     /// The kernel that runs us.
@@ -31,9 +32,10 @@ mod os {
         }
     }
 
-    pub(crate) fn execd() -> execd::Execd<Children<Kernel>> {
-        execd::Execd::new(Children::new(Kernel))
+    pub(crate) fn execd(start: Start) -> execd::Execd<Children<Kernel>> {
+        let children = Children::new(Kernel, |child| start.ended.of(child));
+        execd::Execd::new(&guest::bundles_recipe().execd, children)
     }
 }
 
-nexus_rt::service!("execd", |_start| os::execd(), nexus_rt::os::Telemetry::paced(guest::PACE));
+nexus_rt::service!("execd", os::execd, nexus_rt::os::Telemetry::paced(guest::PACE));

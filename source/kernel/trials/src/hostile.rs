@@ -1,6 +1,7 @@
 //! Processes that ask for what they must not get.
 #![expect(unsafe_code, reason = "asks with whatever arguments")]
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
@@ -23,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::exits("asks_a_million_things", asks_a_million_things),
     Case::exits("computes_with_fractions", computes_with_fractions),
     Case::exits("allocates_until_sealed", allocates_until_sealed),
+    Case::exits("uses_again_what_it_gave_back", uses_again_what_it_gave_back),
 ];
 
 fn exhausts_memory() -> i32 {
@@ -229,4 +231,24 @@ fn allocates_until_sealed() -> i32 {
     nexus_rt::os::seal();
     let refused = Vec::<u8>::new().try_reserve_exact(1).is_err();
     role::all([reserved, kept, refused])
+}
+
+/// Blocks of memory that are given back serve again, where a program has asked for that: as many as
+/// are in use at the same time are taken, and no two of them are one.
+fn uses_again_what_it_gave_back() -> i32 {
+    const SIZES: [usize; 5] = [1, 24, 100, 600, 2000];
+    let round = |byte: u8| {
+        let blocks = SIZES.map(|size| vec![byte; size]);
+        let others = SIZES.map(|size| vec![!byte; size]);
+        blocks.iter().flatten().all(|&it| it == byte)
+            && others.iter().flatten().all(|&it| it == !byte)
+    };
+    nexus_rt::os::reuse();
+    let first = round(0);
+    let taken = nexus_rt::os::taken();
+    let others = (0..1_000_u32).all(|n| round(n as u8));
+    let has_taken_no_more = nexus_rt::os::taken() == taken;
+    drop(vec![0_u8; 5000]);
+    let large_is_not_kept = nexus_rt::os::taken() >= taken + 5000;
+    role::all([first, others, has_taken_no_more, large_is_not_kept])
 }

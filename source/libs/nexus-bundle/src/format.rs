@@ -111,7 +111,7 @@ pub fn pack(manifest: &Manifest<'_>, program: &[u8]) -> Result<Vec<u8>, Defect> 
     manifest.check()?;
     let program_bytes = u32::try_from(program.len()).map_err(|_| Defect::Length)?;
     let names = [manifest.name.as_str(), manifest.version.as_str(), manifest.entry.as_str()];
-    let mut bundle = Vec::new();
+    let mut bundle = Vec::with_capacity(manifest.header_bytes() + program.len() + DIGEST_BYTES);
     bundle.extend(MAGIC);
     bundle.push(VERSION);
     bundle.extend(program_bytes.to_le_bytes());

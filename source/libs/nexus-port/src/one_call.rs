@@ -31,6 +31,13 @@ impl OneCall {
         self.open.is_some()
     }
 
+    /// Calls to somebody else from now on. Nothing may be under way that is waited for; what was
+    /// given up before is not mistaken for what comes.
+    pub fn redirect(&mut self, to: ServiceId) {
+        assert!(!self.is_open(), "nothing is under way");
+        self.to = to;
+    }
+
     /// Hands over `frame`, to be waited for until `until`. Nothing may be under way.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //! hosts) [`Recipe::parse`] reads `recipes/observability/metrics.toml`: unknown keys, impossible
 //! values and contradictions are errors that name their line; nothing is ever defaulted. What it
 //! has read can be compiled into a program (`Recipe::to_source`). [`StateRecipe`] is the same for
-//! statefsd and its disk, [`Policy`] for who may do what.
+//! statefsd and its disk, [`BundlesRecipe`] for bundlemgrd, execd and the bundles of the boot
+//! image, [`Policy`] for who may do what, [`Keys`] for who proves to be whom.
 #![cfg_attr(not(feature = "parse"), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -15,6 +16,8 @@
 extern crate alloc;
 
 mod blocks;
+mod bundles;
+mod keys;
 mod limits;
 mod memory;
 #[cfg(feature = "parse")]
@@ -25,6 +28,8 @@ mod source;
 mod state;
 
 pub use blocks::{JournalBlocks, TextBlocks};
+pub use bundles::{BUNDLE_NEEDS, BootBundle, BundlemgrdLimits, BundlesRecipe, ExecdLimits};
+pub use keys::{EndpointKeys, KEY_BYTES, Keyring, Keys, PeerKey};
 pub use limits::*;
 pub use memory::{MemoryBudget, MemoryLine};
 #[cfg(feature = "parse")]

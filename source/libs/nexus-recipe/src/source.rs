@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use nexus_bounded::Nanos;
 
 use crate::{
-    AuditLimits, BucketRule, Budget, ExportLimits, LogRetention, LogdLimits, MetricsRetention,
-    MetricsdLimits, OnSecret, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule,
-    ShareRule, StateRecipe, StatefsdLimits, TierLimits,
+    AuditLimits, BootBundle, BucketRule, Budget, BundlemgrdLimits, BundlesRecipe, ExecdLimits,
+    ExportLimits, KEY_BYTES, Keyring, LogRetention, LogdLimits, MetricsRetention, MetricsdLimits,
+    OnSecret, PeerKey, Policy, PolicyRule, PortLimits, Recipe, Redaction, SenderRule, ShareRule,
+    StateRecipe, StatefsdLimits, TierLimits,
 };
 
 impl StateRecipe {
@@ -23,7 +24,27 @@ impl StateRecipe {
     }
 }
 
+impl BundlesRecipe {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
 impl Policy {
+    /// As [`Recipe::to_source`].
+    #[must_use]
+    pub fn to_source(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+impl Keyring {
     /// As [`Recipe::to_source`].
     #[must_use]
     pub fn to_source(&self) -> String {
@@ -57,6 +78,12 @@ impl Source for u32 {
 impl Source for u64 {
     fn write(&self, to: &mut String) {
         write_out(to, format_args!("{self}"));
+    }
+}
+
+impl Source for [u8; KEY_BYTES] {
+    fn write(&self, to: &mut String) {
+        write_out(to, format_args!("{self:?}"));
     }
 }
 
@@ -128,12 +155,20 @@ structs! {
     StateRecipe { statefsd shares }
     StatefsdLimits { disk_bytes files open pending retry_min retry_max budget }
     ShareRule { name bytes files open }
+    BundlesRecipe { bundlemgrd execd boot }
+    BundlemgrdLimits {
+        bundles bundle_bytes installer_bytes state_bytes waiting idle patience busy_pause retry
+    }
+    ExecdLimits { processes waiting patience report_patience recent_window recent_lines }
+    BootBundle { name version entry program memory_kib needs }
     Policy {
         image audit read_logs scrape_metrics ask_for_others spawn install_bundle write_state
         open_session
     }
     AuditLimits { records_per_s records_burst }
     PolicyRule { who what }
+    Keyring { name private peers }
+    PeerKey { name public }
     Recipe { logd metricsd redaction port senders }
     Budget { events_per_s events_burst bytes_per_s bytes_burst }
     SenderRule { name uid logd_budget metricsd_budget }

@@ -23,10 +23,10 @@ fn every_key_is_needed() {
 fn each_mistake_is_told_once_where_it_stands() {
     for (from, to, key, what) in [
         ("\"4 MiB\"", "\"4000000 B\"", "statefsd.disk_bytes", "whole sectors"),
-        ("\"4 MiB\"", "\"3 MiB\"", "statefsd.disk_bytes", "3 MiB is less than 3328 KiB"),
-        ("files = 104", "files = 96", "statefsd.files", "96 is less than 97"),
-        ("open = 16", "open = 15", "statefsd.open", "less than 16"),
-        ("open = 16", "open = 105", "statefsd.open", "a file that grows is a file"),
+        ("\"4 MiB\"", "\"3 MiB\"", "statefsd.disk_bytes", "3 MiB is less than 3712 KiB"),
+        ("files = 120", "files = 112", "statefsd.files", "112 is less than 113"),
+        ("open = 18", "open = 17", "statefsd.open", "less than 18"),
+        ("open = 18", "open = 121", "statefsd.open", "a file that grows is a file"),
         ("pending = 4", "pending = 65", "statefsd.pending", "choose 1 to 64"),
         ("\"1 s\"", "\"61 s\"", "statefsd.retry_min", "where pauses begin"),
         ("\"logd\"", "\"metricsd\"", "shares[1].name", "has a share already"),

@@ -102,6 +102,8 @@ pub struct Files {
     nonce: u32,
     under: Option<Under>,
     frame: Box<[u8]>,
+    /// What was asked last, and the bytes of its frame.
+    last: Option<(Op, usize)>,
 }
 
 impl Files {
@@ -116,6 +118,7 @@ impl Files {
             nonce: 0,
             under: None,
             frame: vec![0; FRAME_BYTES_MAX].into_boxed_slice(),
+            last: None,
         }
     }
 
@@ -146,12 +149,28 @@ impl Files {
         self.nonce = self.nonce.wrapping_add(1);
         let frame = encode(request, self.nonce, &mut self.frame);
         assert!(frame.is_ok(), "what is asked for fits a frame by its own bounds");
-        let frame = frame.unwrap_or_default();
+        self.last = Some((request.op(), frame.unwrap_or_default().len()));
+        self.submit(now, world)
+    }
+
+    /// Makes the last call once more, for whoever was told to: it was refused as busy. Nothing may
+    /// be under way on this lane, and something must have been asked.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn repeat(&mut self, now: Mono, world: &mut impl World) -> Result<(), Failure> {
+        assert!(self.is_idle() && self.last.is_some(), "what was refused is repeated");
+        self.submit(now, world)
+    }
+
+    fn submit(&mut self, now: Mono, world: &mut impl World) -> Result<(), Failure> {
+        let Some((op, length)) = self.last else { return Err(Failure::Garbled) };
+        let frame = self.frame.get(..length).unwrap_or_default();
         world.submit(STATEFSD, self.call, frame).map_err(|error| match error {
             SubmitError::NotReady => Failure::Absent,
             SubmitError::Busy => Failure::Refused(FileStatus::Busy),
         })?;
-        self.under = Some(Under { op: request.op(), since: now });
+        self.under = Some(Under { op, since: now });
         Ok(())
     }
 

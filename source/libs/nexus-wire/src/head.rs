@@ -1,9 +1,10 @@
-//! The heads of bundlemgrd's and execd's frames, which differ in their magic only: request
+//! The heads of the frames of bundlemgrd, execd, dsoftbusd and entropyd, which differ in their
+//! magic only: request
 //! `magic 1 op:u8 nonce:u32`, reply `magic 1 (op|0x80) status:u8 nonce:u32`.
 
 use crate::bytes::{Reader, Writer};
 
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const REPLY: u8 = 0x80;
 
 /// Bytes of a reply that has no body.

@@ -1,5 +1,5 @@
-//! Every frame of logd, metricsd, statefsd, timed, policyd, bundlemgrd and execd: one encoder and
-//! one decoder each.
+//! Every frame of logd, metricsd, statefsd, timed, policyd, bundlemgrd, execd, dsoftbusd and
+//! entropyd: one encoder and one decoder each.
 //!
 //! `docs/wire.md` is this crate in prose, byte by byte; a test holds the two together. Decoding
 //! checks the shape and the bounds, so that a decoded value is legal for ever; what a service
@@ -16,6 +16,7 @@
 
 pub mod bundles;
 mod bytes;
+pub mod entropy;
 pub mod exec;
 mod fields;
 pub mod files;
@@ -29,6 +30,7 @@ pub mod metrics;
 mod names;
 mod numbers;
 pub mod policy;
+pub mod sessions;
 pub mod state;
 mod status;
 pub mod timers;

@@ -44,6 +44,20 @@ pub const EXECD_READY: &str = "execd: ready";
 pub const EXECD_REJECT_INVALID_ARGS: &str = "execd: reject invalid_args";
 /// execd refused something beyond a limit.
 pub const EXECD_REJECT_OVER_LIMIT: &str = "execd: reject over_limit";
+/// entropyd gave out bytes of its device, and no two times the same.
+pub const ENTROPYD_READY: &str = "entropyd: ready";
+/// entropyd refused something malformed.
+pub const ENTROPYD_REJECT_INVALID_ARGS: &str = "entropyd: reject invalid_args";
+/// entropyd refused to give out more than a frame has.
+pub const ENTROPYD_REJECT_OVER_LIMIT: &str = "entropyd: reject over_limit";
+/// dsoftbusd opened a session with itself, said something over it, and refused a repeat.
+pub const DSOFTBUSD_READY: &str = "dsoftbusd: ready";
+/// As that, for the endpoint that it opens sessions with.
+pub const DSOFTBUSD_PEER_READY: &str = "dsoftbusd-peer: ready";
+/// dsoftbusd refused something malformed.
+pub const DSOFTBUSD_REJECT_INVALID_ARGS: &str = "dsoftbusd: reject invalid_args";
+/// dsoftbusd refused something beyond a limit.
+pub const DSOFTBUSD_REJECT_OVER_LIMIT: &str = "dsoftbusd: reject over_limit";
 /// Whatever logd must refuse it refused, and stored nothing of it.
 pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
 /// Records came back by QUERY as they were appended, in order, within limit and since.
@@ -82,3 +96,20 @@ pub const SELFTEST_KEPT_METRICS: &str = "SELFTEST: kept metrics ok";
 pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 /// What metricsd had kept was set aside at its third death, told and counted; then it kept anew.
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
+/// Sessions carried what was asked, and refused what was denied, strange, spoiled or too much.
+pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
+/// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
+pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
+/// Programs started from bundles and ended, what must not start did not; all was counted, and
+/// spans made trees.
+pub const SELFTEST_EXEC: &str = "SELFTEST: exec path ok";
+/// Programs crashed, and execd told of it with the very last lines that they had logged.
+pub const SELFTEST_CRASH_REPORT: &str = "SELFTEST: crash report ok";
+/// Bundles of the boot before were there and whole, and went when they were taken away.
+pub const SELFTEST_KEPT_BUNDLES: &str = "SELFTEST: kept bundles ok";
+/// Each core service has a record in the journal under the identity that the kernel stamps.
+pub const SELFTEST_CORE_LOGS: &str = "SELFTEST: core services log ok";
+/// What execd says of a crash, where `<pid>` stands for the number of the process.
+pub const EXECD_CRASH_DEMO_CRASH: &str = "execd: crash report pid=<pid> code=143 name=demo.crash";
+/// The same of another.
+pub const EXECD_CRASH_DEMO_HOARD: &str = "execd: crash report pid=<pid> code=101 name=demo.hoard";

@@ -2,32 +2,10 @@ use alloc::vec::Vec;
 
 use nexus_abi::Rights;
 use nexus_bundle::Manifest;
+use nexus_recipe::BundlemgrdLimits;
 use nexus_wire::bundles::{
     BundleName, BundleStatus, DIGEST_BYTES, Info, Listed, Origin, StoredName, StoredVersion,
 };
-
-/// How much there may be.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bundles, those of the boot image among them.
-    pub bundles: usize,
-    /// Bytes of a bundle.
-    pub bundle_bytes: u32,
-    /// Bytes of one installer's bundles on the state disk.
-    pub installer_bytes: u32,
-    /// Bytes of all bundles on the state disk.
-    pub state_bytes: u32,
-}
-
-impl Limits {
-    /// Those of a small device.
-    pub const DEVICE: Self = Self {
-        bundles: 64,
-        bundle_bytes: 256 << 10,
-        installer_bytes: 512 << 10,
-        state_bytes: 1 << 20,
-    };
-}
 
 /// Where a bundle is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +40,10 @@ impl Bundle {
         Self { name, version, entry, size, memory_kib, rights, digest, place }
     }
 
+    pub(crate) fn is_boot(&self) -> bool {
+        matches!(self.place, Place::Boot(_))
+    }
+
     fn origin(&self) -> Origin {
         match self.place {
             Place::Boot(_) => Origin::Boot,
@@ -84,16 +66,17 @@ impl Bundle {
 /// All bundles, by name.
 pub(crate) struct Catalogue {
     bundles: Vec<Bundle>,
-    limits: Limits,
+    limits: BundlemgrdLimits,
 }
 
 impl Catalogue {
     /// Without any bundle; takes its memory now.
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { bundles: Vec::with_capacity(limits.bundles), limits }
+    pub(crate) fn new(limits: &BundlemgrdLimits) -> Self {
+        let bundles = Vec::with_capacity(limits.bundles as usize);
+        Self { bundles, limits: limits.clone() }
     }
 
-    pub(crate) const fn limits(&self) -> &Limits {
+    pub(crate) const fn limits(&self) -> &BundlemgrdLimits {
         &self.limits
     }
 
@@ -117,7 +100,7 @@ impl Catalogue {
     /// `exists` or `over_quota`: nothing was added.
     pub(crate) fn add(&mut self, bundle: Bundle) -> Result<(), BundleStatus> {
         let Err(at) = self.place_of(bundle.name.get()) else { return Err(BundleStatus::Exists) };
-        if self.bundles.len() == self.limits.bundles {
+        if self.is_full() {
             return Err(BundleStatus::OverQuota);
         }
         self.bundles.insert(at, bundle);
@@ -132,7 +115,7 @@ impl Catalogue {
 
     /// Forgets what is on the state disk: it is to be looked at anew.
     pub(crate) fn forget_state(&mut self) {
-        self.bundles.retain(|bundle| matches!(bundle.place, Place::Boot(_)));
+        self.bundles.retain(Bundle::is_boot);
     }
 
     /// Whether an installer may have a bundle of `size` bytes more.
@@ -151,7 +134,7 @@ impl Catalogue {
         let size = u64::from(size);
         let fits = self.state_bytes(Some(installer)) + size <= self.limits.installer_bytes.into()
             && self.state_bytes(None) + size <= self.limits.state_bytes.into()
-            && self.bundles.len() < self.limits.bundles;
+            && !self.is_full();
         if fits { Ok(()) } else { Err(BundleStatus::OverQuota) }
     }
 
@@ -164,6 +147,10 @@ impl Catalogue {
         sizes.sum()
     }
 
+    fn is_full(&self) -> bool {
+        self.bundles.len() == self.limits.bundles as usize
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bundles.len()
     }
@@ -171,6 +158,6 @@ impl Catalogue {
     pub(crate) fn check(&self) {
         let names = || self.bundles.iter().map(|bundle| bundle.name.get());
         assert!(names().zip(names().skip(1)).all(|(one, next)| one < next), "by name, each once");
-        assert!(self.bundles.len() <= self.limits.bundles, "bounded");
+        assert!(self.bundles.len() <= self.limits.bundles as usize, "bounded");
     }
 }

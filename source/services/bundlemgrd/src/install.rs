@@ -1,7 +1,7 @@
 //! Bringing bundles and taking them away.
 
 use nexus_abi::{Incarnation, SenderId};
-use nexus_bounded::{Mono, Nanos};
+use nexus_bounded::Mono;
 use nexus_bundle::{BUNDLE_BYTES_MIN, Checker};
 use nexus_port::World;
 use nexus_wire::FileStatus;
@@ -10,13 +10,10 @@ use nexus_wire::files::{self, Append, NewFile, Reply, Target};
 use nexus_wire::policy::{Action, Check, Object};
 
 use crate::catalogue::{Bundle, Place};
-use crate::disk::Path;
+use crate::path::Path;
 use crate::scan::{Mount, status};
 use crate::service::{Asker, Bundlemgrd, Step, Turn};
 use crate::telemetry;
-
-/// Who brings nothing for so long is waited for no longer.
-const IDLE: Nanos = Nanos::from_secs(30);
 
 /// A bundle that is being brought.
 pub(crate) struct Upload {
@@ -98,12 +95,13 @@ impl Bundlemgrd {
         now: Mono,
         world: &mut impl World,
     ) -> Acted {
+        let idle = self.catalogue.limits().idle;
         let upload = self.upload_of(asker)?;
         if upload.checker.seen() != at || upload.checker.take(bytes).is_err() {
             self.give_up();
             return Err(BundleStatus::OutOfOrder);
         }
-        upload.until = now.after(IDLE);
+        upload.until = now.after(idle);
         let path = upload.path;
         let Some(name) = path.file().filter(|_| !bytes.is_empty()) else { return Ok(Turn::Done) };
         let append = Append { to: Target { name, draft: true }, at, bytes };
@@ -207,7 +205,8 @@ impl Bundlemgrd {
                 Ok(Turn::Waits(Step::Draft(path, size)))
             }
             Step::Draft(path, size) => {
-                let (checker, until) = (Checker::new(size), now.after(IDLE));
+                let (checker, until) =
+                    (Checker::new(size), now.after(self.catalogue.limits().idle));
                 let name = path.parts().map(|(_, name)| name.stored());
                 let begun = asker.zip(name).map(|(asker, name)| Upload {
                     owner: owner(asker),
@@ -258,7 +257,7 @@ impl Bundlemgrd {
     pub(crate) fn lose_disk(&mut self, now: Mono) {
         self.upload = None;
         self.catalogue.forget_state();
-        self.mount = Mount::later(now);
+        self.mount = Mount::Again(now.after(self.catalogue.limits().retry));
     }
 }
 

@@ -23,11 +23,11 @@ mod catalogue;
 mod disk;
 mod install;
 mod parked;
+mod path;
 mod proof;
 mod reading;
 mod scan;
 mod service;
 mod telemetry;
 
-pub use catalogue::Limits;
 pub use service::Bundlemgrd;

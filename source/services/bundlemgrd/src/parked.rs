@@ -4,9 +4,6 @@ use alloc::vec;
 use nexus_abi::{FRAME_BYTES_MAX, Sender};
 use nexus_port::Token;
 
-/// Requests that may wait for their turn.
-const PARKED_MAX: usize = 4;
-
 /// A request that waits for its turn.
 struct Slot {
     from: Option<(Sender, Token)>,
@@ -22,10 +19,10 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    /// Takes its memory now.
-    pub(crate) fn new() -> Self {
+    /// At most so many; takes its memory now.
+    pub(crate) fn new(most: u32) -> Self {
         let slot = || Slot { from: None, len: 0, frame: vec![0; FRAME_BYTES_MAX].into() };
-        Self { slots: (0..PARKED_MAX).map(|_| slot()).collect(), first: 0, count: 0 }
+        Self { slots: (0..most).map(|_| slot()).collect(), first: 0, count: 0 }
     }
 
     /// Lets a request wait; `false` if there is no room, or the sender has one waiting.

@@ -8,7 +8,7 @@ use nexus_wire::bundles::{
 use nexus_wire::files::{Read, Request};
 
 use crate::catalogue::{Bundle, Place};
-use crate::disk::Path;
+use crate::path::Path;
 use crate::service::{Asker, Bundlemgrd, Step, Turn};
 
 type Acted = Result<Turn, BundleStatus>;
@@ -16,9 +16,11 @@ type Acted = Result<Turn, BundleStatus>;
 impl Bundlemgrd {
     pub(crate) fn list(&mut self, asker: &Asker, after: Option<BundleName<'_>>) -> Acted {
         let mut writer = BundlesWriter::new(asker.echo.nonce, &mut self.reply);
-        let all = self.catalogue.behind(after);
-        let written = all.iter().take_while(|bundle| writer.bundle(&bundle.listed())).count();
-        Self::says(writer.finish(written < all.len()))
+        let is_known = self.mount.epoch().is_ok();
+        let all = self.catalogue.behind(after).iter();
+        let mut all = all.filter(|bundle| is_known || bundle.is_boot());
+        let more = all.any(|bundle| !writer.bundle(&bundle.listed()));
+        Self::says(writer.finish(more))
     }
 
     pub(crate) fn query(&mut self, asker: &Asker, name: BundleName<'_>) -> Acted {
@@ -53,8 +55,8 @@ impl Bundlemgrd {
     /// A bundle of that name; while the disk is not known nobody can say that there is none.
     pub(crate) fn known(&self, name: BundleName<'_>) -> Result<Bundle, BundleStatus> {
         match self.catalogue.find(name) {
-            Some(bundle) => Ok(*bundle),
-            None => Err(self.mount.epoch().map_or_else(|why| why, |_| BundleStatus::NotFound)),
+            Some(bundle) if bundle.is_boot() => Ok(*bundle),
+            found => self.mount.epoch().and_then(|_| found.copied().ok_or(BundleStatus::NotFound)),
         }
     }
 

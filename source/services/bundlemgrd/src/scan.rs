@@ -1,6 +1,6 @@
 //! Looking at what is on the state disk: every bundle whole, before it is believed.
 
-use nexus_bounded::{Mono, Nanos};
+use nexus_bounded::Mono;
 use nexus_bundle::Checker;
 use nexus_port::World;
 use nexus_wire::bundles::{BUNDLE_PIECE_BYTES_MAX, BundleStatus};
@@ -8,12 +8,9 @@ use nexus_wire::files::{FilePrefix, List, Read, Reply, Request};
 use nexus_wire::{FileKind, FileStatus};
 
 use crate::catalogue::{Bundle, Place};
-use crate::disk::Path;
+use crate::path::Path;
 use crate::service::{Bundlemgrd, Step, Turn};
 use crate::telemetry;
-
-/// Pause before a disk is asked again.
-const AGAIN: Nanos = Nanos::from_secs(1);
 
 /// What is known of the disk.
 pub(crate) enum Mount {
@@ -23,15 +20,13 @@ pub(crate) enum Mount {
     Asked,
     /// All before this file has been looked at.
     Looking { epoch: u64, path: Path },
+    /// All; what was found is being made durable, as a former life may have left that undone.
+    Settling { epoch: u64 },
     /// All.
     Ready { epoch: u64 },
 }
 
 impl Mount {
-    pub(crate) fn later(now: Mono) -> Self {
-        Self::Again(now.after(AGAIN))
-    }
-
     /// When the disk is to be asked again.
     pub(crate) fn again(&self) -> Option<Mono> {
         match self {
@@ -67,7 +62,6 @@ pub(crate) fn whole(bytes: &[u8], at: usize) -> Result<Bundle, BundleStatus> {
 pub(crate) const fn status(why: FileStatus) -> BundleStatus {
     match why {
         FileStatus::NotFound => BundleStatus::NotFound,
-        FileStatus::Busy | FileStatus::RateLimited => BundleStatus::Busy,
         FileStatus::NoSpace | FileStatus::OverQuota | FileStatus::Full => BundleStatus::OverQuota,
         FileStatus::Damaged => BundleStatus::Corrupt,
         _ => BundleStatus::NotReady,
@@ -86,15 +80,17 @@ impl Bundlemgrd {
 
     /// The disk has answered while it is looked at.
     pub(crate) fn looked(&mut self, reply: Reply<'_>, now: Mono, world: &mut impl World) -> Acted {
-        let Mount::Looking { epoch, path } = &mut self.mount else {
-            let Reply::Hello(hello) = reply else { return Err(BundleStatus::NotReady) };
-            let (epoch, path) = (hello.epoch, Path::FIRST);
-            (self.mount, self.found) = (Mount::Looking { epoch, path }, None);
-            return self.look(now, world);
+        let (epoch, path) = match &mut self.mount {
+            Mount::Looking { epoch, path } => (epoch, path),
+            Mount::Settling { epoch } => {
+                self.mount = Mount::Ready { epoch: *epoch };
+                return Ok(Turn::Done);
+            }
+            _ => return self.begin_looking(reply, now, world),
         };
         match reply {
             Reply::List(list) => match list.files().find(|file| file.kind == FileKind::Whole) {
-                None => self.mount = Mount::Ready { epoch: *epoch },
+                None => self.mount = Mount::Settling { epoch: *epoch },
                 Some(next) => {
                     *path = Path::of(next.name);
                     let fits = next.len <= self.catalogue.limits().bundle_bytes;
@@ -115,6 +111,14 @@ impl Bundlemgrd {
         self.look(now, world)
     }
 
+    /// The disk has said which one it is.
+    fn begin_looking(&mut self, reply: Reply<'_>, now: Mono, world: &mut impl World) -> Acted {
+        let Reply::Hello(hello) = reply else { return Err(BundleStatus::NotReady) };
+        let (epoch, path) = (hello.epoch, Path::FIRST);
+        (self.mount, self.found) = (Mount::Looking { epoch, path }, None);
+        self.look(now, world)
+    }
+
     /// A file has been seen: takes it for a bundle, if it is one.
     fn believe(&mut self) {
         let Mount::Looking { path, .. } = &self.mount else { return };
@@ -131,7 +135,14 @@ impl Bundlemgrd {
 
     /// Asks for what is to be looked at next.
     fn look(&mut self, now: Mono, world: &mut impl World) -> Acted {
-        let Mount::Looking { path, .. } = &self.mount else { return Ok(Turn::Done) };
+        let path = match &self.mount {
+            Mount::Looking { path, .. } => path,
+            Mount::Settling { epoch } => {
+                self.disk.begin(&Request::Sync { epoch: *epoch }, now, world)?;
+                return Ok(Turn::Waits(Step::Scan));
+            }
+            _ => return Ok(Turn::Done),
+        };
         let next = FilePrefix::new("").zip(FilePrefix::new(path.as_str()));
         let request = match (&self.found, path.file(), next) {
             (Some(file), Some(name), _) => {

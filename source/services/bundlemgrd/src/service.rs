@@ -7,14 +7,16 @@ use nexus_bundle::Checker;
 use nexus_gate::{RejectMarker, RejectMarkers};
 use nexus_policy::{PolicyClient, Verdict};
 use nexus_port::{CallId, Event, Now, Service, Token, World};
+use nexus_recipe::BundlemgrdLimits;
 use nexus_wire::bundles::{self, BundleStatus, Frame, Op, Refusal, Request, plain_reply};
 use nexus_wire::files::Reply;
 use nexus_wire::{Echo, EncodeError, FileStatus, markers};
 
-use crate::catalogue::{Bundle, Catalogue, Limits};
-use crate::disk::{Disk, Path};
+use crate::catalogue::{Bundle, Catalogue};
+use crate::disk::Disk;
 use crate::install::Upload;
 use crate::parked::Parked;
+use crate::path::Path;
 use crate::scan::Mount;
 use crate::telemetry;
 
@@ -96,7 +98,7 @@ impl Bundlemgrd {
     /// With these bundles of the boot image. Takes all memory that it will ever need. A bundle that
     /// is none, or the second of its name, is left out and logged.
     #[must_use]
-    pub fn new(limits: Limits, boot: &'static [&'static [u8]]) -> Self {
+    pub fn new(limits: &BundlemgrdLimits, boot: &'static [&'static [u8]]) -> Self {
         let mut catalogue = Catalogue::new(limits);
         for (at, bytes) in boot.iter().enumerate() {
             telemetry::looked_at(crate::scan::whole(bytes, at).and_then(|b| catalogue.add(b)));
@@ -105,13 +107,13 @@ impl Bundlemgrd {
             catalogue,
             boot,
             policy: PolicyClient::new(CallId(0x1_0000)),
-            disk: Disk::new(),
+            disk: Disk::new(limits),
             mount: Mount::Again(Mono(0)),
             found: None,
             upload: None,
             discard: None,
             job: None,
-            parked: Parked::new(),
+            parked: Parked::new(limits.waiting),
             turn: vec![0; FRAME_BYTES_MAX].into(),
             reply: vec![0; FRAME_BYTES_MAX].into(),
             rejects: RejectMarkers::new([
@@ -240,7 +242,7 @@ impl Bundlemgrd {
     fn completed(&mut self, now: Mono, call: CallId, event: Answer<'_>, world: &mut impl World) {
         if let Some(verdict) = self.policy.ended(call, event) {
             self.decided(verdict, now, world);
-        } else if let Some(result) = self.disk.ended(call, event) {
+        } else if let Some(result) = self.disk.ended(call, event, now) {
             self.disk_ended(result, now, world);
         }
     }
@@ -249,7 +251,7 @@ impl Bundlemgrd {
         if let Some(verdict) = self.policy.expired(now) {
             self.decided(verdict, now, world);
         }
-        if self.disk.expired(now) {
+        if self.disk.expired(now, world) {
             self.disk_ended(Err(FileStatus::NotReady), now, world);
         }
         if self.upload.as_ref().is_some_and(|upload| upload.until <= now) && self.job.is_none() {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use bundlemgrd::{Bundlemgrd, Limits};
+use bundlemgrd::Bundlemgrd;
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
-use nexus_bounded::Mono;
+use nexus_bounded::{Mono, Nanos};
 use nexus_bundle::{Manifest, pack};
 use nexus_port::{CallError, CallId, Event, Now, Service as _, SubmitError, Token, World};
+use nexus_recipe::BundlemgrdLimits;
 use nexus_wire::bundles::{
     self, BundleName, BundleStatus, BundleVersion, Origin, Reply, Request, decode_reply, encode,
 };
@@ -28,6 +29,8 @@ struct Around {
     files: BTreeMap<String, Vec<u8>>,
     drafts: BTreeMap<String, Vec<u8>>,
     synced: usize,
+    /// How often the disk says that it is busy before it does what it is asked.
+    busy: usize,
 }
 
 impl World for Around {
@@ -61,6 +64,10 @@ impl Around {
         let files::Frame { nonce, request } = files::decode(frame).unwrap();
         let op = request.op();
         let plain = |status| files::plain_reply(op.raw(), status, nonce).to_vec();
+        if let Some(rest) = self.busy.checked_sub(1) {
+            self.busy = rest;
+            return plain(FileStatus::Busy);
+        }
         let mut out = vec![0; 4096];
         let of = |draft: bool| if draft { 1 } else { 0 };
         let sets = [&mut self.files, &mut self.drafts];
@@ -121,8 +128,17 @@ struct Bed {
     asked: u64,
 }
 
-const LIMITS: Limits =
-    Limits { bundles: 5, bundle_bytes: 10_000, installer_bytes: 12_000, state_bytes: 20_000 };
+const LIMITS: BundlemgrdLimits = BundlemgrdLimits {
+    bundles: 5,
+    bundle_bytes: 10_000,
+    installer_bytes: 12_000,
+    state_bytes: 20_000,
+    waiting: 4,
+    idle: Nanos::from_secs(30),
+    patience: Nanos::from_secs(10),
+    busy_pause: Nanos::from_millis(5),
+    retry: Nanos::from_secs(1),
+};
 
 fn name(text: &str) -> BundleName<'_> {
     BundleName::new(text).unwrap()
@@ -157,8 +173,9 @@ impl Bed {
             files: files.collect(),
             drafts: BTreeMap::new(),
             synced: 0,
+            busy: 0,
         };
-        let bundlemgrd = Bundlemgrd::new(LIMITS, boot(bundles));
+        let bundlemgrd = Bundlemgrd::new(&LIMITS, boot(bundles));
         let mut bed = Self { bundlemgrd, around, now: 1, asked: 0 };
         bed.handle(Event::Wake);
         bed.answer_all();
@@ -276,11 +293,11 @@ fn a_bundle_is_there_once_it_is_durable_and_not_before() {
     }
     let commit = bed.submit("user", &Request::Commit);
     bed.answer();
-    assert_eq!((bed.status(commit), bed.around.synced), (None, 0), "a sync is under way");
+    assert_eq!((bed.status(commit), bed.around.synced), (None, 1), "a sync is under way");
     let query = bed.submit("execd", &Request::Query { name: name("demo.new") });
     assert_eq!(bed.status(query), Some(BundleStatus::NotFound));
     bed.answer_all();
-    assert_eq!((bed.status(commit), bed.around.synced), (Some(BundleStatus::Ok), 1));
+    assert_eq!((bed.status(commit), bed.around.synced), (Some(BundleStatus::Ok), 2));
     assert_eq!(bed.fetched("demo.new"), bytes);
     let token = bed.submit("execd", &Request::Query { name: name("demo.new") });
     let reply = decode_reply(bundles::Op::Query, 9, &bed.around.replies[&token]).unwrap();
@@ -470,6 +487,77 @@ fn a_disk_that_dies_while_a_bundle_is_made_durable_leaves_nothing_half_there() {
     bed.handle(Event::Wake);
     bed.answer_all();
     assert_eq!(bed.listed(None), [("demo.hello".to_owned(), Origin::Boot)]);
+}
+
+#[test]
+fn what_comes_too_fast_for_the_disk_is_brought_a_little_later_and_not_for_ever() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::Ok);
+    bed.around.busy = 3;
+    let bring = bed.submit("user", &Request::Bring { at: 0, bytes: &bytes });
+    for _ in 0..3 {
+        bed.answer_all();
+        assert_eq!(bed.status(bring), None);
+        assert_eq!(bed.bundlemgrd.deadline(), Some(Mono(bed.now + 5_000_000)));
+        bed.now += 5_000_000;
+        bed.handle(Event::Wake);
+    }
+    bed.answer_all();
+    assert_eq!(bed.status(bring), Some(BundleStatus::Ok));
+    assert_eq!(bed.ask("user", &Request::Commit), BundleStatus::Ok);
+    assert_eq!(bed.fetched("demo.new"), bytes);
+    bed.around.busy = usize::MAX;
+    let fetch = bed.submit("user", &Request::Fetch { name: name("demo.new"), at: 0, max: 9 });
+    let until = bed.now + LIMITS.patience.0;
+    while bed.now < until {
+        bed.answer_all();
+        bed.now = bed.bundlemgrd.deadline().unwrap().0;
+        bed.handle(Event::Wake);
+    }
+    assert_eq!(bed.status(fetch), Some(BundleStatus::NotReady));
+}
+
+#[test]
+fn a_disk_that_says_nothing_is_given_up_and_its_late_answer_changes_nothing() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
+    let token = bed.submit("user", &begin);
+    bed.answer();
+    let (_, call, frame) = bed.around.calls.remove(0);
+    bed.now = bed.bundlemgrd.deadline().unwrap().0;
+    bed.handle(Event::Wake);
+    assert_eq!(bed.status(token), Some(BundleStatus::NotReady));
+    bed.now = bed.bundlemgrd.deadline().unwrap().0;
+    bed.handle(Event::Wake);
+    assert!(bed.around.calls.is_empty(), "what was given up is under way still");
+    let late = bed.around.store(&frame);
+    bed.handle(Event::Completion { call, result: Ok(&late) });
+    assert_eq!(bed.ask("user", &Request::Commit), BundleStatus::OutOfOrder, "nothing was begun");
+    bed.now = bed.bundlemgrd.deadline().unwrap().0;
+    bed.handle(Event::Wake);
+    bed.answer_all();
+    assert_eq!(bed.install("user", "demo.new", &bytes), BundleStatus::Ok);
+}
+
+#[test]
+fn what_a_former_life_may_not_have_made_durable_is_so_before_anybody_sees_it() {
+    let files = [(path("user", "demo.new"), bundle("demo.new", &[3; 400]))];
+    let mut bed = Bed::with(&[], &[]);
+    bed.around.files.extend(files);
+    bed.around.has_disk = false;
+    assert_eq!(bed.ask("user", &Request::Commit), BundleStatus::OutOfOrder);
+    let begin = Request::Begin { name: name("demo.b"), size: 99 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::NotReady);
+    (bed.around.has_disk, bed.around.synced) = (true, 0);
+    bed.now = bed.bundlemgrd.deadline().unwrap().0;
+    bed.handle(Event::Wake);
+    while bed.around.synced == 0 {
+        let query = bed.submit("execd", &Request::Query { name: name("demo.new") });
+        assert_eq!((bed.status(query), bed.listed(None).len()), (Some(BundleStatus::NotReady), 0));
+        bed.answer();
+    }
+    assert_eq!(bed.listed(None), [("demo.new".to_owned(), Origin::State)]);
 }
 
 #[test]

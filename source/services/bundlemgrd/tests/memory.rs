@@ -2,15 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use allocation_counter::measure;
-use bundlemgrd::{Bundlemgrd, Limits};
+use bundlemgrd::Bundlemgrd;
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_bundle::{Manifest, pack};
 use nexus_port::{CallId, Event, Now, Service as _, SubmitError, Token, World};
+use nexus_recipe::{BundlemgrdLimits, BundlesRecipe};
 use nexus_wire::FileStatus;
 use nexus_wire::bundles::{BundleName, BundleStatus, BundleVersion, Request, encode};
 use nexus_wire::files::{self, FilesWriter, HelloReply};
 use nexus_wire::policy::{self, Decision};
+
+const RECIPE: &str = include_str!("../../../../recipes/system/bundles.toml");
+
+fn limits() -> BundlemgrdLimits {
+    BundlesRecipe::parse(RECIPE).unwrap().bundlemgrd
+}
 
 /// A world that takes no memory; a disk that forgets what is on it but does what it is asked.
 struct Still {
@@ -103,7 +110,7 @@ fn no_memory_is_taken_after_the_start() {
     let manifest = Manifest { name, version, entry: name, memory_kib, rights, program_bytes: 0 };
     let bundle = pack(&manifest, &[7; 5000]).unwrap();
     let world = Still { asked: None, answers: [0; 11] };
-    let mut bed = Bed { bundlemgrd: Bundlemgrd::new(Limits::DEVICE, &[]), world, now: 0 };
+    let mut bed = Bed { bundlemgrd: Bundlemgrd::new(&limits(), &[]), world, now: 0 };
     // Places in the source take their series when they first count, and the disk is looked at.
     (0..2).for_each(|_| day(&mut bed, name, &bundle));
     bed.world.answers = [0; 11];
@@ -116,5 +123,6 @@ fn no_memory_is_taken_after_the_start() {
 
 #[test]
 fn what_is_taken_counts() {
-    assert_ne!(measure(|| drop(Bundlemgrd::new(Limits::DEVICE, &[]))).count_total, 0);
+    let limits = limits();
+    assert_ne!(measure(|| drop(Bundlemgrd::new(&limits, &[]))).count_total, 0);
 }

@@ -6,22 +6,21 @@ use nexus_wire::bundles::{
 };
 use nexus_wire::exec::ExecStatus;
 
-/// For how long bundlemgrd is waited for.
-const PATIENCE: Nanos = Nanos::from_secs(10);
 /// Bytes of the longest request of ours.
 const REQUEST_BYTES_MAX: usize = 15 + BUNDLE_NAME_BYTES_MAX;
 
 /// Calls to bundlemgrd, one at a time.
 pub(crate) struct Bundles {
     call: OneCall,
+    patience: Nanos,
     nonce: u32,
     op: Op,
 }
 
 impl Bundles {
-    pub(crate) const fn new(first: CallId) -> Self {
+    pub(crate) const fn new(first: CallId, patience: Nanos) -> Self {
         let call = OneCall::new(ServiceId::from_name("bundlemgrd"), first);
-        Self { call, nonce: 0, op: Op::Query }
+        Self { call, patience, nonce: 0, op: Op::Query }
     }
 
     /// Asks for something.
@@ -38,7 +37,7 @@ impl Bundles {
         let mut out = [0; REQUEST_BYTES_MAX];
         let frame = encode(request, self.nonce, &mut out);
         assert!(frame.is_ok(), "every request of ours fits");
-        let begun = self.call.begin(frame.unwrap_or_default(), now.after(PATIENCE), world);
+        let begun = self.call.begin(frame.unwrap_or_default(), now.after(self.patience), world);
         begun.map_err(|_| ExecStatus::FetchFailed)
     }
 

@@ -3,21 +3,13 @@
 use alloc::collections::VecDeque;
 
 use nexus_abi::{ExitReason, FRAME_BYTES_MAX, ServiceId};
-use nexus_bounded::{Mono, Nanos, Text};
+use nexus_bounded::{Mono, Text};
 use nexus_port::{CallError, CallId, OneCall, World};
+use nexus_recipe::ExecdLimits;
 use nexus_wire::LogStatus;
 use nexus_wire::bundles::StoredName;
 use nexus_wire::logs::{self, Found, Head, Reply, Request, Search, Version};
 
-use crate::processes::LIVE_MAX;
-
-/// How far back the last lines of a dead process are looked for.
-pub const RECENT_WINDOW: Nanos = Nanos::from_secs(10);
-/// How many of them are looked for at most.
-pub const RECENT_COUNT_MAX: u16 = 8;
-
-/// For how long logd is waited for.
-const PATIENCE: Nanos = Nanos::from_secs(1);
 /// What is added to the number of a fault, as shells do it.
 const FAULT: i64 = 128;
 /// Bytes of a request for lines.
@@ -28,6 +20,7 @@ const LINE_BYTES: usize = 128;
 /// A process that has ended badly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
+    /// Its number; 0 if nobody knows it any more.
     pub(crate) pid: u32,
     pub(crate) code: i64,
     pub(crate) name: StoredName,
@@ -51,19 +44,21 @@ pub(crate) struct Reporter {
     call: OneCall,
     nonce: u64,
     waiting: VecDeque<Crash>,
+    limits: ExecdLimits,
 }
 
 impl Reporter {
     /// Takes its memory now.
-    pub(crate) fn new(first: CallId) -> Self {
+    pub(crate) fn new(first: CallId, limits: ExecdLimits) -> Self {
         let call = OneCall::new(ServiceId::from_name("logd"), first);
-        Self { call, nonce: 0, waiting: VecDeque::with_capacity(LIVE_MAX) }
+        let waiting = VecDeque::with_capacity(limits.processes as usize);
+        Self { call, nonce: 0, waiting, limits }
     }
 
     /// A process has crashed. One too many to wait is reported without its lines.
     pub(crate) fn add(&mut self, crash: Crash, world: &mut impl World) {
-        if self.waiting.len() == LIVE_MAX {
-            return report(&crash, 0, world);
+        if self.waiting.len() == self.limits.processes as usize {
+            return self.report(&crash, 0, world);
         }
         self.waiting.push_back(crash);
     }
@@ -74,9 +69,9 @@ impl Reporter {
             self.nonce += 1;
             let mut out = [0; SEARCH_BYTES];
             let head = Head { version: Version::V2, nonce: self.nonce };
-            let frame = logs::encode(&Request::Search(search(crash)), head, &mut out);
+            let frame = logs::encode(&Request::Search(self.search(crash)), head, &mut out);
             assert!(frame.is_ok(), "every search of ours fits");
-            let until = now.after(PATIENCE);
+            let until = now.after(self.limits.report_patience);
             if self.call.begin(frame.unwrap_or_default(), until, world).is_err() {
                 self.conclude(&[], world);
             }
@@ -124,7 +119,7 @@ impl Reporter {
                 Found::Gap(_) => None,
             })
         };
-        report(&crash, records().count(), world);
+        self.report(&crash, records().count(), world);
         for record in records() {
             let (pid, record_id) = (crash.pid, record.id.0);
             nexus_log::warn!("execd", "{}", record.message;
@@ -132,37 +127,37 @@ impl Reporter {
                 pid = pid, record_id = record_id);
         }
     }
+
+    /// The newest records of its life within the window.
+    fn search(&self, crash: &Crash) -> Search<'static> {
+        let window = Mono(crash.at.0.saturating_sub(self.limits.recent_window.0));
+        Search {
+            since_ns: window.max(crash.since).0,
+            until_ns: crash.at.0,
+            service: Some(crash.service),
+            max: self.limits.recent_lines as u16,
+            backward: true,
+            ..Search::ALL
+        }
+    }
+
+    fn report(&self, crash: &Crash, recent: usize, world: &mut impl World) {
+        let (pid, code, name) = (crash.pid, crash.code, name(crash));
+        let mut line = Text::<LINE_BYTES>::EMPTY;
+        let written = core::fmt::write(
+            &mut line,
+            format_args!("execd: crash report pid={pid} code={code} name={name}"),
+        );
+        assert!(written.is_ok(), "two numbers and a name fit");
+        world.print(line.as_str());
+        nexus_log::error!("execd", "{name} has crashed with {code}";
+            code = code, event = "crash.v1", name = name, pid = pid, recent_count = recent,
+            recent_window_nsec = self.limits.recent_window.0);
+    }
 }
 
 const _: () = assert!(SEARCH_BYTES < FRAME_BYTES_MAX, "a request is a frame");
 
-/// The newest records of its life within the window.
-fn search(crash: &Crash) -> Search<'static> {
-    let window = Mono(crash.at.0.saturating_sub(RECENT_WINDOW.0));
-    Search {
-        since_ns: window.max(crash.since).0,
-        until_ns: crash.at.0,
-        service: Some(crash.service),
-        max: RECENT_COUNT_MAX,
-        backward: true,
-        ..Search::ALL
-    }
-}
-
 fn name(crash: &Crash) -> &str {
     crash.name.get().as_str()
-}
-
-fn report(crash: &Crash, recent: usize, world: &mut impl World) {
-    let (pid, code, name) = (crash.pid, crash.code, name(crash));
-    let mut line = Text::<LINE_BYTES>::EMPTY;
-    let written = core::fmt::write(
-        &mut line,
-        format_args!("execd: crash report pid={pid} code={code} name={name}"),
-    );
-    assert!(written.is_ok(), "two numbers and a name fit");
-    world.print(line.as_str());
-    nexus_log::error!("execd", "{name} has crashed with {code}";
-        code = code, event = "crash.v1", name = name, pid = pid, recent_count = recent,
-        recent_window_nsec = RECENT_WINDOW.0);
 }

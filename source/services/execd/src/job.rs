@@ -169,7 +169,7 @@ impl<P: Processes> Execd<P> {
                 event = "exec.start_failed.v1", name = job.asked.name.get().as_str());
             ExecStatus::StartFailed
         })?;
-        let (name, owner, service) = (job.asked.name, job.asked.from.id, program.service());
+        let (name, owner, service) = (job.asked.name, Some(job.asked.from.id), program.service());
         self.lives.add(Live { pid, name, service, owner, since: now, is_killed: false });
         Ok(pid)
     }

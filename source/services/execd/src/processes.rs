@@ -4,9 +4,6 @@ use nexus_abi::{ExitReason, Rights, SenderId, ServiceId};
 use nexus_bounded::Mono;
 use nexus_wire::bundles::{DIGEST_BYTES, Info, StoredName};
 
-/// Processes that may run at once.
-pub const LIVE_MAX: usize = 16;
-
 /// What is to be started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Program {
@@ -53,10 +50,33 @@ pub enum StartError {
     NoMemory,
 }
 
-/// What starts and ends processes: in the guest the kernel's calls. Nothing here waits.
+/// Something that a former life of ours has started and not told the end of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// As which entry of the boot image; of which bundle nobody knows any more.
+    pub entry: StoredName,
+    /// How it is.
+    pub state: LeftState,
+}
+
+/// How something is that a former life of ours has started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeftState {
+    /// It runs under this number.
+    Runs(u32),
+    /// It has ended while nobody looked; under which number it ran nobody knows any more.
+    Ended(ExitReason),
+}
+
+/// What starts and ends processes: in the guest the kernel's calls. Nothing here waits. When a
+/// process ends, its world wakes execd.
 pub trait Processes {
     /// A program that can be started.
     type Loaded;
+
+    /// The next of what former lives of ours have left, each once. Asked until there is no more,
+    /// before anything else.
+    fn left(&mut self) -> Option<Left>;
 
     /// Makes a program ready to be started.
     ///
@@ -64,7 +84,7 @@ pub trait Processes {
     /// [`LoadError`]; nothing has changed.
     fn load(&mut self, program: &Program) -> Result<Self::Loaded, LoadError>;
 
-    /// Starts it with these rights: its number.
+    /// Starts it with these rights: its number, which is never 0.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs.
@@ -83,46 +103,50 @@ pub(crate) struct Live {
     pub(crate) pid: u32,
     pub(crate) name: StoredName,
     pub(crate) service: ServiceId,
-    /// Who had it started.
-    pub(crate) owner: SenderId,
+    /// Who had it started; `None`: a former life of ours knew.
+    pub(crate) owner: Option<SenderId>,
+    /// When; 0 if only a former life of ours knew.
     pub(crate) since: Mono,
     /// Whether somebody has asked for its end.
     pub(crate) is_killed: bool,
 }
 
 /// What runs, in the order in which it was started.
-pub(crate) struct Lives(Vec<Live>);
+pub(crate) struct Lives {
+    all: Vec<Live>,
+    most: usize,
+}
 
 impl Lives {
-    /// Takes its memory now.
-    pub(crate) fn new() -> Self {
-        Self(Vec::with_capacity(LIVE_MAX))
+    /// At most so many; takes its memory now.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { all: Vec::with_capacity(most), most }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() == LIVE_MAX
+        self.all.len() == self.most
     }
 
     pub(crate) fn add(&mut self, live: Live) {
-        assert!(!self.is_full(), "who is asked for is looked at before");
-        self.0.push(live);
+        assert!(!self.is_full(), "no life of ours starts more than may run");
+        self.all.push(live);
     }
 
     /// Takes out whoever has ended.
     pub(crate) fn take(&mut self, pid: u32) -> Option<Live> {
-        let at = self.0.iter().position(|live| live.pid == pid)?;
-        Some(self.0.remove(at))
+        let at = self.all.iter().position(|live| live.pid == pid)?;
+        Some(self.all.remove(at))
     }
 
     pub(crate) fn find_mut(&mut self, pid: u32) -> Option<&mut Live> {
-        self.0.iter_mut().find(|live| live.pid == pid)
+        self.all.iter_mut().find(|live| live.pid == pid)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Live> {
-        self.0.iter()
+        self.all.iter()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 }

@@ -2,11 +2,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec;
 
-use nexus_abi::{FRAME_BYTES_MAX, Sender, SenderId};
-use nexus_bounded::{Mono, Nanos};
+use nexus_abi::{ExitReason, FRAME_BYTES_MAX, Sender, SenderId, ServiceId};
+use nexus_bounded::Mono;
 use nexus_gate::{RejectMarker, RejectMarkers};
 use nexus_policy::PolicyClient;
 use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
+use nexus_recipe::ExecdLimits;
 use nexus_wire::exec::{
     self, ExecStatus, Frame, Refusal, Request, Running, RunningWriter, encode_started, plain_reply,
 };
@@ -15,13 +16,8 @@ use nexus_wire::{Echo, EncodeError, markers};
 use crate::bundles::Bundles;
 use crate::crash::{Crash, Reporter, code};
 use crate::job::{Asked, Job};
-use crate::processes::{Lives, Processes};
+use crate::processes::{Left, LeftState, Live, Lives, Processes};
 use crate::telemetry::{self, Exit};
-
-/// Requests to start that may wait for their turn, one of each sender.
-const WAITING_MAX: usize = 4;
-/// How often is looked who has ended, while anything runs.
-const LOOK: Nanos = Nanos::from_millis(100);
 
 /// The service that starts programs. See the crate.
 pub struct Execd<P> {
@@ -33,33 +29,33 @@ pub struct Execd<P> {
     /// What waits for another service.
     pub(crate) job: Option<Job>,
     waiting: VecDeque<Asked>,
+    /// Requests that may wait.
+    waiting_max: usize,
     /// Where replies are written.
     pub(crate) reply: Box<[u8]>,
     rejects: RejectMarkers<2>,
-    /// When is looked next who has ended.
-    look: Mono,
     is_proven: bool,
     stopping: bool,
 }
 
 impl<P: Processes> Execd<P> {
-    /// Nothing runs. Takes all memory that it will ever need.
+    /// Nothing was asked yet. Takes all memory that it will ever need.
     #[must_use]
-    pub fn new(processes: P) -> Self {
+    pub fn new(limits: &ExecdLimits, processes: P) -> Self {
         Self {
             processes,
-            lives: Lives::new(),
+            lives: Lives::new(limits.processes as usize),
             policy: PolicyClient::new(CallId(0x1_0000)),
-            bundles: Bundles::new(CallId(0x2_0000)),
-            reporter: Reporter::new(CallId(0x3_0000)),
+            bundles: Bundles::new(CallId(0x2_0000), limits.patience),
+            reporter: Reporter::new(CallId(0x3_0000), limits.clone()),
             job: None,
-            waiting: VecDeque::with_capacity(WAITING_MAX),
+            waiting: VecDeque::with_capacity(limits.waiting as usize),
+            waiting_max: limits.waiting as usize,
             reply: vec![0; FRAME_BYTES_MAX].into(),
             rejects: RejectMarkers::new([
                 markers::EXECD_REJECT_INVALID_ARGS,
                 markers::EXECD_REJECT_OVER_LIMIT,
             ]),
-            look: Mono(0),
             is_proven: false,
             stopping: false,
         }
@@ -102,7 +98,7 @@ impl<P: Processes> Execd<P> {
             self.refuse_start(&asked, ExecStatus::OverLimit, world);
         } else if self.job.is_none() {
             self.begin(asked, now, world);
-        } else if self.waiting.len() < WAITING_MAX && !self.waiting.iter().any(is_its) {
+        } else if self.waiting.len() < self.waiting_max && !self.waiting.iter().any(is_its) {
             self.waiting.push_back(asked);
         } else {
             self.refuse_start(&asked, ExecStatus::Busy, world);
@@ -120,7 +116,7 @@ impl<P: Processes> Execd<P> {
     }
 
     fn kill(&mut self, owner: SenderId, pid: u32) -> ExecStatus {
-        match self.lives.find_mut(pid).filter(|live| live.owner == owner) {
+        match self.lives.find_mut(pid).filter(|live| live.owner == Some(owner)) {
             Some(live) => {
                 live.is_killed = true;
                 self.processes.kill(pid);
@@ -183,24 +179,42 @@ impl<P: Processes> Execd<P> {
         self.reporter.expire(now, world);
     }
 
+    /// Takes over what former lives have started, and reports what has ended since.
+    fn adopt(&mut self, now: Mono, world: &mut impl World) {
+        while let Some(Left { entry, state }) = self.processes.left() {
+            let (service, since) = (ServiceId::from_name(entry.get().as_str()), Mono(0));
+            let pid = match state {
+                LeftState::Runs(pid) => pid,
+                LeftState::Ended(_) => 0,
+            };
+            let live = Live { pid, name: entry, service, owner: None, since, is_killed: false };
+            match state {
+                LeftState::Runs(_) => self.lives.add(live),
+                LeftState::Ended(reason) => self.note_end(&live, reason, now, world),
+            }
+        }
+    }
+
     /// Hears who has ended.
     fn look(&mut self, now: Mono, world: &mut impl World) {
         while let Some((pid, reason)) = self.processes.ended() {
             if let Some(live) = self.lives.take(pid) {
-                let bad = code(reason).filter(|_| !live.is_killed);
-                telemetry::note_exit(match (bad, live.is_killed) {
-                    (_, true) => Exit::Killed,
-                    (Some(_), _) => Exit::Crash,
-                    (None, _) => Exit::Ok,
-                });
-                if let Some(code) = bad {
-                    let (name, service, since) = (live.name, live.service, live.since);
-                    let crash = Crash { pid, code, name, service, since, at: now };
-                    self.reporter.add(crash, world);
-                }
+                self.note_end(&live, reason, now, world);
             }
         }
-        self.look = now.after(LOOK);
+    }
+
+    fn note_end(&mut self, live: &Live, reason: ExitReason, now: Mono, world: &mut impl World) {
+        let bad = code(reason).filter(|_| !live.is_killed);
+        telemetry::note_exit(match (bad, live.is_killed) {
+            (_, true) => Exit::Killed,
+            (Some(_), _) => Exit::Crash,
+            (None, _) => Exit::Ok,
+        });
+        if let Some(code) = bad {
+            let Live { pid, name, service, since, .. } = *live;
+            self.reporter.add(Crash { pid, code, name, service, since, at: now }, world);
+        }
     }
 
     fn go_on(&mut self, now: Mono, world: &mut impl World) {
@@ -225,6 +239,7 @@ impl<P: Processes> Service for Execd<P> {
         let now = now.mono;
         if !core::mem::replace(&mut self.is_proven, true) {
             self.prove(world);
+            self.adopt(now, world);
         }
         match event {
             Event::Request { from, token, frame } => self.request(from, token, frame, now, world),
@@ -237,17 +252,11 @@ impl<P: Processes> Service for Execd<P> {
         telemetry::note_live(self.lives.len());
     }
 
-    /// At once until the proof at start is done; a world that knows of an end may wake us earlier.
+    /// At once until the proof at start is done. When a process ends, the world wakes us.
     fn deadline(&self) -> Option<Mono> {
         let start = (!self.is_proven).then_some(Mono(0));
-        let look = (self.lives.len() > 0).then_some(self.look);
-        let calls = [
-            self.policy.deadline(),
-            self.bundles.deadline(),
-            self.reporter.deadline(),
-            look,
-            start,
-        ];
+        let calls =
+            [self.policy.deadline(), self.bundles.deadline(), self.reporter.deadline(), start];
         calls.into_iter().flatten().min()
     }
 

@@ -2,16 +2,23 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use allocation_counter::measure;
-use execd::{Execd, LoadError, Processes, Program, StartError};
+use execd::{Execd, Left, LoadError, Processes, Program, StartError};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_bundle::{Manifest, pack};
 use nexus_port::{CallId, Event, Now, Service as _, SubmitError, Token, World};
+use nexus_recipe::{BundlesRecipe, ExecdLimits};
 use nexus_wire::bundles::{
     self, BundleName, BundleVersion, Info, Origin, Piece, encode_info, encode_piece,
 };
 use nexus_wire::exec::{Request, encode};
 use nexus_wire::policy::{self, Decision};
+
+const RECIPE: &str = include_str!("../../../../recipes/system/bundles.toml");
+
+fn limits() -> ExecdLimits {
+    BundlesRecipe::parse(RECIPE).unwrap().execd
+}
 
 /// Processes that end as soon as somebody looks, each third one badly.
 #[derive(Default)]
@@ -22,6 +29,10 @@ struct Short {
 
 impl Processes for Short {
     type Loaded = ();
+
+    fn left(&mut self) -> Option<Left> {
+        None
+    }
 
     fn load(&mut self, _: &Program) -> Result<(), LoadError> {
         Ok(())
@@ -124,7 +135,8 @@ fn no_memory_is_taken_after_the_start() {
     let manifest = Manifest { name, version, entry: name, memory_kib, rights, program_bytes: 0 };
     let bundle = pack(&manifest, &[7; 5000]).unwrap();
     let world = Still { asked: None, crashes: 0 };
-    let mut bed = Bed { execd: Execd::new(Short::default()), world, bundle, now: 0 };
+    let execd = Execd::new(&limits(), Short::default());
+    let mut bed = Bed { execd, world, bundle, now: 0 };
     // Places in the source take their series, and spans their lane, when they are first needed.
     (0..3).for_each(|_| bed.start());
     assert_eq!(bed.world.crashes, 1);
@@ -134,5 +146,6 @@ fn no_memory_is_taken_after_the_start() {
 
 #[test]
 fn what_is_taken_counts() {
-    assert_ne!(measure(|| drop(Execd::new(Short::default()))).count_total, 0);
+    let limits = limits();
+    assert_ne!(measure(|| drop(Execd::new(&limits, Short::default()))).count_total, 0);
 }

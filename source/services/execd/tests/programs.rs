@@ -4,13 +4,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use execd::{
-    Execd, LIVE_MAX, LoadError, Processes, Program, RECENT_COUNT_MAX, RECENT_WINDOW, StartError,
-};
+use execd::{Execd, Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_bundle::{Manifest, pack};
 use nexus_port::{CallError, CallId, Event, Now, Service as _, SubmitError, Token, World};
+use nexus_recipe::{BundlesRecipe, ExecdLimits};
 use nexus_wire::bundles::{
     self, BundleName, BundleStatus, BundleVersion, DIGEST_BYTES, Info, Origin, Piece, encode_info,
     encode_piece,
@@ -21,9 +20,16 @@ use nexus_wire::policy::{self, Action, Decision};
 use nexus_wire::{Fields, Level, RecordId, SpanStatus, markers};
 use proptest::prelude::*;
 
+const RECIPE: &str = include_str!("../../../../recipes/system/bundles.toml");
+
+fn limits() -> ExecdLimits {
+    BundlesRecipe::parse(RECIPE).unwrap().execd
+}
+
 /// The kernel, as far as execd sees it.
 #[derive(Default)]
 struct Machine {
+    left: VecDeque<Left>,
     refuses_to_load: Option<LoadError>,
     refuses_to_start: Option<StartError>,
     started: Vec<(Program, Rights)>,
@@ -33,6 +39,10 @@ struct Machine {
 
 impl Processes for Machine {
     type Loaded = Program;
+
+    fn left(&mut self) -> Option<Left> {
+        self.left.pop_front()
+    }
 
     fn load(&mut self, program: &Program) -> Result<Program, LoadError> {
         self.refuses_to_load.map_or(Ok(*program), Err)
@@ -136,7 +146,7 @@ impl Around {
         let logs::Frame { head, request } = logs::decode(frame).unwrap();
         let logs::Request::Search(search) = request else { panic!("{request:?}") };
         assert_eq!(search.service, Some(ServiceId::from_name("hello")));
-        assert!(search.backward && search.max == RECENT_COUNT_MAX);
+        assert!(search.backward && u32::from(search.max) == limits().recent_lines);
         self.searched.push((search.since_ns, search.until_ns));
         let mut out = vec![0; 4096];
         let mut writer = SearchWriter::new(head.nonce, 1, 9, 0, &mut out);
@@ -182,6 +192,11 @@ fn start() -> Request<'static> {
 
 impl Bed {
     fn new() -> Self {
+        Self::after(&[])
+    }
+
+    /// Behind a life that has left these.
+    fn after(left: &[Left]) -> Self {
         let around = Around {
             away: Vec::new(),
             calls: VecDeque::new(),
@@ -195,7 +210,8 @@ impl Bed {
             logged: Vec::new(),
             searched: Vec::new(),
         };
-        let mut bed = Self { execd: Execd::new(Machine::default()), around, now: 1_000, asked: 0 };
+        let machine = Machine { left: left.iter().copied().collect(), ..Machine::default() };
+        let mut bed = Self { execd: Execd::new(&limits(), machine), around, now: 1_000, asked: 0 };
         bed.handle(Event::Wake);
         bed
     }
@@ -260,10 +276,9 @@ impl Bed {
         }
     }
 
-    /// A process ends, and execd looks.
+    /// A process ends, and its world wakes execd.
     fn end(&mut self, pid: u32, reason: ExitReason) {
         self.execd.processes().ended.push_back((pid, reason));
-        self.now = self.now.max(self.execd.deadline().unwrap().0);
         self.handle(Event::Wake);
     }
 }
@@ -403,7 +418,7 @@ fn a_crash_is_reported_on_the_console_and_in_the_journal_with_the_last_lines() {
         format!(
             "code=133\nevent=crash.v1\nname=demo.hello\npid={pid}\nrecent_count=2\n\
              recent_window_nsec={}\n",
-            RECENT_WINDOW.0
+            limits().recent_window.0
         )
     );
     assert_eq!((last.message.as_str(), first.message.as_str()), ("about to fall", "began"));
@@ -440,6 +455,51 @@ fn without_logd_a_crash_is_reported_without_lines() {
 }
 
 #[test]
+fn while_something_runs_nothing_is_polled() {
+    let mut bed = Bed::new();
+    let pid = bed.started();
+    assert_eq!(bed.execd.deadline(), None, "it is woken when something has ended");
+    bed.execd.processes().ended.push_back((pid, ExitReason::Exited(0)));
+    bed.handle(Event::Wake);
+    assert!(bed.listed().is_empty());
+}
+
+fn left(entry: &str, state: LeftState) -> Left {
+    Left { entry: name(entry).stored(), state }
+}
+
+#[test]
+fn a_new_life_takes_over_what_runs_and_reports_what_has_ended_meanwhile() {
+    let (captured, recording) = (nexus_log::memory::capture(), nexus_metrics::memory::record());
+    let ended = |entry, reason| left(entry, LeftState::Ended(reason));
+    let mut bed = Bed::after(&[
+        ended("hello", ExitReason::Killed(13)),
+        left("other", LeftState::Runs(77)),
+        ended("third", ExitReason::Exited(0)),
+    ]);
+    assert_eq!(bed.around.lines, [markers::EXECD_READY], "logd is asked for the last lines");
+    bed.answer_all();
+    assert_eq!(bed.around.lines[1..], ["execd: crash report pid=0 code=141 name=hello"]);
+    assert!(captured.records()[0].fields.contains("code=141\nevent=crash.v1\nname=hello\npid=0\n"));
+    assert_eq!(bed.listed(), [77]);
+    assert_eq!(bed.ask("user", &Request::Kill { pid: 77 }), ExecStatus::NotFound, "nobody's");
+    bed.end(77, ExitReason::Exited(0));
+    assert!(bed.listed().is_empty());
+    let exits = ["ok", "crash"].map(|how| recording.counter("execd_exits_total", &[("how", how)]));
+    assert_eq!(exits, [2, 1]);
+}
+
+#[test]
+fn what_a_new_life_has_taken_over_counts_among_what_may_run() {
+    let most = limits().processes;
+    let all = (1..=most).map(|pid| left("other", LeftState::Runs(pid))).collect::<Vec<_>>();
+    let mut bed = Bed::after(&all);
+    assert_eq!(bed.ask("user", &start()), ExecStatus::OverLimit);
+    bed.end(1, ExitReason::Exited(0));
+    assert_eq!(bed.ask("user", &start()), ExecStatus::Ok);
+}
+
+#[test]
 fn who_ends_well_or_is_ended_by_request_is_no_crash() {
     let recording = nexus_metrics::memory::record();
     let mut bed = Bed::new();
@@ -466,9 +526,10 @@ fn test_reject_more_than_may_run_and_more_than_may_wait() {
     bed.answer_all();
     let answered = [first].into_iter().chain(waiting);
     assert!(answered.into_iter().all(|token| bed.status(token) == Some(ExecStatus::Ok)));
-    (5..LIVE_MAX).for_each(|_| assert!(bed.started() > 100));
+    let most = limits().processes as usize;
+    (5..most).for_each(|_| assert!(bed.started() > 100));
     assert_eq!(bed.ask("user", &start()), ExecStatus::OverLimit);
-    assert_eq!(bed.listed().len(), LIVE_MAX);
+    assert_eq!(bed.listed().len(), most);
     bed.end(101, ExitReason::Exited(0));
     assert_eq!(bed.ask("user", &start()), ExecStatus::Ok);
     assert!(bed.around.lines.contains(&markers::EXECD_REJECT_OVER_LIMIT.to_owned()));

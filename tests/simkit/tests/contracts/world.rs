@@ -41,6 +41,19 @@ fn the_stamp_is_the_worlds_and_counts_the_lives() {
 }
 
 #[test]
+fn a_process_is_woken_when_something_has_happened_outside() {
+    let mut world = World::new(1);
+    spawn_echo(&mut world, "echo");
+    world.settle();
+    let before = world.events();
+    world.settle();
+    assert_eq!(world.events(), before, "it sleeps");
+    world.wake("echo");
+    world.settle();
+    assert_eq!(world.events(), before + 1);
+}
+
+#[test]
 fn whoever_was_never_heard_is_not_missed() {
     for letters in [Letters::Vanish, Letters::Arrive] {
         let mut world = World::with(Config { letters, ..Config::kind(1) });

@@ -33,7 +33,7 @@ const INSTEAD: &str = "use a type of nexus-wire, or nexus_bounded::bytes for wha
                        (in memory of your own: `to_ne_bytes`)";
 
 /// How frames begin.
-const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX"];
+const MAGICS: &[&[u8]] = &[b"MT", b"LO", b"SF", b"TM", b"PO", b"BM", b"EX", b"SB", b"SL", b"EN"];
 
 fn check(workspace: &Workspace, report: &mut Report) {
     for source in workspace.product().filter(|source| !PLACES.contains(&source.package_name())) {

@@ -15,7 +15,12 @@ pub(crate) const LAW: Law = Law {
 const INSTEAD: &str = "let the port decide, or pass the difference in as a value";
 
 /// Where such conditions may stand.
-const PLACES: &[&str] = &["source/libs/nexus-rt/", "source/kernel/", "source/guest/src/bin/"];
+const PLACES: &[&str] = &[
+    "source/libs/nexus-rt/",
+    "source/kernel/",
+    "source/guest/src/bin/",
+    "source/apps/demo/src/bin/",
+];
 
 const CONDITIONS: &[&str] = &[
     "target_abi",

@@ -1,7 +1,9 @@
 //! The parser of recipes: text in, a [`Recipe`] or everything that is wrong with it out.
 
+mod bundles;
 mod contradictions;
 mod errors;
+mod keys;
 mod policy;
 mod retention;
 mod sections;
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 use table::{Report, Table};
 use toml::de::DeTable;
 
-use crate::{Policy, Recipe, StateRecipe};
+use crate::{BundlesRecipe, Keys, Policy, Recipe, StateRecipe};
 
 impl Recipe {
     /// Reads a recipe. Every key must be there and possible, and no two may contradict each other.
@@ -39,6 +41,16 @@ impl StateRecipe {
     }
 }
 
+impl BundlesRecipe {
+    /// Reads the recipe of bundles, as [`Recipe::parse`] reads its own.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, bundles::recipe, bundles::check)
+    }
+}
+
 impl Policy {
     /// Reads a policy, as [`Recipe::parse`] reads a recipe. Whether there are such services it does
     /// not ask.
@@ -58,6 +70,17 @@ impl Policy {
             policy::check(report, policy);
             policy::check_names(report, policy, entries);
         })
+    }
+}
+
+impl Keys {
+    /// Reads the keys of endpoints, as [`Recipe::parse`] reads a recipe. Whether the two of a pair
+    /// belong together it does not ask.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`].
+    pub fn parse(text: &str) -> Result<Self, RecipeErrors> {
+        read(text, keys::keys, keys::check)
     }
 }
 

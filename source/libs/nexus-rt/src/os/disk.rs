@@ -9,25 +9,20 @@
 
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{
-    AtomicUsize,
-    Ordering::{Relaxed, SeqCst},
-    fence,
-};
+use core::sync::atomic::{Ordering::SeqCst, fence};
 
-use nexus_abi::ServiceId;
-use nexus_abi::kernel::{CapabilityKind, PAGE_BYTES, Signals};
+use nexus_abi::kernel::{CapabilityKind, Signals};
 use nexus_port::{
     BLOCK_SECTORS_MAX, BLOCKS_MAX, BlockError, BlockOutcome, BlockRequest, CallId, SECTOR_BYTES,
     SubmitError,
 };
-use spin::Once;
+use virtio_drivers::PhysAddr;
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::mmio::{MmioTransport, MmioVersion};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
-use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
 use super::calls::{self, Mapping, Slot};
+use super::virtio::{Pool, Surroundings, held, mapped};
 
 /// What the image calls the device's registers, its interrupt and its pool.
 const DEVICE: &str = "disk";
@@ -55,60 +50,6 @@ const DONE: u8 = 0;
 const NOTHING: u8 = 0xff;
 
 const DATA_BYTES: usize = BLOCK_SECTORS_MAX as usize * SECTOR_BYTES;
-
-/// Memory that the device reaches.
-struct Pool {
-    address: usize,
-    physical: u64,
-    bytes: usize,
-    next: AtomicUsize,
-}
-
-/// A process drives one disk.
-static POOL: Once<Pool> = Once::new();
-
-impl Pool {
-    fn take(&self, bytes: usize) -> Option<(PhysAddr, NonNull<u8>)> {
-        let at = self.next.load(Relaxed);
-        let end = at + bytes.next_multiple_of(PAGE_BYTES);
-        let start = NonNull::new((self.address + at) as *mut u8).filter(|_| end <= self.bytes)?;
-        self.next.store(end, Relaxed);
-        Some((self.physical + at as u64, start))
-    }
-
-    /// Where the device sees some of it.
-    fn seen_at(&self, part: NonNull<[u8]>) -> PhysAddr {
-        let offset = part.cast::<u8>().as_ptr() as usize - self.address;
-        assert!(offset + part.len() <= self.bytes, "the device is shown the pool only");
-        self.physical + offset as u64
-    }
-}
-
-/// What `virtio-drivers` asks of its surroundings.
-struct Surroundings;
-
-// SAFETY: `dma_alloc` gives pages of the pool, each once: mapped for us, aligned, zeroed by the
-// kernel. The pool is mapped for as long as the process lives, so nothing is ever taken back.
-unsafe impl Hal for Surroundings {
-    fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let taken = POOL.get().and_then(|pool| pool.take(pages * PAGE_BYTES));
-        taken.unwrap_or((0, NonNull::dangling()))
-    }
-
-    unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
-        0
-    }
-
-    unsafe fn mmio_phys_to_virt(_: PhysAddr, _: usize) -> NonNull<u8> {
-        NonNull::dangling()
-    }
-
-    unsafe fn share(part: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {
-        POOL.get().map_or(0, |pool| pool.seen_at(part))
-    }
-
-    unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
-}
 
 /// What a request is, for the device (virtio 1.2, 5.2.6); riscv64 is little-endian, as it wants.
 #[repr(C)]
@@ -236,22 +177,13 @@ impl Ended {
     }
 }
 
-fn held(kind: CapabilityKind, name: &str) -> Option<Slot> {
-    calls::find(kind, ServiceId::from_name(name)).ok()
-}
-
-fn mapped(kind: CapabilityKind, name: &str) -> Option<Mapping> {
-    calls::map(held(kind, name)?).ok()
-}
-
 impl Disk {
     /// The disk that the image gives us; `None` if it gives us none.
     pub(super) fn find() -> Option<Result<Self, Unfit>> {
         let window = mapped(CapabilityKind::Device, DEVICE)?;
         let pool = mapped(CapabilityKind::Dma, POOL_NAME)?;
         let interrupt = held(CapabilityKind::Interrupt, INTERRUPT)?;
-        let Mapping { address, bytes, physical } = pool;
-        POOL.call_once(|| Pool { address, physical, bytes, next: AtomicUsize::new(0) });
+        Pool::install(pool);
         Some(Self::start(window, interrupt))
     }
 
@@ -269,7 +201,7 @@ impl Disk {
         let features = negotiate(&mut transport)?;
         let queue = VirtQueue::new(&mut transport, QUEUE, false, false);
         let queue = queue.map_err(|_| Unfit::NotWanted)?;
-        let mut places = [(); REQUESTS].map(|()| POOL.get()?.take(size_of::<Place>()));
+        let mut places = [(); REQUESTS].map(|()| Pool::take(size_of::<Place>()));
         if places.iter().any(Option::is_none) {
             return Err(Unfit::NotWanted);
         }

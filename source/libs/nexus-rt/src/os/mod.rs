@@ -6,23 +6,27 @@
 //! kernel can be asked is in [`calls`], safe wherever that can be: a frame that is lent for a call
 //! stays borrowed until the kernel has forgotten it.
 //!
-//! Deliberately absent: threads, and memory that is given back. A process that is done ends.
+//! Deliberately absent: threads. Memory that is given back is used again where a program says so
+//! ([`reuse`]), and never goes back to the kernel. A process that is done ends.
 
 mod aside;
 mod birth;
 pub mod calls;
 mod console;
 mod disk;
+mod entropy;
 mod frames;
 mod heap;
 mod link;
 mod port;
 mod start;
 mod time;
+mod virtio;
 
 pub use aside::{Aside, Logs, Telemetry};
-pub use birth::Start;
+pub use birth::{Ends, Start};
 pub use console::say;
-pub use heap::{seal, taken};
+pub use entropy::{Entropy, Unfit};
+pub use heap::{reuse, seal, taken};
 pub use port::{SET_ASIDE, run, run_with, tell_memory};
 pub use time::{Clock, instructions, monotonic};

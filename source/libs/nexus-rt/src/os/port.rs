@@ -17,6 +17,7 @@ use nexus_bounded::{Mono, Nanos};
 use nexus_port::{BlockRequest, CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
 use super::aside::LAST_PATIENCE;
+use super::birth::before_us;
 use super::calls::{self, Slot};
 use super::disk::Disk;
 use super::frames::{Calls, Frame, refused};
@@ -58,14 +59,6 @@ pub fn run_with<S: Service>(name: &str, aside: impl Aside, make: impl FnOnce(Sta
     Turn::new(aside, make).serve(name)
 }
 
-/// Signals of before our first instruction.
-fn raised_at_start() -> Signals {
-    match calls::wait(0) {
-        Ok(Received::Signals(signals)) => signals,
-        _ => Signals::NONE,
-    }
-}
-
 struct Turn<S, A> {
     service: S,
     aside: A,
@@ -79,8 +72,8 @@ struct Turn<S, A> {
 
 impl<S: Service, A: Aside> Turn<S, A> {
     fn new(aside: A, make: impl FnOnce(Start) -> S) -> Self {
-        let mut raised_at_start = raised_at_start();
-        let service = make(Start::find(&mut raised_at_start));
+        let (mut raised_at_start, ended) = before_us();
+        let service = make(Start::find(&mut raised_at_start, ended));
         let (port, clock, frame) = (Port::new(), Clock::new(), Frame::new());
         Self { service, aside, port, clock, frame, stop: None, raised_at_start }
     }

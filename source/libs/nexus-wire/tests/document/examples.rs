@@ -4,8 +4,8 @@ use nexus_wire::LedgerRow;
 
 use crate::page::Page;
 use crate::{
-    examples_bundlemgrd, examples_execd, examples_logd, examples_metricsd, examples_policyd,
-    examples_statefsd, examples_timed,
+    examples_bundlemgrd, examples_dsoftbusd, examples_execd, examples_logd, examples_metricsd,
+    examples_policyd, examples_statefsd, examples_timed,
 };
 
 /// Name of a frame as on the page, and its bytes.
@@ -37,6 +37,7 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     examples.extend(examples_policyd::all());
     examples.extend(examples_bundlemgrd::all());
     examples.extend(examples_execd::all());
+    examples.extend(examples_dsoftbusd::all());
     let mut mistakes = Vec::new();
     for (name, bytes) in &examples {
         let on_page: Vec<_> = page.frames.iter().filter(|frame| frame.name == *name).collect();

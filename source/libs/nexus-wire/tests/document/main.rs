@@ -5,6 +5,7 @@
 
 mod examples;
 mod examples_bundlemgrd;
+mod examples_dsoftbusd;
 mod examples_execd;
 mod examples_logd;
 mod examples_metricsd;
@@ -16,7 +17,7 @@ mod layout;
 mod page;
 mod tables;
 
-use nexus_wire::{bundles, exec, files, logs, metrics, policy, timers};
+use nexus_wire::{bundles, entropy, exec, files, logs, metrics, policy, sessions, timers};
 use page::Page;
 
 const PAGE: &str = include_str!("../../../../../docs/wire.md");
@@ -60,6 +61,15 @@ fn every_operation_has_its_request_and_its_reply_on_the_page() {
     }
     for op in exec::Op::ALL {
         documented("execd", &format!("{op:?}"));
+    }
+    for op in sessions::Op::ALL {
+        documented("dsoftbusd", &format!("{op:?}"));
+    }
+    for op in sessions::line::Op::ALL {
+        documented("line", &format!("{op:?}"));
+    }
+    for op in entropy::Op::ALL {
+        documented("entropyd", &format!("{op:?}"));
     }
     for op in logs::Op::ALL {
         documented("logd v2", &format!("{op:?}"));

@@ -1,9 +1,11 @@
 //! Tables of the page against the code's lists.
 
 use nexus_wire::bundles::{self, BundleStatus, Origin};
+use nexus_wire::entropy::{self, EntropyStatus};
 use nexus_wire::exec::{self, ExecStatus};
 use nexus_wire::logs::{self, ClockAnchor};
 use nexus_wire::policy::{self, Action, Decision, PolicyStatus};
+use nexus_wire::sessions::{self, SessionStatus, line};
 use nexus_wire::timers::{self, Qos, TimerStatus};
 use nexus_wire::{AuditReply, FileKind, FileStatus, HistoryLoss, Kind, Level, LogStatus};
 use nexus_wire::{LossReason, MetricStatus, REASONS, SpanStatus, Tier, Unit, files, metrics};
@@ -43,6 +45,11 @@ fn limits() -> List {
         BUNDLE_NAME_BYTES_MAX = bundles::BUNDLE_NAME_BYTES_MAX,
         BUNDLE_VERSION_BYTES_MAX = bundles::BUNDLE_VERSION_BYTES_MAX,
         BUNDLE_PIECE_BYTES_MAX = bundles::BUNDLE_PIECE_BYTES_MAX,
+        SESSION_BYTES_MAX = sessions::SESSION_BYTES_MAX,
+        HELLO_BYTES = line::HELLO_BYTES,
+        WELCOME_BYTES = line::WELCOME_BYTES,
+        SEALED_BYTES_MAX = line::SEALED_BYTES_MAX,
+        ENTROPY_BYTES_MAX = entropy::ENTROPY_BYTES_MAX,
         QUERY_REPLY_BYTES_MAX = nexus_wire::QUERY_REPLY_BYTES_MAX,
         QUERY_RECORDS_MAX = nexus_wire::QUERY_RECORDS_MAX,
         ROWS_MAX = AuditReply::ROWS_MAX,
@@ -60,8 +67,12 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
     let policyd = policy::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let bundlemgrd = bundles::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let execd = exec::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let dsoftbusd = sessions::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let lines = line::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
+    let kinds = line::Kind::ALL.iter().map(|kind| (format!("{kind:?}"), usize::from(kind.raw())));
+    let entropyd = entropy::Op::ALL.iter().map(|op| (format!("{op:?}"), usize::from(op.raw())));
     let reasons = REASONS.map(|(reason, name)| (name.to_owned(), reason.index()));
-    let lists: [(&str, List); 27] = [
+    let lists: [(&str, List); 33] = [
         ("metricsd operations", metricsd.collect()),
         ("logd operations", logd.collect()),
         ("timed operations", timed.collect()),
@@ -76,6 +87,12 @@ pub(crate) fn mistakes(page: &Page) -> Vec<String> {
         ("bundle origins", named!(Origin::ALL)),
         ("execd operations", execd.collect()),
         ("execd statuses", named!(ExecStatus::ALL)),
+        ("dsoftbusd operations", dsoftbusd.collect()),
+        ("dsoftbusd statuses", named!(SessionStatus::ALL)),
+        ("line operations", lines.collect()),
+        ("line kinds", kinds.collect()),
+        ("entropyd operations", entropyd.collect()),
+        ("entropyd statuses", named!(EntropyStatus::ALL)),
         ("metricsd statuses", named!(MetricStatus::ALL)),
         ("logd statuses", named!(LogStatus::ALL)),
         ("statefsd operations", statefsd.collect()),

@@ -4,6 +4,7 @@
 
 mod any;
 mod bundles;
+mod dsoftbusd;
 mod fields;
 mod hostile;
 mod ids;

@@ -1,0 +1,230 @@
+//! A simulated world with bundles and programs, and a client in it that keeps what stands on the
+//! console.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bundlemgrd::Bundlemgrd;
+use execd::Execd;
+use logd::{Keep, Logd};
+use metricsd::Metricsd;
+use nexus_abi::{Rights, ServiceId};
+use nexus_bounded::{Mono, Nanos};
+use nexus_bundle::{Manifest, pack};
+use nexus_log::memory::{Captured, Logged};
+use nexus_log::{Courier, Record};
+use nexus_metrics::{Flusher, Pace};
+use nexus_recipe::{BundlesRecipe, Policy, Recipe};
+use nexus_wire::bundles::{BundleName, BundleVersion};
+use policyd::Policyd;
+use selftest_client::{Case, Client, prove};
+use simkit::{Disk, Link, Start, World};
+use timed::Timed;
+
+use crate::lies::{Lies, Spoiled};
+use crate::machine::{self, Children, Machine};
+
+const ME: &str = "selftest-client";
+const GUEST: &str = include_str!("../../../../../recipes/observability/guest.toml");
+const BUNDLES: &str = include_str!("../../../../../recipes/system/bundles.toml");
+const POLICY: &str = include_str!("../../../../../recipes/system/policy.toml");
+
+/// What is recorded is brought so often while time passes.
+const TICK: Nanos = Nanos::from_millis(1);
+
+/// Those whose records come under their own names.
+const LOGGING: [&str; 4] = ["policyd", "timed", "bundlemgrd", "execd"];
+
+/// What the services of this process record, and its ways to logd and metricsd. All of them have
+/// one recorder of metrics, which speaks as one of them.
+struct Recorded {
+    logged: Captured,
+    brought: usize,
+    couriers: Vec<(&'static str, Courier, Link)>,
+    metrics: Flusher<&'static nexus_metrics::Client>,
+    metricsd: Link,
+}
+
+impl Recorded {
+    fn new(world: &mut World, who: &str) -> Self {
+        let ways =
+            LOGGING.map(|name| (name, Courier::new(), world.link(name, Rights::NONE, "logd")));
+        Self {
+            logged: nexus_log::memory::capture(),
+            brought: 0,
+            couriers: ways.into(),
+            metrics: Flusher::for_forked_child(nexus_metrics::global(), Pace::DEFAULT),
+            metricsd: world.link(who, Rights::NONE, "metricsd"),
+        }
+    }
+
+    fn poll(&mut self, now: Mono, mute: Option<&str>) {
+        let all = self.logged.records();
+        for logged in &all[self.brought..] {
+            let Logged { level, scope, message, fields, cut, fields_cut, span } = logged;
+            let (level, cut, fields_cut, span) = (*level, *cut, *fields_cut, *span);
+            let record = Record { level, scope, message, fields, cut, fields_cut, span };
+            let way = self.couriers.iter_mut().find(|(name, ..)| name == scope);
+            if let Some((_, courier, link)) = way.filter(|(name, ..)| mute != Some(*name)) {
+                courier.submit(&record, now, link);
+            }
+        }
+        self.brought = all.len();
+        for (_, courier, link) in &mut self.couriers {
+            courier.poll(now, link);
+        }
+        self.metrics.poll(now, &mut self.metricsd);
+    }
+}
+
+/// See the module.
+pub(crate) struct Simulated {
+    pub(crate) world: World,
+    me: simkit::Client,
+    recorded: Recorded,
+    pub(crate) machine: Rc<RefCell<Machine>>,
+    pub(crate) console: Vec<String>,
+    shown: usize,
+    lies: Lies,
+}
+
+/// The bundles that the boot image carries, each of one program.
+fn boot() -> &'static [&'static [u8]] {
+    let recipe = BundlesRecipe::parse(BUNDLES).unwrap();
+    let bundles = recipe.boot.iter().map(|bundle| {
+        let manifest = Manifest {
+            name: BundleName::new(&bundle.name).unwrap(),
+            version: BundleVersion::new(&bundle.version).unwrap(),
+            entry: BundleName::new(&bundle.entry).unwrap(),
+            memory_kib: bundle.memory_kib,
+            rights: bundle.rights(),
+            program_bytes: 0,
+        };
+        &*pack(&manifest, &[7; 60_000]).unwrap().leak()
+    });
+    bundles.collect::<Vec<_>>().leak()
+}
+
+impl Simulated {
+    /// Everything runs, and what its services record is told as `who`'s.
+    pub(crate) fn new(who: &str, lies: Lies) -> Self {
+        let mut world = World::new(1);
+        world.spawn("statefsd", |start| guest::statefsd(start.boot));
+        world.attach("statefsd", Disk::new(guest::state_recipe().statefsd.disk_bytes / 512));
+        world.settle();
+        let recorded = Recorded::new(&mut world, who);
+        let recipe = Recipe::parse(GUEST).unwrap();
+        let of_logd = recipe.clone();
+        world.spawn("logd", move |start| Logd::new(&of_logd, start.boot, Keep::Files));
+        let metricsd = move |start: Start| Metricsd::new(&recipe, start.boot, Keep::Nothing);
+        match lies.altered {
+            None => world.spawn_with("metricsd", Rights::QUERY, metricsd),
+            Some(alteration) => world.spawn_with("metricsd", Rights::QUERY, move |start| {
+                guest::Retold { service: metricsd(start), alteration }
+            }),
+        }
+        let machine = Rc::new(RefCell::new(Machine::default()));
+        machine.borrow_mut().falls = lies.falls;
+        spawn_services(&mut world, &machine, lies);
+        let me = world.client(ME, Rights::QUERY.with(Rights::SCRAPE));
+        let mut sim = Self { world, me, recorded, machine, console: Vec::new(), shown: 0, lies };
+        sim.pause(Nanos::from_millis(100));
+        sim
+    }
+
+    fn tick(&mut self) {
+        machine::go_on(&self.machine, &mut self.world);
+        self.recorded.poll(self.world.now().mono, self.lies.mute);
+        self.world.run_for(TICK);
+    }
+
+    /// Proves these tables; whether they hold, and what the services printed meanwhile.
+    pub(crate) fn prove(&mut self, tables: &[&[Case]]) -> bool {
+        self.shown = self.world.console().len();
+        self.console.clear();
+        tables.iter().all(|cases| prove(self, cases))
+    }
+
+    fn show_services(&mut self) {
+        let lines = self.world.console().iter().skip(self.shown).map(|line| form(&line.text));
+        self.console.extend(lines);
+        self.shown = self.world.console().len();
+    }
+
+    /// All that services have logged.
+    pub(crate) fn logged(&self) -> Vec<Logged> {
+        self.recorded.logged.records()
+    }
+
+    /// What a service answers.
+    pub(crate) fn answer(&mut self, name: &str, frame: &[u8]) -> Vec<u8> {
+        self.world.call(self.me, name, frame).unwrap()
+    }
+
+    /// Ends a service and starts it again, as init does.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.world.kill(name, nexus_abi::ExitReason::Killed(9));
+        self.world.restart(name);
+        self.pause(Nanos::from_millis(50));
+    }
+}
+
+/// A line with the number of a process left open.
+fn form(line: &str) -> String {
+    let Some((before, behind)) = line.split_once("pid=") else { return line.to_owned() };
+    let behind = behind.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    format!("{before}pid=<pid>{behind}")
+}
+
+fn spawn_services(world: &mut World, machine: &Rc<RefCell<Machine>>, lies: Lies) {
+    let recipe = BundlesRecipe::parse(BUNDLES).unwrap();
+    world.spawn("policyd", |_| Policyd::new(&Policy::parse(POLICY).unwrap()));
+    world.spawn("timed", |_| Timed::new());
+    let (limits, boot) = (recipe.bundlemgrd, boot());
+    let bundlemgrd = move |_: Start| Bundlemgrd::new(&limits, boot);
+    match lies.spoils_bundles {
+        false => world.spawn("bundlemgrd", bundlemgrd),
+        true => world.spawn("bundlemgrd", move |start| guest::Twin {
+            service: bundlemgrd(start),
+            lie: Spoiled,
+        }),
+    }
+    let (limits, machine) = (recipe.execd, Rc::clone(machine));
+    let execd = move |_: Start| Execd::new(&limits, Children::find(Rc::clone(&machine)));
+    world.spawn_with("execd", if lies.is_blind { Rights::NONE } else { Rights::QUERY }, execd);
+}
+
+impl Client for Simulated {
+    fn id(&self) -> ServiceId {
+        ServiceId::from_name(ME)
+    }
+
+    fn now(&mut self) -> Mono {
+        self.world.now().mono
+    }
+
+    fn pause(&mut self, length: Nanos) {
+        let until = self.world.now().mono.after(length);
+        while self.world.now().mono.after(TICK) <= until {
+            self.tick();
+        }
+        self.world.run_for(until.since(self.world.now().mono));
+    }
+
+    fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
+        let all = ["logd", "metricsd", "policyd", "bundlemgrd", "execd"];
+        let name = all.into_iter().find(|name| ServiceId::from_name(name) == to)?;
+        let got = self.world.call(self.me, name, frame).ok()?;
+        answer.get_mut(..got.len())?.copy_from_slice(&got);
+        Some(got.len())
+    }
+
+    fn flush(&mut self) {}
+
+    fn logd_is_proven(&mut self) {}
+
+    fn print(&mut self, line: &str) {
+        self.show_services();
+        self.console.push(line.to_owned());
+    }
+}
