@@ -38,9 +38,10 @@ pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
 
 /// Prints the table; whether everything is within its bounds.
 pub(crate) fn hold() -> Result<bool> {
-    let programs = guest::build("guest", guest::PROGRAMS)?;
     let kernel = guest::build("neuron", guest::KERNEL)?.join("neuron");
     let text = image::text("image")?;
+    let programs = image::programs_of(&text)?;
+    let programs = guest::build_programs("guest", programs.iter().map(String::as_str))?;
     let image_bytes = image::build(&text, &programs, None)?.len();
     let (entries, promised_pages) = image::sizes(&text, &programs)?;
     let kept_kib = image::kept_kib(&kernel)?;

@@ -302,8 +302,7 @@ pub(crate) struct MetricsArgs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) when: When,
-    /// With what each metric is good for and what it is measured in. Only a running metricsd knows the
-    /// former; of what is kept the unit is shown
+    /// With the help and the unit of each metric; of what is kept only the unit is known
     #[arg(long)]
     pub(crate) describe: bool,
     #[command(flatten)]

@@ -216,7 +216,8 @@ pub(crate) fn proofs() -> Result<Counts> {
 /// The console of a boot of everything.
 pub(crate) fn lines_of_everything() -> Result<Vec<String>> {
     let console = Console { all: false, until_marker: true, silent: true };
-    let seen = Variant::Everything.watch(&Built::new()?, None, TIMEOUT, &console)?;
+    let built = Built::of_variant(Variant::Everything)?;
+    let seen = Variant::Everything.watch(&built, None, TIMEOUT, &console)?;
     seen.report();
     Ok(seen.into_lines())
 }

@@ -125,9 +125,10 @@ const TWINS: &[Twin] = &[
         swap: Swap { entry: "metricsd", program: "os-twin-whitewashing-metricsd" },
         ends: End::Without(markers::SELFTEST_TRACING_SPANS),
     },
+    // Where other services bring their numbers theirs might be refused before metricsd is ready.
     Twin {
         name: "only invalid traffic reaches metricsd",
-        of: Variant::Everything,
+        of: Variant::Hostile,
         swap: Swap { entry: "metricsd", program: "os-twin-misled-metricsd" },
         ends: End::Without(markers::METRICSD_REJECT_OVER_LIMIT),
     },
@@ -196,6 +197,12 @@ const TWINS: &[Twin] = &[
         of: Variant::Outage,
         swap: Swap { entry: "metricsd", program: "os-metricsd" },
         ends: End::Without(markers::METRICSD_READY),
+    },
+    Twin {
+        name: "policyd outlives what should end it",
+        of: Variant::Outage,
+        swap: Swap { entry: "policyd", program: "os-policyd" },
+        ends: End::With(markers::POLICYD_REJECT_INVALID_ARGS),
     },
     Twin {
         name: "metricsd invents a count while logd is away",

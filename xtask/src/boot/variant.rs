@@ -27,7 +27,7 @@ pub(super) enum Variant {
     LogdAlone,
     /// Both services without a disk, beside hostile processes.
     Hostile,
-    /// Both services without a disk, and then they die.
+    /// Both services without a disk, policyd and execd, and then they die.
     Outage,
 }
 
@@ -124,7 +124,8 @@ fn deaths() -> Vec<String> {
     let told = "logd: was told to set its stored state aside".to_owned();
     let suspect = "init: logd: stored state is suspect and set aside, no. 1".to_owned();
     let [first, second, third] = [100, 200, 400].map(|pause| ended("logd", pause));
-    vec![first, ended("metricsd", 100), second, suspect, third, told]
+    let others = ["metricsd", "policyd"].map(|name| ended(name, 100));
+    others.into_iter().chain([first, second, suspect, third, told]).collect()
 }
 
 /// The same where metricsd dies three times.

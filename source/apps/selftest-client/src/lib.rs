@@ -192,6 +192,11 @@ pub const OUTAGES: &[Case] = &[
         marker: markers::SELFTEST_REPEATED_OUTAGES,
         run: outage::again_and_again,
     },
+    Case {
+        services_print: &[markers::POLICYD_READY],
+        marker: markers::SELFTEST_POLICYD_OUTAGE,
+        run: outage::of_policyd,
+    },
 ];
 
 /// What is proven of what is kept, where there is a disk.
@@ -257,7 +262,7 @@ pub enum Goal {
     Logd,
     /// Both services, where there is no disk.
     Services,
-    /// Both, and then that they outlive their outages.
+    /// Both, and then that they, and others beside them, outlive their outages.
     Outages,
     /// Both, and that they keep what they have on a disk.
     Retention,
@@ -319,7 +324,8 @@ impl Goal {
     #[must_use]
     pub const fn ready(self) -> &'static [&'static str] {
         match self {
-            Self::Logd | Self::Services | Self::Outages => &[markers::LOGD_READY],
+            Self::Logd | Self::Services => &[markers::LOGD_READY],
+            Self::Outages => &[markers::LOGD_READY, markers::POLICYD_READY, markers::EXECD_READY],
             Self::System => &[
                 markers::STATEFSD_READY,
                 markers::LOGD_READY,

@@ -2,8 +2,10 @@
 //!
 //! For worlds in which a service ends when it receives [`FATAL`], and is started again.
 
-use nexus_abi::ServiceId;
+use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::Mono;
+use nexus_wire::bundles::BundleName;
+use nexus_wire::exec::{self, ExecStatus};
 use nexus_wire::logs::NewRecord;
 use nexus_wire::{Level, LogStatus, MetricStatus};
 
@@ -16,6 +18,12 @@ use crate::{Absence, Why};
 
 /// What a service dies of where its death is tried.
 pub const FATAL: &[u8] = b"end at once";
+
+const POLICYD: ServiceId = ServiceId::from_name("policyd");
+const EXECD: ServiceId = ServiceId::from_name("execd");
+
+/// A bundle that the policy lets us have started. Nobody has it where this is tried.
+const GRANTED: &str = "demo.hello";
 
 const TOTAL: &str = "selftest_outage_total";
 
@@ -83,11 +91,14 @@ pub(crate) fn of_logd(talk: &mut Talk<'_>) -> Result<(), Why> {
     })
 }
 
-/// Without metricsd records go on; the next one counts anew.
+/// Without metricsd records go on, and so do other services; the next one counts anew.
 pub(crate) fn of_metricsd(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
     end(talk, METRICSD)?;
     talk.append_good(record("without metricsd"))?;
+    if start(talk)? != ExecStatus::FetchFailed {
+        return Err("execd does not go on without metricsd");
+    }
     let update = counter(TOTAL, "", 5)?;
     talk.until("metricsd does not come back", |talk| match talk.ask_metricsd(&update) {
         Ok((MetricStatus::Ok, _)) => Ok(Some(())),
@@ -105,4 +116,37 @@ pub(crate) fn again_and_again(talk: &mut Talk<'_>) -> Result<(), Why> {
         logd_is_back(talk, message)?;
     }
     Ok(())
+}
+
+/// What execd answers when it is to start what the policy grants.
+fn start(talk: &mut Talk<'_>) -> Result<ExecStatus, Why> {
+    let name = BundleName::new(GRANTED).ok_or("no such bundle")?;
+    let (request, nonce) = (exec::Request::Start { name }, talk.next_nonce());
+    let mut frame = [0; FRAME_BYTES_MAX];
+    let frame = exec::encode(&request, nonce, &mut frame).map_err(|_| "no such frame")?;
+    let answer = talk.send(EXECD, frame)?;
+    let reply = exec::decode_reply(request.op(), nonce, answer);
+    reply.map(|(status, _)| status).ok_or("execd's answer is none to the request")
+}
+
+/// While nobody decides nothing is started, not even what the policy grants, and it is said why;
+/// the next policyd decides again.
+pub(crate) fn of_policyd(talk: &mut Talk<'_>) -> Result<(), Why> {
+    let since = talk.fresh_time();
+    if start(talk)? != ExecStatus::FetchFailed {
+        return Err("what the policy grants is not allowed");
+    }
+    end(talk, POLICYD)?;
+    if start(talk)? != ExecStatus::Denied {
+        return Err("something is allowed while nobody decides");
+    }
+    talk.until("policyd does not come back", |talk| match start(talk)? {
+        ExecStatus::FetchFailed => Ok(Some(())),
+        ExecStatus::Denied => Ok(None),
+        _ => Err("a request that waits for policyd is answered otherwise"),
+    })?;
+    talk.wait_for(since, "why nothing was started is not in the journal", |found| {
+        let denied = [("action", "spawn"), ("event", "exec.denied.v1"), ("reason", "policyd away")];
+        found.scope == "execd" && found.level == Level::Warn && has(found, &denied)
+    })
 }

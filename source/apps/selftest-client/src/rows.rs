@@ -40,6 +40,10 @@ impl Row {
         Self { step, ..self }
     }
 
+    pub(crate) const fn caught_up_as(self, other: Self) -> Self {
+        Self { catchup: other.catchup, ..self }
+    }
+
     fn of(row: &RangeRow<'_>) -> Self {
         let value = match row.value {
             RangeValue::Counter { delta } => Value::Counted(delta),

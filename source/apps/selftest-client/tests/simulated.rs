@@ -1,7 +1,8 @@
 //! The whole table in the simulated world; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use guest::{Alteration, Cut, Lenient, Misremembered, Misremembering, Retold, Volatile};
+use execd::{Execd, LoadError, Processes, Program, StartError};
+use guest::{Alteration, Cut, Lenient, Lie, Misremembered, Misremembering, Retold, Twin, Volatile};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, Rights, ServiceId};
@@ -9,8 +10,11 @@ use nexus_bounded::{Mono, Nanos};
 use nexus_log::memory::{Captured, Logged};
 use nexus_log::{Courier, Record};
 use nexus_metrics::{Flusher, Pace};
+use nexus_port::Token;
 use nexus_recipe::Recipe;
+use nexus_wire::exec::ExecStatus;
 use nexus_wire::{files, markers};
+use policyd::Policyd;
 use selftest_client::{Absence, Client, FATAL, Goal, expected, run};
 use simkit::{Disk, Link, NoAnswer, World};
 
@@ -62,6 +66,8 @@ struct Lies {
     queried: Option<Queried>,
     /// logd stores what it refuses; whether it says that it refused.
     stores_refused: Option<bool>,
+    /// execd says of what was denied that it was allowed.
+    fails_open: bool,
     /// Who outlives what should end it.
     immortal: Option<&'static str>,
     /// What metricsd keeps is not what it gives back, from this boot on.
@@ -248,7 +254,8 @@ impl Client for Simulated {
     }
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
-        let name = ["logd", "metricsd"].into_iter().find(|name| ServiceId::from_name(name) == to);
+        let names = ["logd", "metricsd", "policyd", "execd"];
+        let name = names.into_iter().find(|name| ServiceId::from_name(name) == to);
         if frame == FATAL && name != self.lies.immortal && self.world.runs(name?) {
             self.end(name?);
             return None;
@@ -386,6 +393,7 @@ const NONE: Lies = Lies {
     told_again: false,
     queried: None,
     stores_refused: None,
+    fails_open: false,
     immortal: None,
     remembered: None,
     unkept: false,
@@ -529,8 +537,54 @@ fn a_logd_that_stores_what_it_says_it_refused_is_not_hardened() {
     fails_without(markers::SELFTEST_LOGD_HARDENING, lies);
 }
 
+/// Nothing that could be started.
+struct Nothing;
+
+impl Processes for Nothing {
+    type Loaded = ();
+
+    fn load(&mut self, _: &Program) -> Result<(), LoadError> {
+        Err(LoadError::NoEntry)
+    }
+
+    fn start(&mut self, (): (), _: Rights) -> Result<u32, StartError> {
+        Err(StartError::Denied)
+    }
+
+    fn kill(&mut self, _: u32) {}
+
+    fn ended(&mut self) -> Option<(u32, ExitReason)> {
+        None
+    }
+}
+
+/// Says of what was denied that it was allowed, and came to nothing.
+struct FailsOpen;
+
+impl Lie for FailsOpen {
+    fn reply(world: &mut impl nexus_port::World, token: Token, frame: &[u8]) {
+        let mut told = frame.to_vec();
+        if told[4] == ExecStatus::Denied.raw() {
+            told[4] = ExecStatus::FetchFailed.raw();
+        }
+        world.reply(token, &told);
+    }
+}
+
 fn through_outages(lies: Lies) -> (bool, Vec<String>) {
     let mut client = Simulated::new(GUEST, Rights::QUERY.with(Rights::SCRAPE), lies);
+    client.world.settle();
+    client.world.spawn("policyd", |_| Policyd::new(&guest::policy()));
+    client.world.settle();
+    let execd = |_| Execd::new(Nothing);
+    match lies.fails_open {
+        false => client.world.spawn("execd", execd),
+        true => {
+            let make = move |start| Twin { service: execd(start), lie: FailsOpen };
+            client.world.spawn("execd", make);
+        }
+    }
+    client.world.settle();
     let all_hold = run(&mut client, Goal::Outages);
     (all_hold, client.console)
 }
@@ -588,6 +642,13 @@ fn a_service_that_outlives_what_should_end_it_is_no_outage() {
     let immortal = |name| Lies { immortal: Some(name), ..NONE };
     outages_fail_without(markers::SELFTEST_LOGD_OUTAGE, immortal("logd"));
     outages_fail_without(markers::SELFTEST_METRICSD_OUTAGE, immortal("metricsd"));
+}
+
+#[test]
+fn an_outage_of_policyd_in_which_anything_is_allowed_is_no_proof() {
+    const MARKER: &str = markers::SELFTEST_POLICYD_OUTAGE;
+    outages_fail_without(MARKER, Lies { fails_open: true, ..NONE });
+    outages_fail_without(MARKER, Lies { immortal: Some("policyd"), ..NONE });
 }
 
 /// Two boots on one disk: what each proves.

@@ -58,7 +58,7 @@ pub const SELFTEST_METRICS_GAUGES: &str = "SELFTEST: metrics gauges ok";
 pub const SELFTEST_METRICS_HISTOGRAMS: &str = "SELFTEST: metrics histograms ok";
 /// Spans came back from logd with their exact ids, times and attributes.
 pub const SELFTEST_TRACING_SPANS: &str = "SELFTEST: tracing spans ok";
-/// policyd decided by its table, for nobody in another's name, and its counts and records came back.
+/// policyd decided by its table, for nobody in another's name, and its numbers came back from logd.
 pub const SELFTEST_POLICY: &str = "SELFTEST: policy decisions ok";
 /// Timers of a class ended together, none too early, and timed's numbers came back from logd.
 pub const SELFTEST_TIMED: &str = "SELFTEST: timed coalesce ok";
@@ -68,6 +68,8 @@ pub const SELFTEST_LOGD_OUTAGE: &str = "SELFTEST: logd outage ok";
 pub const SELFTEST_METRICSD_OUTAGE: &str = "SELFTEST: metricsd outage ok";
 /// logd died again and again, and came back each time.
 pub const SELFTEST_REPEATED_OUTAGES: &str = "SELFTEST: repeated outages ok";
+/// policyd died and came back: nothing was allowed meanwhile, and that was said.
+pub const SELFTEST_POLICYD_OUTAGE: &str = "SELFTEST: policyd outage ok";
 /// Windows came back from metricsd by RANGE exactly, once they were durable, and logd had them too.
 pub const SELFTEST_METRICS_RETENTION: &str = "SELFTEST: metrics retention ok";
 /// As that, over boundaries of short and long windows, and steps are sums of windows.

@@ -1,7 +1,6 @@
 //! Segments are sealed on a disk on which no flush ends before updates that came after it have
 //! been answered: if one of them ever waited for the disk, both would wait for ever. So it takes no
 //! clock to show that ingest does not pause, however slow a disk is.
-#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::path::{Path, PathBuf};
@@ -113,7 +112,7 @@ fn started(dir: &Path, patience: Duration) -> (Arc<Seen>, Connection) {
     std::thread::spawn(move || serve(folder, own, patience));
     let begin = Instant::now();
     loop {
-        match Connection::open(&dir.join("run"), "metricsd") {
+        match Connection::open(dir.join("run"), "metricsd") {
             Ok(connection) => return (seen, connection),
             Err(error) => assert!(begin.elapsed() < FOR_EVER, "{error}"),
         }

@@ -1,7 +1,7 @@
 //! What keeping costs metricsd, over a real statefsd: how long a segment of some thousand series
 //! and the recovery of its log take (`work`), and for how long its clients wait meanwhile, also
-//! on a slow disk (`pauses`). Without a word both. Fails if an event of metricsd's takes so long that
-//! ingest would pause, or if more series cost more than their number makes of it.
+//! on a slow disk (`pauses`). Without a word both. Fails if an event of metricsd's takes so long
+//! that ingest would pause, or if more series cost more than their number makes of it.
 #![expect(clippy::expect_used, reason = "a tool for measuring may stop")]
 
 mod pauses;

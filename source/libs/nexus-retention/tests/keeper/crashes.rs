@@ -97,3 +97,12 @@ fn what_was_synced_survives_cuts_of_power() {
 fn what_was_synced_survives_every_cut_of_power() {
     every_cut(120, 1, 40);
 }
+
+#[test]
+#[should_panic(expected = "was synced")]
+fn a_disk_that_forgets_what_was_synced_is_noticed() {
+    let mut moments = moments(30);
+    let last = moments.pop().unwrap();
+    let earlier = moments.swap_remove(moments.len() / 2);
+    survives(&Moment { disk: earlier.disk, ..last }, &[]);
+}
