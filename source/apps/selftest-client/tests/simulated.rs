@@ -1,7 +1,7 @@
 //! The whole table in the simulated world; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use execd::{Execd, LoadError, Processes, Program, StartError};
+use execd::{Execd, Left, LoadError, Processes, Program, StartError};
 use guest::{Alteration, Cut, Lenient, Lie, Misremembered, Misremembering, Retold, Twin, Volatile};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
@@ -543,6 +543,10 @@ struct Nothing;
 impl Processes for Nothing {
     type Loaded = ();
 
+    fn left(&mut self) -> Option<Left> {
+        None
+    }
+
     fn load(&mut self, _: &Program) -> Result<(), LoadError> {
         Err(LoadError::NoEntry)
     }
@@ -576,7 +580,7 @@ fn through_outages(lies: Lies) -> (bool, Vec<String>) {
     client.world.settle();
     client.world.spawn("policyd", |_| Policyd::new(&guest::policy()));
     client.world.settle();
-    let execd = |_| Execd::new(Nothing);
+    let execd = |_| Execd::new(&guest::bundles_recipe().execd, Nothing);
     match lies.fails_open {
         false => client.world.spawn("execd", execd),
         true => {

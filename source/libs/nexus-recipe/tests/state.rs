@@ -8,7 +8,7 @@ const GOOD: &str = include_str!("../../../../recipes/observability/state.toml");
 #[test]
 fn the_shipped_recipe_is_right() {
     let recipe = StateRecipe::parse(GOOD).unwrap();
-    assert_eq!((recipe.statefsd.disk_bytes, recipe.shares[0].bytes), (4 << 20, 2 << 20));
+    assert_eq!((recipe.statefsd.disk_bytes, recipe.shares[0].bytes), (5 << 20, 2624 << 10));
     assert_eq!(recipe.shares[1].name, "logd");
 }
 
@@ -22,8 +22,8 @@ fn every_key_is_needed() {
 #[test]
 fn each_mistake_is_told_once_where_it_stands() {
     for (from, to, key, what) in [
-        ("\"4 MiB\"", "\"4000000 B\"", "statefsd.disk_bytes", "whole sectors"),
-        ("\"4 MiB\"", "\"3 MiB\"", "statefsd.disk_bytes", "3 MiB is less than 3712 KiB"),
+        ("\"5 MiB\"", "\"5000000 B\"", "statefsd.disk_bytes", "whole sectors"),
+        ("\"5 MiB\"", "\"4 MiB\"", "statefsd.disk_bytes", "4 MiB is less than 4288 KiB"),
         ("files = 120", "files = 112", "statefsd.files", "112 is less than 113"),
         ("open = 18", "open = 17", "statefsd.open", "less than 18"),
         ("open = 18", "open = 121", "statefsd.open", "a file that grows is a file"),

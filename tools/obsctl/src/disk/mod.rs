@@ -50,7 +50,9 @@ fn images(place: &Place, args: &FsckArgs) -> anyhow::Result<Vec<PathBuf>> {
     let images: Vec<_> = named.chain(of_dir).collect();
     match (&place.state_dir, images.is_empty()) {
         (Some(dir), true) => Err(anyhow!("{}: no daemon has kept anything there", dir.display())),
-        (None, true) => Err(anyhow!("which? say obsctl fsck IMAGE, or give --state-dir or --image")),
+        (None, true) => {
+            Err(anyhow!("which? say obsctl fsck IMAGE, or give --state-dir or --image"))
+        }
         _ => Ok(images),
     }
 }
