@@ -11,7 +11,7 @@ use nexus_wire::{AttrBytes, LabelBytes, NameBytes};
 use crate::Why;
 use crate::journal::has;
 use crate::recorded;
-use crate::series::{Series, exported};
+use crate::series::{Metric, Series, told};
 use crate::talk::{METRICSD, Talk};
 
 const NO_FRAME: Why = "a text of ours does not fit its frame";
@@ -69,8 +69,9 @@ pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
         Series { labels: PART_A, values: &[COUNTER, NO_UNIT, ("value", "7")] },
         Series { labels: PART_B, values: &[COUNTER, NO_UNIT, ("value", "40")] },
     ];
-    exported(talk, since, NAME, &series, "a counter's total is not in the journal")?;
-    recorded::counters(talk)
+    recorded::count(talk);
+    let metrics = [Metric { name: NAME, series: &series }, recorded::COUNTED];
+    told(talk, talk.me(), since, &metrics, "a counter's total is not in the journal")
 }
 
 pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
@@ -84,8 +85,9 @@ pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
         Series { labels: PART_A, values: &[GAUGE, NO_UNIT, ("value", "-9")] },
         Series { labels: PART_B, values: &[GAUGE, NO_UNIT, lowest] },
     ];
-    exported(talk, since, NAME, &series, "a gauge's value is not in the journal")?;
-    recorded::gauges(talk)
+    recorded::set(talk);
+    let metrics = [Metric { name: NAME, series: &series }, recorded::LEVEL];
+    told(talk, talk.me(), since, &metrics, "a gauge's value is not in the journal")
 }
 
 /// The bounds are the recipe's: powers of two from 1024 on.
@@ -106,6 +108,7 @@ pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
         ("le.inf", "5"),
     ];
     let series = [Series { labels: PART_A, values: &values }];
-    exported(talk, since, NAME, &series, "a histogram's buckets are not in the journal")?;
-    recorded::histograms(talk)
+    recorded::observe(talk);
+    let metrics = [Metric { name: NAME, series: &series }, recorded::OBSERVED];
+    told(talk, talk.me(), since, &metrics, "a histogram's buckets are not in the journal")
 }

@@ -12,7 +12,7 @@ use nexus_wire::{Level, LogStatus, MetricStatus};
 use crate::journal::has;
 use crate::metrics::{COUNTER, NO_UNIT, counter};
 use crate::security::is_ready;
-use crate::series::{Series, exported};
+use crate::series::{Metric, Series, told};
 use crate::talk::{LOGD, METRICSD, Talk};
 use crate::{Absence, Why};
 
@@ -35,7 +35,8 @@ fn total_is(
     late: &'static str,
 ) -> Result<(), Why> {
     let values = [COUNTER, NO_UNIT, ("value", total)];
-    exported(talk, since, TOTAL, &[Series { labels: &[], values: &values }], late)
+    let series = [Series { labels: &[], values: &values }];
+    told(talk, talk.me(), since, &[Metric { name: TOTAL, series: &series }], late)
 }
 
 const fn record(message: &'static str) -> NewRecord<'static> {

@@ -9,7 +9,7 @@ use nexus_wire::{SpanId, TraceId, WideTraceId};
 
 use crate::Why;
 use crate::metrics::{COUNTER, GAUGE, HISTOGRAM, NO_UNIT, PART_A, PART_B};
-use crate::series::{Series, exported};
+use crate::series::{Metric, Series};
 use crate::spans::{TIMES, is_exported, shown};
 use crate::talk::Talk;
 
@@ -32,47 +32,58 @@ pub(crate) fn logs(talk: &mut Talk<'_>) -> Result<(), Why> {
     })
 }
 
-pub(crate) fn counters(talk: &mut Talk<'_>) -> Result<(), Why> {
-    let since = talk.fresh_time();
+/// Counts what [`COUNTED`] shows.
+pub(crate) fn count(talk: &mut Talk<'_>) {
     for by in [5, 0, 37] {
         counter!("selftest_client_total", "part" => "a").add(by);
     }
     counter!("selftest_client_total", "part" => "b").inc();
     talk.client.flush();
-    let series = [
-        Series { labels: PART_A, values: &[COUNTER, NO_UNIT, ("value", "42")] },
-        Series { labels: PART_B, values: &[COUNTER, NO_UNIT, ("value", "1")] },
-    ];
-    exported(talk, since, "selftest_client_total", &series, "what was counted is not there")
 }
 
-pub(crate) fn gauges(talk: &mut Talk<'_>) -> Result<(), Why> {
-    let since = talk.fresh_time();
+pub(crate) const COUNTED: Metric<'static> = Metric {
+    name: "selftest_client_total",
+    series: &[
+        Series { labels: PART_A, values: &[COUNTER, NO_UNIT, ("value", "42")] },
+        Series { labels: PART_B, values: &[COUNTER, NO_UNIT, ("value", "1")] },
+    ],
+};
+
+/// Sets what [`LEVEL`] shows.
+pub(crate) fn set(talk: &mut Talk<'_>) {
     gauge!("selftest_client_level").set(5);
     gauge!("selftest_client_level").add(-14);
     talk.client.flush();
-    let series = [Series { labels: &[], values: &[GAUGE, NO_UNIT, ("value", "-9")] }];
-    exported(talk, since, "selftest_client_level", &series, "what was set is not there")
 }
 
-pub(crate) fn histograms(talk: &mut Talk<'_>) -> Result<(), Why> {
-    let since = talk.fresh_time();
+pub(crate) const LEVEL: Metric<'static> = Metric {
+    name: "selftest_client_level",
+    series: &[Series { labels: &[], values: &[GAUGE, NO_UNIT, ("value", "-9")] }],
+};
+
+/// Observes what [`OBSERVED`] shows.
+pub(crate) fn observe(talk: &mut Talk<'_>) {
     for value in [1_000_000, 1_000_001, 100_000_001] {
         histogram!("selftest_client_ns", unit = Nanoseconds, bounds = BOUNDS).observe(value);
     }
     talk.client.flush();
-    let values = [
-        HISTOGRAM,
-        ("unit", "ns"),
-        ("count", "3"),
-        ("sum", "102000002"),
-        ("le.1000000", "1"),
-        ("le.5000000", "2"),
-        ("le.inf", "3"),
-    ];
-    let series = [Series { labels: &[], values: &values }];
-    exported(talk, since, "selftest_client_ns", &series, "what was observed is not there")
 }
+
+pub(crate) const OBSERVED: Metric<'static> = Metric {
+    name: "selftest_client_ns",
+    series: &[Series {
+        labels: &[],
+        values: &[
+            HISTOGRAM,
+            ("unit", "ns"),
+            ("count", "3"),
+            ("sum", "102000002"),
+            ("le.1000000", "1"),
+            ("le.5000000", "2"),
+            ("le.inf", "3"),
+        ],
+    }],
+};
 
 /// A span in another, both of them as the guards know them.
 fn record_spans() -> [SpanContext; 2] {

@@ -23,9 +23,6 @@ pub(crate) struct Series<'a> {
     pub(crate) values: &'a [(&'a str, &'a str)],
 }
 
-/// Series of one name that a case has at most.
-const SERIES_MAX: usize = 2;
-
 /// All series of one name.
 #[derive(Clone, Copy)]
 pub(crate) struct Metric<'a> {
@@ -34,32 +31,13 @@ pub(crate) struct Metric<'a> {
 }
 
 /// Series that one service has in a case at most.
-const ALL_SERIES_MAX: usize = 32;
+const SERIES_MAX: usize = 32;
 
 /// What depends on time in every snapshot.
 const NUMBERS: &[&str] = &["at_ns", "boot", "created_ns", "seq", "series"];
 
 /// Set after what has to hold, until it is exported: a round has passed then.
 const ROUNDS: &str = "selftest_rounds";
-
-/// Waits until these are exported under that name, and no others; after a further round they must
-/// still be what was exported last.
-pub(crate) fn exported(
-    talk: &mut Talk<'_>,
-    since: Mono,
-    name: &'static str,
-    series: &[Series<'_>],
-    late: Why,
-) -> Result<(), Why> {
-    assert!(series.len() <= SERIES_MAX, "a case has few series");
-    talk.until(late, |talk| Ok(are_last(talk, since, name, series)?.then_some(())))?;
-    a_round_passes(talk, name)?;
-    if are_last(talk, since, name, series)? {
-        Ok(())
-    } else {
-        Err("a series changes that nobody has touched")
-    }
-}
 
 /// Waits until `who` has exported these, and no other series of those names; after a further round
 /// they must still be what was exported last.
@@ -71,10 +49,10 @@ pub(crate) fn told(
     late: Why,
 ) -> Result<(), Why> {
     let series = metrics.iter().map(|metric| metric.series.len()).sum::<usize>();
-    assert!(series <= ALL_SERIES_MAX, "a case has few series");
-    talk.until(late, |talk| Ok(are_all_last(talk, who, since, metrics)?.then_some(())))?;
-    a_round_passes(talk, "told")?;
-    if are_all_last(talk, who, since, metrics)? {
+    assert!(series <= SERIES_MAX, "a case has few series");
+    talk.until(late, |talk| Ok(are_last(talk, who, since, metrics)?.then_some(())))?;
+    a_round_passes(talk, metrics.first().map_or("", |metric| metric.name))?;
+    if are_last(talk, who, since, metrics)? {
         Ok(())
     } else {
         Err("a series of a service changes that nobody has touched")
@@ -82,7 +60,7 @@ pub(crate) fn told(
 }
 
 /// Whether the last snapshot of each series of `who` is as it must be.
-fn are_all_last(
+fn are_last(
     talk: &mut Talk<'_>,
     who: ServiceId,
     since: Mono,
@@ -91,7 +69,7 @@ fn are_all_last(
     let origin = origin(who);
     let all =
         || metrics.iter().flat_map(|metric| metric.series.iter().map(|one| (metric.name, one)));
-    let mut last = [false; ALL_SERIES_MAX];
+    let mut last = [false; SERIES_MAX];
     talk.each_record(since, |record| {
         let is_its = has(record, &[("origin", origin.as_str())]);
         let name = metrics.iter().map(|metric| metric.name).find(|name| is_ours(record, name));
@@ -106,29 +84,6 @@ fn are_all_last(
         Ok(())
     })?;
     Ok(last.iter().zip(all()).all(|(last, _)| *last))
-}
-
-/// Whether the last snapshot of each series is as it must be.
-fn are_last(
-    talk: &mut Talk<'_>,
-    since: Mono,
-    name: &str,
-    series: &[Series<'_>],
-) -> Result<bool, Why> {
-    let origin = origin(talk.me());
-    let ids = [("event", "metric.v1"), ("name", name), ("origin", origin.as_str())];
-    let mut last = [false; SERIES_MAX];
-    talk.each_record(since, |record| {
-        if !is_ours(record, name) || is_further_part(record) {
-            return Ok(());
-        }
-        let mut of = last.iter_mut().zip(series).filter(|(_, series)| series.is_of(record));
-        let (last, series) = of.next().ok_or("a series that nobody has told of")?;
-        let fixed = [&ids, series.labels, series.values];
-        *last = Expected { fixed, numbers: NUMBERS, may_be: by_time }.is(record);
-        Ok(())
-    })?;
-    Ok(last.iter().zip(series).all(|(last, _)| *last))
 }
 
 impl Series<'_> {

@@ -1,5 +1,6 @@
 //! The case of sessions in the simulated world, where all endpoints record in the name of the
 //! first; and worlds in which it must fail.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dsoftbusd::Dsoftbusd;
 use entropyd::{Entropyd, Source};
@@ -54,7 +55,7 @@ fn endpoint(name: &str) -> Dsoftbusd {
 fn spawn(world: &mut World) {
     world.spawn("policyd", |_| policyd());
     world.spawn("dsoftbusd", |_| endpoint("dsoftbusd"));
-    spawn_others(world, true, |name| endpoint(name));
+    spawn_others(world, true, endpoint);
 }
 
 /// Those whom dsoftbusd needs, but for policyd.
@@ -125,7 +126,7 @@ fn a_policy_that_allows_everything_is_found() {
     let spawn = |world: &mut World| {
         world.spawn("policyd", |_| Twin { service: policyd(), lie: Lax });
         world.spawn("dsoftbusd", |_| endpoint("dsoftbusd"));
-        spawn_others(world, true, |name| endpoint(name));
+        spawn_others(world, true, endpoint);
     };
     fails(&SESSIONS[0], &Hosted::new(&HOSTS, spawn, None).prove(SESSIONS), "lax");
 }
@@ -135,7 +136,7 @@ fn a_line_that_spoils_nothing_is_found() {
     let spawn = |world: &mut World| {
         world.spawn("policyd", |_| policyd());
         world.spawn("dsoftbusd", |_| endpoint("dsoftbusd"));
-        spawn_others(world, false, |name| endpoint(name));
+        spawn_others(world, false, endpoint);
     };
     fails(&SESSIONS[0], &Hosted::new(&HOSTS, spawn, None).prove(SESSIONS), "smooth");
 }
@@ -145,7 +146,7 @@ fn an_endpoint_that_says_it_has_refused_nothing_is_found() {
     let ours = |world: &mut World| {
         world.spawn("policyd", |_| policyd());
         world.spawn("dsoftbusd", |_| Twin { service: endpoint("dsoftbusd"), lie: Flattering });
-        spawn_others(world, true, |name| endpoint(name));
+        spawn_others(world, true, endpoint);
     };
     fails(&SESSIONS[0], &Hosted::new(&HOSTS, ours, None).prove(SESSIONS), "ours");
     let theirs = |world: &mut World| {

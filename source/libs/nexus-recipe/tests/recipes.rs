@@ -71,14 +71,17 @@ fn buckets_come_longest_prefix_first() {
     assert!(lengths.rev().is_sorted());
 }
 
-/// Only the guest has somebody who starts the others.
-const INIT: &str = "[[senders]]
-name = \"init\"
-uid = \"none\"
-logd_budget = \"common\"
-metricsd_budget = \"common\"
+/// Only the guest has somebody who starts the others, a source of entropy and other endpoints.
+const OF_THE_GUEST: [&str; 5] =
+    ["init", "dsoftbusd-peer", "dsoftbusd-rough", "dsoftbusd-stranger", "entropyd"];
 
-";
+/// What a recipe says of a service that has what all have.
+fn common(name: &str) -> String {
+    format!(
+        "[[senders]]\nname = \"{name}\"\nuid = \"none\"\nlogd_budget = \"common\"\n\
+         metricsd_budget = \"common\"\n\n"
+    )
+}
 
 /// A recipe behind its head, without the values that set its sizes.
 fn form(text: &str) -> Vec<&str> {
@@ -90,9 +93,12 @@ fn form(text: &str) -> Vec<&str> {
 
 #[test]
 fn recipes_differ_in_their_heads_and_sizes_only() {
-    assert!(GUEST.contains(INIT), "the guest knows its init");
+    for name in OF_THE_GUEST {
+        assert!(GUEST.contains(&common(name)), "the guest knows its {name}");
+    }
     for (name, text) in SHIPPED {
-        let others = text.replace(INIT, "");
+        let without = |text: String, name: &&str| text.replace(&common(name), "");
+        let others = OF_THE_GUEST.iter().fold(text.to_owned(), without);
         for (line, expected) in form(&others).into_iter().zip(form(METRICS)) {
             assert_eq!(line, expected, "{name} beside metrics.toml");
         }
