@@ -69,7 +69,7 @@ mod tests {
         for entry in std::fs::read_dir(shell::root().unwrap().join("recipes/system")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let name = name.trim_end_matches(".toml");
-            if !name.starts_with("policy") && name != "bundles" {
+            if !name.starts_with("policy") && !["bundles", "keys"].contains(&name) {
                 rights(name);
             }
         }

@@ -223,7 +223,7 @@ pub const SESSIONS_APART: &[Case] = &[Case {
 
 /// What endpoints print of what they refuse: first the other one.
 const SESSIONS_PRINT: &[&str] = &[
-    markers::DSOFTBUSD_REJECT_INVALID_ARGS,
+    markers::DSOFTBUSD_PEER_REJECT_INVALID_ARGS,
     markers::DSOFTBUSD_REJECT_INVALID_ARGS,
     markers::DSOFTBUSD_REJECT_OVER_LIMIT,
 ];

@@ -2,12 +2,11 @@
 //! first; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use dsoftbusd::Dsoftbusd;
+use dsoftbusd::{Dsoftbusd, Says};
 use entropyd::{Entropyd, Source};
 use guest::{Alteration, Lie, Rough, Twin};
 use nexus_port::{Service, Token};
 use nexus_recipe::{Keyring, Keys, Policy};
-use nexus_wire::markers;
 use nexus_wire::policy::{Decision, decode_reply, reply};
 use policyd::Policyd;
 use selftest_client::SESSIONS;
@@ -48,7 +47,8 @@ fn policyd() -> Policyd {
 }
 
 fn endpoint(name: &str) -> Dsoftbusd {
-    Dsoftbusd::new(&ring(name), markers::DSOFTBUSD_PEER_READY)
+    let says = if name == "dsoftbusd" { Says::LOCAL } else { Says::PEER };
+    Dsoftbusd::new(&ring(name), says)
 }
 
 /// All of them as they are in the image.

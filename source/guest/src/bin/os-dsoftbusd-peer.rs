@@ -5,12 +5,11 @@
 
 #[cfg(target_os = "none")]
 mod os {
-    use dsoftbusd::Dsoftbusd;
+    use dsoftbusd::{Dsoftbusd, Says};
     use guest::Rough;
     use nexus_abi::ServiceId;
     use nexus_recipe::{Keyring, PeerKey};
     use nexus_rt::os::calls;
-    use nexus_wire::markers;
 
     const PEER: &str = "dsoftbusd-peer";
     const STRANGER: &str = "dsoftbusd-stranger";
@@ -25,7 +24,7 @@ mod os {
         if is(STRANGER) {
             keys.name = STRANGER.into();
         }
-        let endpoint = Dsoftbusd::new(&keys, markers::DSOFTBUSD_PEER_READY);
+        let endpoint = Dsoftbusd::new(&keys, Says::PEER);
         let endpoint = Rough::new(endpoint, !is(PEER));
         nexus_rt::os::reuse();
         endpoint

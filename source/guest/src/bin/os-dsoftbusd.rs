@@ -3,13 +3,12 @@
 
 #[cfg(target_os = "none")]
 mod os {
-    use dsoftbusd::Dsoftbusd;
+    use dsoftbusd::{Dsoftbusd, Says};
     use nexus_recipe::{Keyring, PeerKey};
-    use nexus_wire::markers;
 
     pub(crate) fn endpoint() -> Dsoftbusd {
         let keys = include!(concat!(env!("OUT_DIR"), "/dsoftbusd.rs"));
-        let endpoint = Dsoftbusd::new(&keys, markers::DSOFTBUSD_READY);
+        let endpoint = Dsoftbusd::new(&keys, Says::LOCAL);
         nexus_rt::os::reuse();
         endpoint
     }

@@ -58,6 +58,10 @@ pub const DSOFTBUSD_PEER_READY: &str = "dsoftbusd-peer: ready";
 pub const DSOFTBUSD_REJECT_INVALID_ARGS: &str = "dsoftbusd: reject invalid_args";
 /// dsoftbusd refused something beyond a limit.
 pub const DSOFTBUSD_REJECT_OVER_LIMIT: &str = "dsoftbusd: reject over_limit";
+/// The endpoint that it opens sessions with refused something malformed.
+pub const DSOFTBUSD_PEER_REJECT_INVALID_ARGS: &str = "dsoftbusd-peer: reject invalid_args";
+/// The endpoint that it opens sessions with refused something beyond a limit.
+pub const DSOFTBUSD_PEER_REJECT_OVER_LIMIT: &str = "dsoftbusd-peer: reject over_limit";
 /// Whatever logd must refuse it refused, and stored nothing of it.
 pub const SELFTEST_LOGD_HARDENING: &str = "SELFTEST: logd hardening rejects ok";
 /// Records came back by QUERY as they were appended, in order, within limit and since.

@@ -6,9 +6,9 @@ use nexus_gate::{RejectMarker, RejectMarkers};
 use nexus_policy::PolicyClient;
 use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
 use nexus_recipe::Keyring;
+use nexus_wire::Echo;
 use nexus_wire::sessions::line::{self, Reply, SUITE};
 use nexus_wire::sessions::{self, SessionStatus};
-use nexus_wire::{Echo, markers};
 
 use crate::accepted::AllAccepted;
 use crate::local::{Job, WAITING_MAX, Wanted};
@@ -16,6 +16,7 @@ use crate::opened::{Asked, Opened, Work};
 use crate::records::Records;
 use crate::ring::Ring;
 use crate::rooms::Rooms;
+use crate::says::Says;
 use crate::seeds::Seeds;
 use crate::telemetry::{self, End};
 
@@ -41,9 +42,9 @@ pub struct Dsoftbusd {
 }
 
 impl Dsoftbusd {
-    /// With these keys, and that line to say that it serves.
+    /// With these keys, and what it says on the console.
     #[must_use]
-    pub fn new(keys: &Keyring, ready: &'static str) -> Self {
+    pub fn new(keys: &Keyring, says: Says) -> Self {
         let ring = Ring::new(keys);
         Self {
             rooms: Rooms::new(),
@@ -55,12 +56,9 @@ impl Dsoftbusd {
             accepted: AllAccepted::new(ring.len()),
             records: Records::new(),
             said: Mono(0),
-            rejects: RejectMarkers::new([
-                markers::DSOFTBUSD_REJECT_INVALID_ARGS,
-                markers::DSOFTBUSD_REJECT_OVER_LIMIT,
-            ]),
+            rejects: RejectMarkers::new(says.rejects),
             ring,
-            ready,
+            ready: says.ready,
             is_proven: false,
             stopping: false,
         }

@@ -6,8 +6,8 @@
 mod net;
 
 use allocation_counter::{AllocationInfo, measure};
-use dsoftbusd::{Dsoftbusd, PER_OWNER};
-use net::{NAMES, Net, READY, ring};
+use dsoftbusd::{Dsoftbusd, PER_OWNER, Says};
+use net::{NAMES, Net, ring};
 use nexus_wire::sessions::{SessionId, SessionStatus::Ok};
 
 const USER: &str = "user";
@@ -69,5 +69,5 @@ fn every_session_takes_the_same() {
 
 #[test]
 fn what_is_taken_counts() {
-    assert_ne!(measure(|| drop(Dsoftbusd::new(&ring(PEER), READY))).count_total, 0);
+    assert_ne!(measure(|| drop(Dsoftbusd::new(&ring(PEER), Says::LOCAL))).count_total, 0);
 }

@@ -5,7 +5,7 @@ mod net;
 
 use dsoftbusd::{
     ACCEPTED_MAX, ACCEPTED_PER_PEER, Dsoftbusd, IDLE, IDLE_ACCEPTED, PATIENCE, PER_OWNER, PER_PEER,
-    SESSIONS_MAX, WAITING_MAX,
+    SESSIONS_MAX, Says, WAITING_MAX,
 };
 use net::{NAMES, Net, READY, line_status, ring};
 use nexus_port::{Event, Service as _};
@@ -618,7 +618,7 @@ fn it_closes_its_sessions_before_it_stops() {
 #[test]
 fn an_endpoint_whose_proof_fails_is_not_ready() {
     // The twin of the proof: one that is never woken says nothing.
-    let silent = Dsoftbusd::new(&ring(PEER), READY);
+    let silent = Dsoftbusd::new(&ring(PEER), Says::LOCAL);
     assert_eq!(silent.deadline(), Some(nexus_bounded::Mono(0)), "it wants to prove itself first");
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use allocation_counter::{AllocationInfo, measure, opt_out};
-use dsoftbusd::{Dsoftbusd, public_key};
+use dsoftbusd::{Dsoftbusd, Says, public_key};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service as _, SubmitError, Token, World};
@@ -143,7 +143,7 @@ impl Net {
     /// Begins a life of an endpoint.
     pub(crate) fn start(&mut self, name: &'static str) {
         *self.lives.entry(name).or_default() += 1;
-        self.ends.insert(name, Dsoftbusd::new(&ring(name), READY));
+        self.ends.insert(name, Dsoftbusd::new(&ring(name), Says::LOCAL));
         self.handle(name, Event::Wake);
         self.run();
     }
