@@ -379,8 +379,6 @@ impl Console {
 
 /// The program that is a package of its own.
 const TRIALS: &str = "trials";
-/// The one that is built with those that carry it.
-const CARRIED: &str = "os-demo";
 
 /// What was built for the guest.
 struct Built {
@@ -407,7 +405,6 @@ impl Built {
         if programs.remove(TRIALS) {
             guest::build(TRIALS, guest::PROGRAMS)?;
         }
-        programs.remove(CARRIED);
         let programs = programs.iter().map(String::as_str);
         Ok(Self { kernel, programs: guest::build_programs("guest", programs)? })
     }

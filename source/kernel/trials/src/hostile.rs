@@ -238,8 +238,8 @@ fn allocates_until_sealed() -> i32 {
 fn uses_again_what_it_gave_back() -> i32 {
     const SIZES: [usize; 5] = [1, 24, 100, 600, 2000];
     let round = |byte: u8| {
-        let blocks = SIZES.map(|size| vec![byte; size]);
-        let others = SIZES.map(|size| vec![!byte; size]);
+        let blocks = black_box(SIZES.map(|size| vec![byte; size]));
+        let others = black_box(SIZES.map(|size| vec![!byte; size]));
         blocks.iter().flatten().all(|&it| it == byte)
             && others.iter().flatten().all(|&it| it == !byte)
     };
@@ -248,7 +248,7 @@ fn uses_again_what_it_gave_back() -> i32 {
     let taken = nexus_rt::os::taken();
     let others = (0..1_000_u32).all(|n| round(n as u8));
     let has_taken_no_more = nexus_rt::os::taken() == taken;
-    drop(vec![0_u8; 5000]);
+    drop(black_box(vec![0_u8; 5000]));
     let large_is_not_kept = nexus_rt::os::taken() >= taken + 5000;
     role::all([first, others, has_taken_no_more, large_is_not_kept])
 }

@@ -59,7 +59,18 @@ pub(crate) fn is_set_aside(talk: &mut Talk<'_>) -> Result<(), Why> {
             })?;
         }
     }
+    is_heard_again(talk)?;
     keep(talk, &ANEW).map(drop)
+}
+
+/// What was held up while metricsd was away comes in a window that says so: waits until the next
+/// one begins.
+fn is_heard_again(talk: &mut Talk<'_>) -> Result<(), Why> {
+    talk.client.flush();
+    let here = talk.window()?;
+    let next = (here.number() + 1).saturating_mul(here.length);
+    talk.client.pause(Nanos(next.saturating_sub(here.now.mono_ns)));
+    Ok(())
 }
 
 /// Ends metricsd, and waits until the next life of it keeps what it has.

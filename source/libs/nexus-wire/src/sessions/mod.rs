@@ -1,8 +1,8 @@
 //! Frames of dsoftbusd, version 1: sessions with endpoints elsewhere.
 //!
-//! What local programs ask stands here, what two endpoints say to each other in [`line`](mod@line). Request:
-//! `'S' 'B' 1 op nonce:u32`, then the body. Reply: the same head with `op|0x80` and `status:u8`
-//! before the nonce and, where something was asked for and done, a body.
+//! What local programs ask stands here, what two endpoints say to each other in
+//! [`line`](mod@line). Request: `'S' 'B' 1 op nonce:u32`, then the body. Reply: the same head with
+//! `op|0x80` and `status:u8` before the nonce and, where something was asked for and done, a body.
 
 pub mod line;
 
