@@ -48,14 +48,8 @@ pub struct Frame {
     pub count: u16,
 }
 
-/// A frame that is refused for its shape, with all that its reply needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    /// What its reply echoes.
-    pub echo: Echo,
-    /// What is wrong.
-    pub status: EntropyStatus,
-}
+/// A refused one.
+pub type Refusal = head::Refusal<EntropyStatus>;
 
 /// Decodes a request.
 ///

@@ -72,23 +72,10 @@ pub enum Request<'a> {
     List,
 }
 
-/// A decoded request, and what its reply echoes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Frame<'a> {
-    /// What its reply echoes.
-    pub echo: Echo,
-    /// What is asked.
-    pub request: Request<'a>,
-}
-
-/// A frame that is refused for its shape, with all that its reply needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    /// What its reply echoes.
-    pub echo: Echo,
-    /// What is wrong.
-    pub status: ExecStatus,
-}
+/// A decoded request.
+pub type Frame<'a> = head::Frame<Request<'a>>;
+/// A refused one.
+pub type Refusal = head::Refusal<ExecStatus>;
 
 /// A process in the answer to LIST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

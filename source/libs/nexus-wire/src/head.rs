@@ -19,6 +19,24 @@ pub struct Echo {
     pub nonce: u32,
 }
 
+/// A decoded request, and what its reply echoes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame<R> {
+    /// What its reply echoes.
+    pub echo: Echo,
+    /// What is asked.
+    pub request: R,
+}
+
+/// A frame that is refused for its shape, with all that its reply needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal<S> {
+    /// What its reply echoes.
+    pub echo: Echo,
+    /// What is wrong.
+    pub status: S,
+}
+
 /// The head of a request, and its body.
 ///
 /// # Errors

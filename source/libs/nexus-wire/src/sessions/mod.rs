@@ -109,23 +109,10 @@ pub enum Request<'a> {
     },
 }
 
-/// A decoded request, and what its reply echoes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Frame<'a> {
-    /// What its reply echoes.
-    pub echo: Echo,
-    /// What is asked.
-    pub request: Request<'a>,
-}
-
-/// A frame that is refused for its shape, with all that its reply needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    /// What its reply echoes.
-    pub echo: Echo,
-    /// What is wrong.
-    pub status: SessionStatus,
-}
+/// A decoded request.
+pub type Frame<'a> = head::Frame<Request<'a>>;
+/// A refused one.
+pub type Refusal = head::Refusal<SessionStatus>;
 
 /// A decoded reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
