@@ -107,6 +107,7 @@ mod ring;
 mod sites;
 mod span;
 mod span_names;
+mod steps;
 mod threads;
 
 pub use attrs::AttrValue;
@@ -124,6 +125,7 @@ pub use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
 pub use registry::{Refused, Spec};
 pub use sites::{CounterSite, Site};
 pub use span::{SpanContext, SpanGuard, SpanSite};
+pub use steps::Steps;
 pub use threads::global;
 #[cfg(not(feature = "std"))]
 pub use threads::install_clock;

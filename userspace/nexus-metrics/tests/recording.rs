@@ -3,10 +3,11 @@
 use std::sync::Barrier;
 use std::thread;
 
+use nexus_bounded::Mono;
 use nexus_metrics::limits::{FAMILY_SLOTS, OPEN_SPANS_MAX, PAGES_MAX, RING_WORDS};
 use nexus_metrics::{
-    Bounds, CounterFamily, HistogramFamily, LossReason, SpanContext, SpanStatus, counter,
-    counter_family, gauge, histogram, histogram_family, key, memory, span,
+    Bounds, CounterFamily, HistogramFamily, LossReason, SpanContext, SpanStatus, StaticName, Steps,
+    counter, counter_family, gauge, histogram, histogram_family, key, memory, span,
 };
 
 #[test]
@@ -191,6 +192,26 @@ fn spans_may_end_in_any_order() {
         ["test.first", "test.third", "test.second",]
     );
     assert_eq!(spans[1].parent, spans[2].span);
+}
+
+#[test]
+fn steps_are_parts_of_a_whole_one_behind_the_other_and_the_last_ends_as_it_does() {
+    let recording = memory::record();
+    let mut steps = Steps::begin(StaticName::literal("test.whole"), (key!("of"), "a"), Mono(1));
+    steps.step(StaticName::literal("test.first"), Mono(2));
+    steps.step(StaticName::literal("test.last"), Mono(5));
+    steps.end(Mono(9), SpanStatus::Error);
+    let spans = recording.finished_spans();
+    let seen = spans.iter().map(|span| (&*span.name, span.duration_ns, span.status));
+    let expected = [
+        ("test.first", 3, SpanStatus::Ok),
+        ("test.last", 4, SpanStatus::Error),
+        ("test.whole", 8, SpanStatus::Error),
+    ];
+    assert!(seen.eq(expected), "{spans:?}");
+    let [first, last, whole] = &spans[..] else { panic!("three of them") };
+    assert_eq!(whole.attr("of"), Some("a"));
+    assert_eq!([first.parent, last.parent, whole.parent], [whole.span, whole.span, 0]);
 }
 
 #[test]

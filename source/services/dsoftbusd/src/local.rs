@@ -1,6 +1,7 @@
 //! What local programs ask for, step by step.
 
 use nexus_bounded::{Mono, Text};
+use nexus_metrics::Steps;
 use nexus_policy::Verdict;
 use nexus_port::World;
 use nexus_wire::policy::{Action, Check, Object};
@@ -15,7 +16,7 @@ use crate::noise::Opening;
 use crate::opened::{Asked, IDLE, Life, PATIENCE, Session, Work};
 use crate::ring::Peer;
 use crate::service::Dsoftbusd;
-use crate::telemetry::{self, End, Path};
+use crate::telemetry::{self, End, span_status, steps};
 
 /// Requests for a session that may wait for their turn, one of each sender.
 pub const WAITING_MAX: usize = 8;
@@ -29,7 +30,7 @@ pub(crate) struct Wanted {
 /// A wish that policyd is asked about.
 pub(crate) struct Job {
     wanted: Wanted,
-    path: Path,
+    path: Steps,
     /// Whoever wanted it is gone.
     is_orphan: bool,
 }
@@ -73,8 +74,8 @@ impl Dsoftbusd {
         while self.job.is_none()
             && let Some(wanted) = self.waiting.pop_front()
         {
-            let mut path = Path::begin(wanted.peer.as_str(), now);
-            path.part("policy", now);
+            let mut path = telemetry::path(wanted.peer.as_str(), now);
+            path.step(steps::POLICY, now);
             let object = wanted.peer().map_or(Object::NONE, EndpointName::object);
             let (subject, action) = (wanted.asked.from.service(), Action::OpenSession);
             let begun = self.policy.ask(Check { subject, action, object }, now, world);
@@ -106,7 +107,7 @@ impl Dsoftbusd {
     }
 
     fn begin(&mut self, mut job: Job, peer: Peer, at: usize, now: Mono, world: &mut impl World) {
-        job.path.part("handshake", now);
+        job.path.step(steps::HANDSHAKE, now);
         // No two are made at the same time, so that the other side can tell old from new.
         let said = now.max(Mono(self.said.0 + 1));
         let made = self.ring.to(peer).zip(self.seeds.next()).ok_or(SessionStatus::NotReady);
@@ -131,7 +132,7 @@ impl Dsoftbusd {
     /// There will be no session, and why.
     fn no_session(&mut self, job: Job, status: SessionStatus, now: Mono, world: &mut impl World) {
         let Job { wanted: Wanted { asked, peer }, path, .. } = job;
-        path.end(now, status);
+        path.end(now, span_status(status));
         self.records.refused(asked.from.service(), peer.as_str(), status, now);
         self.answer(&asked, status, world);
     }
@@ -208,7 +209,7 @@ impl Dsoftbusd {
         match core::mem::replace(&mut session.work, Work::Free) {
             Work::Opening { asked, opening, path, began } => {
                 let status = self.opened(at, &asked, opening, answer, now, world);
-                path.end(now, status);
+                path.end(now, span_status(status));
                 if status == SessionStatus::Ok {
                     telemetry::note_handshake(now.since(began));
                 }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use nexus_abi::{Incarnation, Sender, SenderId};
 use nexus_bounded::{Mono, Nanos};
+use nexus_metrics::Steps;
 use nexus_port::{CallId, Token};
 use nexus_wire::Echo;
 use nexus_wire::sessions::{SessionId, SessionStatus};
@@ -11,7 +12,6 @@ use nexus_wire::sessions::{SessionId, SessionStatus};
 use crate::line::Line;
 use crate::noise::{Channel, Opening};
 use crate::ring::Peer;
-use crate::telemetry::Path;
 
 /// Sessions that are open, or being opened, at most.
 pub const SESSIONS_MAX: usize = 16;
@@ -48,7 +48,7 @@ pub(crate) enum Work {
     Opening {
         asked: Asked,
         opening: Opening,
-        path: Path,
+        path: Steps,
         began: Mono,
     },
     /// Nothing goes on; if that is so until then, it ends.

@@ -2,8 +2,7 @@
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_metrics::{
-    CounterFamily, OpenSpan, SpanContext, SpanName, SpanStatus, counter, counter_family, gauge,
-    global, histogram, key,
+    CounterFamily, SpanStatus, StaticName, Steps, counter, counter_family, gauge, histogram, key,
 };
 use nexus_wire::sessions::SessionStatus;
 
@@ -86,40 +85,20 @@ pub(crate) fn note_left_out() {
         .inc();
 }
 
-/// The spans of a session that is being opened: the whole, and the part that goes on.
-pub(crate) struct Path {
-    whole: Option<OpenSpan>,
-    part: Option<OpenSpan>,
+/// The steps of a session that is being opened.
+pub(crate) mod steps {
+    use nexus_metrics::StaticName;
+
+    pub(crate) const POLICY: StaticName = StaticName::literal("policy");
+    pub(crate) const HANDSHAKE: StaticName = StaticName::literal("handshake");
 }
 
-impl Path {
-    pub(crate) fn begin(peer: &str, now: Mono) -> Self {
-        let mut whole = begin("session.open", None, now);
-        if let Some(span) = &mut whole {
-            global().span_attr(span, key!("peer"), peer);
-        }
-        Self { whole, part: None }
-    }
-
-    /// The next part begins, and with it ends the one before.
-    pub(crate) fn part(&mut self, name: &str, now: Mono) {
-        end(self.part.take(), now, SpanStatus::Ok);
-        self.part = begin(name, self.whole.as_ref().map(OpenSpan::context), now);
-    }
-
-    pub(crate) fn end(self, now: Mono, status: SessionStatus) {
-        let status = if status == SessionStatus::Ok { SpanStatus::Ok } else { SpanStatus::Error };
-        end(self.part, now, status);
-        end(self.whole, now, status);
-    }
+/// A session begins to be opened.
+pub(crate) fn path(peer: &str, now: Mono) -> Steps {
+    Steps::begin(StaticName::literal("session.open"), (key!("peer"), peer), now)
 }
 
-fn begin(name: &str, parent: Option<SpanContext>, now: Mono) -> Option<OpenSpan> {
-    SpanName::new(name).and_then(|name| global().begin_span(name, parent, now))
-}
-
-fn end(span: Option<OpenSpan>, now: Mono, status: SpanStatus) {
-    if let Some(span) = span {
-        global().end_span(span, now, status);
-    }
+/// How a span ends whose work came to that.
+pub(crate) fn span_status(status: SessionStatus) -> SpanStatus {
+    if status == SessionStatus::Ok { SpanStatus::Ok } else { SpanStatus::Error }
 }

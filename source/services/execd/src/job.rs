@@ -3,6 +3,7 @@
 use nexus_abi::{Rights, Sender};
 use nexus_bounded::Mono;
 use nexus_bundle::{Checker, Manifest};
+use nexus_metrics::{SpanStatus, Steps};
 use nexus_policy::Verdict;
 use nexus_port::{Token, World};
 use nexus_wire::Echo;
@@ -12,7 +13,7 @@ use nexus_wire::policy::{Action, Check, Object};
 
 use crate::processes::{Live, Processes, Program};
 use crate::service::Execd;
-use crate::telemetry::Path;
+use crate::telemetry::{self, steps};
 
 /// Who asked for what.
 #[derive(Clone, Copy)]
@@ -26,7 +27,7 @@ pub(crate) struct Asked {
 /// A request that waits for another service.
 pub(crate) struct Job {
     pub(crate) asked: Asked,
-    pub(crate) path: Path,
+    pub(crate) path: Steps,
     step: Step,
     /// What was announced, and what has come of it.
     program: Option<Program>,
@@ -60,10 +61,10 @@ type Acted = Result<Option<u32>, ExecStatus>;
 
 impl<P: Processes> Execd<P> {
     pub(crate) fn begin(&mut self, asked: Asked, now: Mono, world: &mut impl World) {
-        let path = Path::begin(asked.name.get().as_str(), now);
+        let path = telemetry::path(asked.name.get().as_str(), now);
         let checker = Checker::new(0);
         let mut job = Job { asked, path, step: Step::MaySpawn, program: None, checker };
-        job.path.part("policy", now);
+        job.path.step(steps::POLICY, now);
         let begun = self.ask_for_spawn(&job.asked, now, world);
         self.go_on_with(job, begun, now, world);
     }
@@ -84,7 +85,7 @@ impl<P: Processes> Execd<P> {
         let Some(mut job) = self.job.take() else { return };
         let turn = match (&job.step, verdict.is_allowed()) {
             (Step::MaySpawn, true) => {
-                job.path.part("fetch", now);
+                job.path.step(steps::FETCH, now);
                 job.step = Step::Query;
                 let name = job.asked.name;
                 let query = bundles::Request::Query { name: name.get() };
@@ -133,7 +134,7 @@ impl<P: Processes> Execd<P> {
             return self.bundles.ask(&fetch, now, world).map(|()| None);
         }
         let rights = job.seen()?.rights;
-        job.path.part("load", now);
+        job.path.step(steps::LOAD, now);
         self.ask_for_rights(job, rights, now, world)
     }
 
@@ -162,7 +163,7 @@ impl<P: Processes> Execd<P> {
                 event = "exec.load_failed.v1", name = job.asked.name.get().as_str());
             ExecStatus::LoadFailed
         })?;
-        job.path.part("start", now);
+        job.path.step(steps::START, now);
         let started = self.processes.start(loaded, program.rights);
         let pid = started.map_err(|why| {
             nexus_log::error!("execd", "cannot start {}: {why:?}", job.asked.name.get().as_str();
@@ -179,11 +180,11 @@ impl<P: Processes> Execd<P> {
         match turn {
             Ok(None) => self.job = Some(job),
             Ok(Some(pid)) => {
-                job.path.end(now, Ok(()));
+                job.path.end(now, SpanStatus::Ok);
                 self.started(&job.asked, pid, world);
             }
             Err(status) => {
-                job.path.end(now, Err(status));
+                job.path.end(now, SpanStatus::Error);
                 self.refuse_start(&job.asked, status, world);
             }
         }
