@@ -7,20 +7,20 @@ use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
-use nexus_log::memory::{Captured, Logged};
-use nexus_log::{Courier, Record};
-use nexus_metrics::{Flusher, Pace};
+use nexus_metrics::Pace;
 use nexus_port::Token;
 use nexus_recipe::Recipe;
 use nexus_wire::exec::ExecStatus;
 use nexus_wire::{files, markers};
 use policyd::Policyd;
 use selftest_client::{Absence, Client, FATAL, Goal, expected, run};
-use simkit::{Disk, Link, NoAnswer, World};
+use simkit::{Disk, NoAnswer, World};
 
 mod lies;
+mod recorded;
 
 use lies::Queried;
+use recorded::Recorded;
 
 const ME: &str = "selftest-client";
 
@@ -78,49 +78,6 @@ struct Lies {
     volatile: bool,
 }
 
-/// What this process records, and its ways to the services.
-struct Recorded {
-    /// One world at a time: what a process records is recorded once.
-    logged: Captured,
-    /// Records that were handed to the courier.
-    brought: usize,
-    courier: Courier,
-    logd: Link,
-    metrics: Flusher<&'static nexus_metrics::Client>,
-    metricsd: Link,
-}
-
-impl Recorded {
-    fn new(world: &mut World, rights: Rights) -> Self {
-        Self {
-            logged: nexus_log::memory::capture(),
-            brought: 0,
-            courier: Courier::new(),
-            logd: world.link(ME, rights, "logd"),
-            // Another world of this process may have recorded before.
-            metrics: Flusher::for_forked_child(nexus_metrics::global(), Pace::DEFAULT),
-            metricsd: world.link(ME, rights, "metricsd"),
-        }
-    }
-
-    fn poll(&mut self, now: Mono) {
-        let all = self.logged.records();
-        for logged in &all[self.brought..] {
-            let Logged { level, scope, message, fields, cut, fields_cut, span } = logged;
-            let (level, cut, fields_cut, span) = (*level, *cut, *fields_cut, *span);
-            let record = Record { level, scope, message, fields, cut, fields_cut, span };
-            self.courier.submit(&record, now, &mut self.logd);
-        }
-        self.brought = all.len();
-        self.courier.poll(now, &mut self.logd);
-        self.metrics.poll(now, &mut self.metricsd);
-    }
-
-    fn is_settled(&self, now: Mono) -> bool {
-        self.courier.is_settled() && self.metrics.is_settled(now)
-    }
-}
-
 /// What is recorded is brought so often while time passes.
 const TICK: Nanos = Nanos::from_millis(1);
 /// Ticks that a flush may take.
@@ -134,7 +91,7 @@ impl Simulated {
         for (name, _) in self.dead.extract_if(.., |(_, again)| *again <= now) {
             self.world.restart(name);
         }
-        self.recorded.poll(now);
+        self.recorded.poll(now, None);
         self.world.run_for(TICK);
     }
 
@@ -195,7 +152,7 @@ impl Simulated {
             }
         }
         let me = world.client(ME, rights);
-        let recorded = Recorded::new(&mut world, rights);
+        let recorded = Recorded::new(&mut world, (ME, &[ME]), rights, Pace::DEFAULT);
         let console = Vec::new();
         let (absence, dead) = (Absence::Unknown, Vec::new());
         let (shown, has_metricsd, is_again) = (0, true, false);
@@ -226,6 +183,13 @@ impl Simulated {
         let mut client = Self::new(recipe, Rights::QUERY.with(Rights::SCRAPE), lies);
         let all_hold = run(&mut client, Goal::Services);
         (all_hold, client.console)
+    }
+
+    /// Whether all that was recorded is brought.
+    fn is_settled(&self) -> bool {
+        let Recorded { couriers, metrics, .. } = &self.recorded;
+        let now = self.world.now().mono;
+        couriers.iter().all(|(_, courier, _)| courier.is_settled()) && metrics.is_settled(now)
     }
 
     fn show_services(&mut self) {
@@ -284,7 +248,7 @@ impl Client for Simulated {
         self.recorded.metrics.request_flush(self.world.now().mono);
         for _ in 0..FLUSH_TICKS {
             self.tick();
-            if self.recorded.is_settled(self.world.now().mono) {
+            if self.is_settled() {
                 return;
             }
         }

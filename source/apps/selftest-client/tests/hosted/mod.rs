@@ -1,19 +1,21 @@
 //! A simulated world with logd, metricsd and services whose cases are proven there.
 //!
-//! A process records once: what it records is brought to the daemons in the name of one of the
-//! services, whose telemetry the cases read.
+//! What is recorded is brought to the daemons in the name of one of the services, whose telemetry
+//! the cases read.
 
 use guest::{Alteration, Retold};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
-use nexus_log::memory::{Captured, Logged};
-use nexus_log::{Courier, Record};
-use nexus_metrics::Flusher;
 use nexus_wire::markers;
 use selftest_client::{Absence, Case, Client, prove};
-use simkit::{Link, NoAnswer, World};
+use simkit::{NoAnswer, World};
+
+#[path = "../recorded/mod.rs"]
+mod recorded;
+
+use recorded::Recorded;
 
 const ME: &str = "selftest-client";
 
@@ -33,44 +35,6 @@ pub(crate) struct Hosted {
     absence: Absence,
 }
 
-/// What this process records, and the ways to the daemons of whom it is recorded for.
-struct Recorded {
-    logged: Captured,
-    /// Records that were handed to the courier.
-    brought: usize,
-    courier: Courier,
-    logd: Link,
-    metrics: Flusher<&'static nexus_metrics::Client>,
-    metricsd: Link,
-}
-
-impl Recorded {
-    fn new(world: &mut World, who: &str) -> Self {
-        Self {
-            logged: nexus_log::memory::capture(),
-            brought: 0,
-            courier: Courier::new(),
-            logd: world.link(who, Rights::NONE, "logd"),
-            // Another world of this process may have recorded before.
-            metrics: Flusher::for_forked_child(nexus_metrics::global(), guest::PACE),
-            metricsd: world.link(who, Rights::NONE, "metricsd"),
-        }
-    }
-
-    fn poll(&mut self, now: Mono) {
-        let all = self.logged.records();
-        for logged in &all[self.brought..] {
-            let Logged { level, scope, message, fields, cut, fields_cut, span } = logged;
-            let (level, cut, fields_cut, span) = (*level, *cut, *fields_cut, *span);
-            let record = Record { level, scope, message, fields, cut, fields_cut, span };
-            self.courier.submit(&record, now, &mut self.logd);
-        }
-        self.brought = all.len();
-        self.courier.poll(now, &mut self.logd);
-        self.metrics.poll(now, &mut self.metricsd);
-    }
-}
-
 impl Hosted {
     /// A world in which `spawn` starts the services behind logd and before metricsd, with what is
     /// recorded in the name of the first of `hosts`; metricsd may export something else than it
@@ -84,7 +48,8 @@ impl Hosted {
         let of_logd = recipe.clone();
         world.spawn("logd", move |start| Logd::new(&of_logd, start.boot, Keep::Nothing));
         world.settle();
-        let recorded = Recorded::new(&mut world, hosts[0]);
+        let recorded =
+            Recorded::new(&mut world, (hosts[0], &hosts[..1]), Rights::NONE, guest::PACE);
         spawn(&mut world);
         world.settle();
         let metricsd =
@@ -111,7 +76,7 @@ impl Hosted {
     }
 
     fn tick(&mut self) {
-        self.recorded.poll(self.world.now().mono);
+        self.recorded.poll(self.world.now().mono, None);
         self.world.run_for(TICK);
     }
 

@@ -5,6 +5,8 @@ mod asking;
 mod kills;
 mod lies;
 mod machine;
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod world;
 
 use guest::Alteration;

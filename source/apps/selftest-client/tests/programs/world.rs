@@ -11,18 +11,18 @@ use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_bundle::{Manifest, pack};
-use nexus_log::memory::{Captured, Logged};
-use nexus_log::{Courier, Record};
-use nexus_metrics::{Flusher, Pace};
+use nexus_log::memory::Logged;
+use nexus_metrics::Pace;
 use nexus_recipe::{BundlesRecipe, Policy, Recipe};
 use nexus_wire::bundles::{BundleName, BundleVersion};
 use policyd::Policyd;
 use selftest_client::{Case, Client, prove};
-use simkit::{Disk, Link, Start, World};
+use simkit::{Disk, Start, World};
 use timed::Timed;
 
 use crate::lies::{Lies, Spoiled};
 use crate::machine::{self, Children, Machine};
+use crate::recorded::Recorded;
 
 const ME: &str = "selftest-client";
 const GUEST: &str = include_str!("../../../../../recipes/observability/guest.toml");
@@ -34,48 +34,6 @@ const TICK: Nanos = Nanos::from_millis(1);
 
 /// Those whose records come under their own names.
 const LOGGING: [&str; 4] = ["policyd", "timed", "bundlemgrd", "execd"];
-
-/// What the services of this process record, and its ways to logd and metricsd. All of them have
-/// one recorder of metrics, which speaks as one of them.
-struct Recorded {
-    logged: Captured,
-    brought: usize,
-    couriers: Vec<(&'static str, Courier, Link)>,
-    metrics: Flusher<&'static nexus_metrics::Client>,
-    metricsd: Link,
-}
-
-impl Recorded {
-    fn new(world: &mut World, who: &str) -> Self {
-        let ways =
-            LOGGING.map(|name| (name, Courier::new(), world.link(name, Rights::NONE, "logd")));
-        Self {
-            logged: nexus_log::memory::capture(),
-            brought: 0,
-            couriers: ways.into(),
-            metrics: Flusher::for_forked_child(nexus_metrics::global(), Pace::DEFAULT),
-            metricsd: world.link(who, Rights::NONE, "metricsd"),
-        }
-    }
-
-    fn poll(&mut self, now: Mono, mute: Option<&str>) {
-        let all = self.logged.records();
-        for logged in &all[self.brought..] {
-            let Logged { level, scope, message, fields, cut, fields_cut, span } = logged;
-            let (level, cut, fields_cut, span) = (*level, *cut, *fields_cut, *span);
-            let record = Record { level, scope, message, fields, cut, fields_cut, span };
-            let way = self.couriers.iter_mut().find(|(name, ..)| name == scope);
-            if let Some((_, courier, link)) = way.filter(|(name, ..)| mute != Some(*name)) {
-                courier.submit(&record, now, link);
-            }
-        }
-        self.brought = all.len();
-        for (_, courier, link) in &mut self.couriers {
-            courier.poll(now, link);
-        }
-        self.metrics.poll(now, &mut self.metricsd);
-    }
-}
 
 /// See the module.
 pub(crate) struct Simulated {
@@ -112,7 +70,7 @@ impl Simulated {
         world.spawn("statefsd", |start| guest::statefsd(start.boot));
         world.attach("statefsd", Disk::new(guest::state_recipe().statefsd.disk_bytes / 512));
         world.settle();
-        let recorded = Recorded::new(&mut world, who);
+        let recorded = Recorded::new(&mut world, (who, &LOGGING), Rights::NONE, Pace::DEFAULT);
         let recipe = Recipe::parse(GUEST).unwrap();
         let of_logd = recipe.clone();
         world.spawn("logd", move |start| Logd::new(&of_logd, start.boot, Keep::Files));
