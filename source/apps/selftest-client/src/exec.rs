@@ -11,7 +11,7 @@ use crate::journal::has;
 use crate::metrics::{COUNTER, GAUGE, NO_UNIT, is_ours, origin};
 use crate::series::{Metric, Series, told};
 use crate::talk::Talk;
-use crate::trees::{Tree, tree_of};
+use crate::trees::{Tree, only_tree};
 
 pub(crate) const EXECD: ServiceId = ServiceId::from_name("execd");
 
@@ -28,6 +28,10 @@ const LARGE: &str = "demo.large";
 const FORBIDDEN: &str = "demo.forbidden";
 /// We may start it, and there is none.
 const ABSENT: &str = "demo.absent";
+
+/// What a request to start has to do, where a program has started and where it was denied.
+const STARTED: Tree = Tree::of(&["policy", "fetch", "load", "start"], "ok");
+const DENIED: Tree = Tree::of(&["policy"], "error");
 
 /// What a demo says, in order.
 pub(crate) const LINES: [&str; 3] = ["line 1 of 3", "line 2 of 3", "line 3 of 3"];
@@ -87,8 +91,8 @@ pub(crate) fn path(talk: &mut Talk<'_>) -> Result<(), Why> {
     waits_until_it_is_ended(talk, since)?;
     are_refused(talk)?;
     is_told(talk, since)?;
-    is_a_tree(talk, since, HELLO, Tree::WHOLE)?;
-    is_a_tree(talk, since, FORBIDDEN, Tree::DENIED)
+    is_a_tree(talk, since, HELLO, STARTED)?;
+    is_a_tree(talk, since, FORBIDDEN, DENIED)
 }
 
 /// What a program says is logged under its own identity, in its order, and nothing else of it is.
@@ -181,7 +185,8 @@ fn is_told(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
 
 /// The request to start that bundle is one tree of spans, of this form.
 fn is_a_tree(talk: &mut Talk<'_>, since: Mono, bundle: &str, form: Tree) -> Result<(), Why> {
+    let whole = ("exec.path", ("attr.bundle", bundle));
     talk.until("a request to start is not in the journal as a whole", |talk| {
-        tree_of(talk, since, EXECD, bundle)?.map(|tree| tree.is(form)).transpose()
+        only_tree(talk, since, EXECD, whole)?.map(|tree| tree.is(form)).transpose()
     })
 }

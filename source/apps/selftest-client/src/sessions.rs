@@ -83,15 +83,13 @@ fn ask<T>(
     Ok(look(status, reply))
 }
 
-/// Opens a session that must be opened, as soon as there is entropy for it.
+/// Opens a session that must be opened.
 fn open(talk: &mut Talk<'_>, peer: &str) -> Result<SessionId, Why> {
-    match ask(talk, &Request::Open { peer: name(peer)? }, |_, reply| match reply {
+    let opened = ask(talk, &Request::Open { peer: name(peer)? }, |_, reply| match reply {
         Reply::Opened(session) => Some(session),
         _ => None,
-    })? {
-        Some(session) => Ok(session),
-        None => Err("a session is not opened"),
-    }
+    })?;
+    opened.ok_or("a session is not opened")
 }
 
 fn must_not_open(talk: &mut Talk<'_>, peer: &str, wanted: SessionStatus) -> Result<(), Why> {

@@ -23,16 +23,7 @@ impl Tree {
     pub(crate) const fn of(parts: &'static [&'static str], status: &'static str) -> Self {
         Self { parts, status }
     }
-
-    /// A program has started.
-    pub(crate) const WHOLE: Self =
-        Self { parts: &["policy", "fetch", "load", "start"], status: "ok" };
-    /// The policy has not allowed it.
-    pub(crate) const DENIED: Self = Self { parts: &["policy"], status: "error" };
 }
-
-/// What a tree's whole is called.
-const WHOLE: &str = "exec.path";
 
 /// A span as a record shows it.
 struct Span {
@@ -76,14 +67,15 @@ pub(crate) struct Grown {
 /// What a whole is called, and what it says of itself.
 type Whole<'a> = (&'a str, (&'a str, &'a str));
 
-/// The tree of `who`'s request about `bundle` since then; `None`: its whole has not come yet.
-pub(crate) fn tree_of(
+/// The tree of the only request of `who` since then that has such a whole; `None`: it has not come
+/// yet.
+pub(crate) fn only_tree(
     talk: &mut Talk<'_>,
     since: Mono,
     who: ServiceId,
-    bundle: &str,
+    whole: Whole<'_>,
 ) -> Result<Option<Grown>, Why> {
-    let (whole, count) = first_whole(talk, since, who, (WHOLE, ("attr.bundle", bundle)))?;
+    let (whole, count) = first_whole(talk, since, who, whole)?;
     if count > 1 {
         return Err("one request has two trees");
     }

@@ -220,9 +220,12 @@ fn sums_are_exact(
                     (count, raw_windows) = (count + more.count, raw_windows + 1);
                 }
                 let Some(seen) = rows.counted.get(at) else { return Ok(None) };
-                // metricsd may have begun in the middle of it: then the boot's first window was
-                // caught up, and so is the longer one. Raw windows of ours never are.
-                let row = Row::counted(number, windows(raw_windows), count).caught_up_as(seen.row);
+                let mut row = Row::counted(number, windows(raw_windows), count);
+                if number == 0 {
+                    // metricsd has begun in the middle of it, and maybe of the boot's first raw
+                    // window, which is caught up then; of raw ones none of ours is.
+                    row = row.caught_up_as(seen.row);
+                }
                 if seen != (Seen { boot: note.boot, row }) {
                     return Err("a longer window is not the sum of its parts");
                 }
