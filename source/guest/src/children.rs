@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(Children::of(kernel, THEIRS, &before).left(), None);
     }
 
-    /// What is told, from the first look on, of a child that ends before the question of that number.
+    /// What is told, from the first look on, of a child that ends before that question.
     fn told_of_an_end_at(question: u32) -> (Vec<LeftState>, Vec<(u32, ExitReason)>, bool) {
         let mut kernel = Kernel::default();
         kernel.children[1].0 = Some(9);
