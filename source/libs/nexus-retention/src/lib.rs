@@ -5,11 +5,10 @@
 //! - [`log`]: such a ring in files, which are begun and deleted whole.
 //! - [`segment`]: what happened in a few hundred windows, column by column, written once. One
 //!   series can be read without the others.
-//! - [`rollup`]: columns of longer windows out of columns of shorter ones, exactly.
 //! - [`key`], [`record`], [`recorder`]: what metricsd keeps. Its log says window by window what has
 //!   changed; a recorder holds up to 64 windows of that in memory and gives their columns.
 //! - [`keeper`]: all of that put together: windows into the log and into segments, segments into
-//!   longer windows, what is too old or too much away.
+//!   longer windows, exactly, what is too old or too much away.
 //! - [`history`]: what is kept, read back in steps of a length, without waiting for a device.
 //! - [`offline`]: the same for tools that have only the files, on damaged copies too.
 //! - [`name`], [`manifest`], [`recovery`]: how the files are called, what ties them together, and
@@ -49,7 +48,7 @@ pub mod offline;
 pub mod record;
 pub mod recorder;
 pub mod recovery;
-pub mod rollup;
+mod rollup;
 pub mod segment;
 pub mod wal;
 

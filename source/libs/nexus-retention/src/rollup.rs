@@ -3,17 +3,12 @@
 //! Everything that is kept can be joined without loss: counts and sums are added, the smallest
 //! of the smallest is the smallest. So 60 s out of 1 s and 60 s out of 10 s are the same.
 
-use alloc::vec::Vec;
-use core::fmt;
-
 use crate::bytes::{Buffer, Put};
-use crate::segment::{
-    DEFINITION_BYTES_MAX, Form, Kind, LocalId, Piece, Refusal, Samples, Segment, SegmentError,
-    SegmentWriter, Shape, Source, Windows,
-};
+use crate::segment::{DEFINITION_BYTES_MAX, Form, Kind, LocalId, Samples, Shape, Windows};
+use alloc::vec::Vec;
 
 /// The windows, each of `ratio` shorter ones, that some shorter ones lie in.
-pub struct Coarse {
+pub(crate) struct Coarse {
     ratio: u64,
     windows: Windows,
     open: Option<(u64, bool)>,
@@ -22,14 +17,14 @@ pub struct Coarse {
 impl Coarse {
     /// None yet. `ratio` is not zero.
     #[must_use]
-    pub fn new(ratio: u64) -> Self {
+    pub(crate) fn new(ratio: u64) -> Self {
         assert!(ratio > 0, "a window is made of some");
         Self { ratio, windows: Windows::new(), open: None }
     }
 
     /// Adds shorter windows behind the others; `None` if the longer ones are more than a group has.
     #[must_use]
-    pub fn push(&mut self, fine: &Windows) -> Option<()> {
+    pub(crate) fn push(&mut self, fine: &Windows) -> Option<()> {
         for (number, row) in fine.numbers().iter().zip(0..) {
             let (number, is_catchup) = (number / self.ratio, fine.is_catchup(row));
             match &mut self.open {
@@ -50,7 +45,7 @@ impl Coarse {
 
     /// The longer windows. One is catchup if one of its shorter ones is.
     #[must_use]
-    pub fn finish(mut self) -> Option<Windows> {
+    pub(crate) fn finish(mut self) -> Option<Windows> {
         self.close()?;
         Some(self.windows)
     }
@@ -58,7 +53,7 @@ impl Coarse {
 
 /// Adds what a series did in shorter windows to what it did in longer ones, in order of time.
 /// `into` has the shape of the series as a rollup.
-pub fn fold(fine: (&Windows, &Samples), ratio: u64, into: (&Windows, &mut Samples)) {
+pub(crate) fn fold(fine: (&Windows, &Samples), ratio: u64, into: (&Windows, &mut Samples)) {
     let (fine_windows, fine) = fine;
     let (windows, coarse) = into;
     let kind = fine.shape().kind;
@@ -97,164 +92,6 @@ fn join_buckets(fine: &Samples, from: usize, coarse: &mut Samples, to: usize) {
     }
     let total = counts.iter().zip(added).map(|(before, more)| before.saturating_add(more));
     coarse.put_histogram(to, total, sum.saturating_add(sum_before));
-}
-
-/// Why a segment cannot be rolled up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RollError {
-    /// It cannot be read.
-    Source(SegmentError),
-    /// The segment of longer windows does not take more.
-    Target(Refusal),
-    /// Its windows make more longer ones than a group has.
-    TooManyWindows,
-    /// It begins in a longer window that has been written already.
-    Straddles,
-    /// There is no room for its keys.
-    Keys,
-}
-
-impl fmt::Display for RollError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(error) => write!(f, "the segment cannot be read: {error}"),
-            Self::Target(refusal) => write!(f, "{refusal}"),
-            Self::TooManyWindows => f.write_str("the segment is longer than a group of rollups"),
-            Self::Straddles => f.write_str("the segment begins within a window before it"),
-            Self::Keys => f.write_str("too many bytes of keys"),
-        }
-    }
-}
-
-impl core::error::Error for RollError {}
-
-impl From<SegmentError> for RollError {
-    fn from(error: SegmentError) -> Self {
-        Self::Source(error)
-    }
-}
-
-impl From<Refusal> for RollError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Target(refusal)
-    }
-}
-
-/// Rolls segments up, one after another, each to a group of another segment.
-///
-/// Segments are to end where a longer window does; otherwise that window is in none.
-pub struct Roller {
-    keys: Keys,
-    /// Of the segment that is read: each of its series, and what it is called in the other one.
-    series: Vec<(LocalId, Kind, LocalId)>,
-    fine: Samples,
-    coarse: Samples,
-    last: Option<u64>,
-}
-
-impl Roller {
-    /// Takes all memory for so many series, whose keys have so many bytes together.
-    #[must_use]
-    pub fn new(series: u32, key_bytes: u32) -> Self {
-        Self {
-            keys: Keys::new(series, key_bytes),
-            series: Vec::with_capacity(series as usize),
-            fine: Samples::new(),
-            coarse: Samples::new(),
-            last: None,
-        }
-    }
-
-    /// A new segment of longer windows has been begun.
-    pub fn begin(&mut self) {
-        self.keys.clear();
-        self.last = None;
-    }
-
-    /// Adds all of a segment as a group; `append` takes the bytes.
-    ///
-    /// # Errors
-    /// See [`RollError`]. What has been appended is to be given up; only
-    /// [`RollError::TooManyWindows`] and [`RollError::Straddles`] leave it as it was.
-    pub fn add<S: Source>(
-        &mut self,
-        from: &mut Segment<S>,
-        ratio: u64,
-        to: &mut SegmentWriter,
-        mut append: impl FnMut(&[u8]),
-    ) -> Result<(), RollError> {
-        let mut coarse = Coarse::new(ratio);
-        let mut fits = Some(());
-        from.groups(|windows| fits = fits.and_then(|()| coarse.push(windows)))?;
-        let windows = fits.and_then(|()| coarse.finish()).ok_or(RollError::TooManyWindows)?;
-        if windows.is_empty() {
-            return Ok(());
-        }
-        if self.last.is_some() && windows.first() <= self.last {
-            return Err(RollError::Straddles);
-        }
-        to.begin_group(&windows)?;
-        self.define_all(from, to, &mut append)?;
-        for at in 0..self.series.len() {
-            self.roll(at, from, (ratio, &windows), to, &mut append)?;
-        }
-        append(to.end_group());
-        self.last = windows.last();
-        Ok(())
-    }
-
-    /// Finds or defines each series of a segment, and puts them in the order of their new ids.
-    fn define_all<S: Source>(
-        &mut self,
-        from: &mut Segment<S>,
-        to: &mut SegmentWriter,
-        append: &mut impl FnMut(&[u8]),
-    ) -> Result<(), RollError> {
-        self.series.clear();
-        let Self { keys, series, .. } = self;
-        let mut failed = Ok(());
-        from.series(|id, form, key| {
-            let known = keys.find(key, form).map_or_else(
-                |place| {
-                    let (new, bytes) = to.define(key, form)?;
-                    append(bytes);
-                    keys.insert(place).ok_or(RollError::Keys).map(|()| new)
-                },
-                Ok,
-            );
-            match known {
-                Ok(new) if series.len() < series.capacity() => series.push((id, form.kind(), new)),
-                Ok(_) => failed = failed.and(Err(RollError::Keys)),
-                Err(error) => failed = failed.and(Err(error)),
-            }
-        })?;
-        failed?;
-        series.sort_unstable_by_key(|(_, _, new)| *new);
-        Ok(())
-    }
-
-    fn roll<S: Source>(
-        &mut self,
-        at: usize,
-        from: &mut Segment<S>,
-        (ratio, windows): (u64, &Windows),
-        to: &mut SegmentWriter,
-        append: &mut impl FnMut(&[u8]),
-    ) -> Result<(), RollError> {
-        let Self { series, fine, coarse, .. } = self;
-        let Some((id, kind, new)) = series.get(at).copied() else { return Ok(()) };
-        coarse.clear(Shape { kind, is_rollup: true });
-        let mut failed = Ok(());
-        from.read(&[(id, kind)], 0..=u64::MAX, fine, |piece| match piece {
-            Piece::Samples { windows: own, samples, .. } => {
-                fold((own, samples), ratio, (windows, coarse));
-            }
-            Piece::Lost { why, .. } => failed = failed.and(Err(why)),
-        });
-        failed?;
-        append(to.add(new, coarse));
-        Ok(())
-    }
 }
 
 /// Which series there are: form and key of each, in order.

@@ -3,10 +3,10 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use nexus_bounded::{Mono, Nanos};
+use nexus_retention::keeper::Roller;
 use nexus_retention::name::Tier;
 use nexus_retention::record::{Taken, Value, Writer};
 use nexus_retention::recorder::{self, Recorder};
-use nexus_retention::rollup::Roller;
 use nexus_retention::segment::{
     Anchor, Form, Kind, Limits, LocalId, Meta, Samples, Segment, SegmentWriter, Shape, Windows,
 };
@@ -63,13 +63,12 @@ fn a_writer_takes_what_it_says_and_then_nothing() {
     let read = measure(|| segment.read(&ids, 0..=127, &mut samples, |_| pieces += 1));
     assert!(is_nothing(&read), "{read:?}");
     assert_eq!(pieces, 4);
-    let mut roller = Roller::new(SERIES, 1 << 14);
+    let mut roller = Roller::new(10, limits, 1 << 14);
     let mut rolled = Vec::with_capacity(1 << 20);
     let rolled_up = measure(|| {
-        rolled.extend(writer.begin(Meta { boot: 1, tier: TENS }));
-        roller.begin();
-        roller.add(&mut segment, 10, &mut writer, |bytes| rolled.extend(bytes)).unwrap();
-        rolled.extend(writer.finish(Anchor { mono: Mono(1), wall: None }));
+        roller.begin(Meta { boot: 1, tier: TENS }, 0);
+        roller.add(&out, |_, bytes| rolled.extend(bytes)).unwrap();
+        roller.finish(Anchor { mono: Mono(1), wall: None }, |_, bytes| rolled.extend(bytes));
     });
     assert!(is_nothing(&rolled_up), "{rolled_up:?}");
     assert_eq!(Segment::open(&rolled[..]).unwrap().check(), Ok(()));

@@ -233,13 +233,18 @@ impl Draft {
         ask
     }
 
+    /// What is to be added to the file, and where.
+    pub(super) fn piece(&self) -> (u32, &[u8]) {
+        self.outbox.piece(true).unwrap_or_default()
+    }
+
     /// The request. `name` is the file's.
     pub(super) fn request<'a>(&'a self, ask: Ask, name: FileName<'a>) -> Request<'a> {
         let target = Target { name, draft: true };
         match ask {
             Ask::Draft => Request::Draft(NewFile { name, capacity: self.capacity }),
             Ask::Append(_) => {
-                let (at, bytes) = self.outbox.piece(true).unwrap_or_default();
+                let (at, bytes) = self.piece();
                 Request::Append(Append { to: target, at, bytes })
             }
             Ask::Finish => Request::Finish(target),

@@ -22,6 +22,7 @@ mod marks;
 mod outbox;
 mod reader;
 mod roll;
+mod roller;
 mod rolling;
 mod shelf;
 mod store;
@@ -41,6 +42,7 @@ use crate::segment::Anchor;
 use backlog::Backlog;
 pub use limits::StoreLimits;
 use marks::{Marks, SegmentId};
+pub use roller::{RollError, Roller};
 pub use rolling::Unrolled;
 pub use shelf::{Sealed, Shelf, ShelfLimits, disk_bytes};
 pub use store::{Counts, News, RAW, Store};
@@ -236,8 +238,12 @@ impl Keeper {
             self.log.sync();
             self.next_sync = now.after(self.limits.sync_interval);
         }
-        let was_synced = self.log.is_synced();
+        let before = (self.log.is_settled(), self.log.is_synced());
         self.log.step(now, world);
+        // A phase may be waiting for that, and no event may come.
+        let after = (self.log.is_settled(), self.log.is_synced());
+        self.is_due |= after != before && self.phase != Phase::Live;
+        let (_, was_synced) = before;
         if was_synced && self.phase == Phase::Live {
             self.last_sync = Some(now);
         }

@@ -19,8 +19,6 @@ pub(super) enum Step {
     Wait,
     /// The segment is rolled up.
     Done,
-    /// The segment begins in a longer window that the draft ends with: begin another draft.
-    Straddles,
     /// The draft has no room for it: seal it, and begin another.
     Full(Overflow),
     /// The segment cannot be read; what was begun of it is given up.
@@ -154,8 +152,9 @@ impl Roll {
         let windows = self.coarse_open.take().and_then(Coarse::finish);
         self.coarse_windows = windows.ok_or(Missing::Lost(SegmentError::Unsealed))?;
         let Some(first) = self.coarse_windows.first() else { return Ok(Step::Done) };
-        if to.end().is_some_and(|end| first < end) {
-            return Ok(Step::Straddles);
+        // A segment that ended early within a longer window left the rest of it to the next one.
+        if to.end().is_some_and(|end| first + 1 < end) {
+            return Err(Missing::Lost(SegmentError::Unsealed));
         }
         if let Err(overflow) = to.begin_group(&self.coarse_windows) {
             return Ok(Step::Full(overflow));

@@ -1,4 +1,9 @@
 //! Which sealed segment is rolled up next, and where its windows go.
+//!
+//! A segment that ended early within a longer window leaves the rest of it to the next one. So a
+//! draft is not ended there: what begins in its last window goes into it, as another group, and a
+//! longer window is in one segment. What is sealed then tells what it was made of: all that began
+//! before its end.
 
 use super::draft::{Draft, Overflow};
 use super::limits::StoreLimits;
@@ -7,7 +12,7 @@ use super::roll::{Roll, Scratch, Step};
 use super::shelf::{Sealed, Shelf};
 use crate::manifest::TIERS;
 use crate::name::SegmentName;
-use crate::segment::{Anchor, Meta};
+use crate::segment::{Anchor, Footer, Meta};
 
 /// Segments that could not be rolled up, or only in part.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Rolling {
     /// Segments of the tier before, up to this one, have had their turn.
     progress: [Option<SegmentName>; TIERS],
     anchors: [Option<Anchor>; TIERS],
+    /// The last of them ended within a longer window.
+    is_partial: [bool; TIERS],
     scratch: Scratch,
     /// The tier that is being made, and out of which segment.
     job: Option<(usize, Sealed)>,
@@ -38,6 +45,7 @@ impl Rolling {
             rolls: [roll(1), roll(2)],
             progress: [None; TIERS],
             anchors: [None; TIERS],
+            is_partial: [false; TIERS],
             scratch: Scratch::new(),
             job: None,
             unrolled: Unrolled::default(),
@@ -76,13 +84,7 @@ impl Rolling {
     fn rolled(&self, tier: usize, shelves: &[Shelf; TIERS]) -> Option<SegmentName> {
         let (from, to) = (shelves.get(tier.checked_sub(1)?)?, shelves.get(tier)?);
         let (newest, end, ratio) = (to.newest()?, to.end()?, self.ratio(tier));
-        let is_rolled = |name: SegmentName| {
-            let first = name.first / ratio;
-            // One that begins within a longer window begins another segment of those.
-            let straddles = first + 1 == end && !name.first.is_multiple_of(ratio);
-            let is_within = first < end && (!straddles || newest.first == first);
-            name.boot < newest.boot || (name.boot == newest.boot && is_within)
-        };
+        let is_rolled = |name: SegmentName| (name.boot, name.first / ratio) < (newest.boot, end);
         let sources = from.segments().iter().map(|sealed| sealed.name);
         sources.take_while(|name| is_rolled(*name)).last()
     }
@@ -125,7 +127,9 @@ impl Rolling {
         let next = from.segments().iter().find(|sealed| Some(sealed.name) > progress).copied();
         let ratio = self.ratio(tier);
         let Some(sealed) = next else {
-            let is_whole = draft.end().is_some_and(|end| end.is_multiple_of(to.span()));
+            let is_partial = self.is_partial.get(tier).copied().unwrap_or_default();
+            let is_full = draft.end().is_some_and(|end| end.is_multiple_of(to.span()));
+            let is_whole = is_full && !is_partial;
             let is_over = draft.name().is_some_and(|name| name.boot < boot || is_whole);
             return is_over && self.end(tier, draft);
         };
@@ -190,13 +194,9 @@ impl Rolling {
             Step::Again => true,
             Step::Wait => false,
             Step::Done => {
-                let anchor = reader.footer().ok().map(|footer| footer.anchor);
-                self.anchors.get_mut(tier).into_iter().for_each(|place| *place = anchor);
+                let ratio = roll.ratio();
+                reader.footer().into_iter().for_each(|footer| self.note(tier, ratio, footer));
                 self.skip(tier, sealed.name)
-            }
-            Step::Straddles => {
-                self.job = None;
-                self.end(tier, draft)
             }
             Step::Full(overflow) => self.full(tier, sealed, draft, overflow),
             Step::Lost(_) => {
@@ -206,14 +206,26 @@ impl Rolling {
         }
     }
 
-    /// What has no room in a draft goes to the next one, unless this one is empty.
+    /// How the segment that was rolled up ends.
+    fn note(&mut self, tier: usize, ratio: u64, footer: &Footer) {
+        let last = footer.groups().last().map(|group| group.last);
+        let is_partial = last.is_some_and(|last| !last.saturating_add(1).is_multiple_of(ratio));
+        self.anchors.get_mut(tier).into_iter().for_each(|place| *place = Some(footer.anchor));
+        self.is_partial.get_mut(tier).into_iter().for_each(|place| *place = is_partial);
+    }
+
+    /// What has no room in a draft goes to the next one, unless this one is empty, or has the
+    /// beginning of its first window.
     fn full(&mut self, tier: usize, sealed: Sealed, draft: &mut Draft, _: Overflow) -> bool {
         self.job = None;
-        if draft.end().is_some() {
+        let first = sealed.name.first / self.ratio(tier);
+        if draft.end().is_some_and(|end| end <= first) {
             return self.end(tier, draft);
         }
         self.unrolled.too_large += 1;
-        draft.abandon();
+        if draft.end().is_none() {
+            draft.abandon();
+        }
         self.skip(tier, sealed.name)
     }
 

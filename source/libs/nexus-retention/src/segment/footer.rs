@@ -73,6 +73,14 @@ impl Footer {
         Self { meta, anchor, series: 0, groups: [NO_GROUP; GROUPS_MAX], count: 0 }
     }
 
+    /// Whether a group that begins with that window may follow: behind those before, or, of
+    /// longer windows, with the one that the last group ends with, the rest of which it has.
+    pub(super) fn may_follow(&self, first: u64) -> bool {
+        let before = self.groups().last().map(|group| group.last);
+        let is_rest = self.meta.tier.is_rollup && before == Some(first);
+        is_rest || before.is_none_or(|before| first > before)
+    }
+
     /// Adds a group; `false` if there are too many.
     pub(super) fn push(&mut self, group: GroupEntry) -> bool {
         let place = self.groups.get_mut(self.count);
@@ -133,9 +141,11 @@ impl Footer {
             let index = Extent { offset: bytes.u32()?, len: bytes.u32()? };
             let group = GroupEntry { index, first: bytes.u64()?, last: bytes.u64()? };
             let is_within = index.offset.checked_add(index.len).is_some_and(|to| to <= end);
-            let before = footer.groups().last().map(|before| before.last);
-            let is_behind = before.is_none_or(|before| group.first > before);
-            if !is_within || !is_behind || group.first > group.last || !footer.push(group) {
+            if !is_within
+                || !footer.may_follow(group.first)
+                || group.first > group.last
+                || !footer.push(group)
+            {
                 return None;
             }
         }

@@ -163,15 +163,15 @@ impl SegmentWriter {
         self.finished()
     }
 
-    /// Begins a group of windows, all behind those of the groups before.
+    /// Begins a group of windows, all behind those of the groups before; of longer windows, the
+    /// first may be the one that the last group ends with.
     ///
     /// # Errors
     /// [`Refusal::Groups`], [`Refusal::Bytes`].
     pub fn begin_group(&mut self, windows: &Windows) -> Result<(), Refusal> {
         assert!(self.phase == Phase::Between, "a group begins behind another");
-        let before = self.footer.groups().last().map(|group| group.last);
-        let is_behind = before.is_none_or(|before| windows.first() > Some(before));
-        assert!(!windows.is_empty() && is_behind, "windows are in order");
+        let follows = windows.first().is_some_and(|first| self.footer.may_follow(first));
+        assert!(follows, "windows are in order");
         if self.footer.groups().len() == GROUPS_MAX {
             return Err(Refusal::Groups);
         }

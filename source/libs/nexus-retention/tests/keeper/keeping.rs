@@ -21,6 +21,8 @@ use nexus_wire::files::{
 use simkit::{Client, Config, Disk, World};
 use statefsd::Statefsd;
 
+use crate::oracle::join;
+
 pub(crate) const STATEFSD: &str = "statefsd";
 pub(crate) const OWNER: &str = "metricsd";
 
@@ -88,6 +90,18 @@ pub(crate) fn limits() -> Limits {
     assert!(log.are_possible() && recorder.are_possible() && store.are_possible());
     assert_eq!(log.bytes(), LOG_BYTES);
     Limits { store, recorder, log, sync_interval: Nanos::from_secs(2) }
+}
+
+/// The same with windows of 1 s, 4 s and 16 s, segments of 16, 4 and 4 of them: a segment that
+/// ends early and the next one may both begin in one longer window.
+pub(crate) fn coarse_limits() -> Limits {
+    let mut limits = limits();
+    (limits.recorder.segment_windows, limits.recorder.align_windows) = (16, 16);
+    limits.store.tiers = [1, 4, 16].map(|s| Tier { window: Nanos::from_secs(s), is_rollup: s > 1 });
+    let shelves = &mut limits.store.shelves;
+    shelves.iter_mut().zip([16, 4, 4]).for_each(|(shelf, span)| shelf.span = span);
+    assert!(limits.recorder.are_possible() && limits.store.are_possible());
+    limits
 }
 
 /// What a series did in a window.
@@ -498,8 +512,13 @@ pub(crate) fn windows_of(bytes: &[u8]) -> BTreeMap<u64, Window> {
         segment.read(&[(*id, *kind)], 0..=u64::MAX, &mut samples, |piece| {
             let Piece::Samples { windows, samples, .. } = piece else { panic!("lost") };
             for (window, row) in windows.numbers().iter().zip(0..) {
-                if let Some(did) = did_in(samples, row) {
-                    all.entry(*window).or_default().insert(name.clone(), did);
+                let Some(did) = did_in(samples, row) else { continue };
+                let into = all.entry(*window).or_default();
+                if samples.shape().is_rollup {
+                    // Two parts of a longer window may stand in two groups.
+                    join(into, name, &did);
+                } else {
+                    assert_eq!(into.insert(name.clone(), did), None, "{window} stands twice");
                 }
             }
         });

@@ -3,5 +3,6 @@
 
 mod crashes;
 mod keeping;
+mod oracle;
 mod sealing;
 mod troubles;

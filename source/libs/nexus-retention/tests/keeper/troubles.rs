@@ -1,11 +1,15 @@
 //! A disk that is not there, fails, is full, or slow: what is recorded goes on, and it heals.
 
+use std::rc::Rc;
+
 use nexus_port::BlockError;
+use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
-use nexus_retention::keeper::WORK_MAX;
+use nexus_retention::keeper::{Limits, Unrolled, WORK_MAX};
 use simkit::Disk;
 
-use crate::keeping::{BYTES_MAX, Rig, SECTORS, STATEFSD, Windows};
+use crate::keeping::{BYTES_MAX, Rig, SECTORS, STATEFSD, Windows, coarse_limits, limits};
+use crate::oracle::longer_windows_are_whole;
 
 /// What is kept was recorded, and nothing else.
 #[track_caller]
@@ -18,9 +22,15 @@ fn is_right(rig: &mut Rig) -> (Windows, Windows) {
     (kept, recorded)
 }
 
-fn fails_at_every_write(error: BlockError, count: u64, windows: u64, every: usize) {
+fn fails_at_every_write(
+    made: Limits,
+    (error, count): (BlockError, u64),
+    windows: u64,
+    every: usize,
+) {
+    let begin = |disk, until| Rig::with(Some(disk), until, Keep::Files, made, Rc::default(), 0);
     let writes = {
-        let mut rig = Rig::new(Some(Disk::new(SECTORS)), windows);
+        let mut rig = begin(Disk::new(SECTORS), windows);
         rig.seconds(windows);
         rig.world.disk(STATEFSD).requests()
     };
@@ -28,7 +38,7 @@ fn fails_at_every_write(error: BlockError, count: u64, windows: u64, every: usiz
     for first in (0..writes).step_by(every) {
         let mut disk = Disk::new(SECTORS);
         disk.fail(first, count, error);
-        let mut rig = Rig::new(Some(disk), windows + 30);
+        let mut rig = begin(disk, windows + 30);
         // Pauses double: the last failures may need a while to be got over.
         rig.seconds(windows + 120);
         assert!(rig.keeper().is_live(), "{first}: {:?}", rig.keeper().trouble());
@@ -39,6 +49,8 @@ fn fails_at_every_write(error: BlockError, count: u64, windows: u64, every: usiz
         assert_eq!(lost, 0, "{first}: {losses:?}");
         assert_eq!((losses.windows, losses.values, losses.strange), (0, 0, 0), "{first}");
         assert!(rig.used() <= BYTES_MAX);
+        longer_windows_are_whole(&mut rig, &kept);
+        assert_eq!(rig.keeper().store().unrolled(), Unrolled::default(), "{first}");
         reloads += losses.reloads;
     }
     assert!(reloads > 0, "some failures cost a draft");
@@ -46,16 +58,19 @@ fn fails_at_every_write(error: BlockError, count: u64, windows: u64, every: usiz
 
 #[test]
 fn a_write_that_fails_loses_nothing_that_was_recorded() {
-    fails_at_every_write(BlockError::Io, 1, 40, 5);
-    fails_at_every_write(BlockError::NoSpace, 2, 40, 7);
+    fails_at_every_write(limits(), (BlockError::Io, 1), 40, 5);
+    fails_at_every_write(limits(), (BlockError::NoSpace, 2), 40, 7);
+    fails_at_every_write(coarse_limits(), (BlockError::Io, 1), 70, 3);
 }
 
 #[test]
 #[ignore = "long: every write fails, once, twice and for a while"]
 fn whichever_writes_fail_nothing_that_was_recorded_is_lost() {
     for count in [1, 2, 5, 9] {
-        fails_at_every_write(BlockError::Io, count, 60, 1);
-        fails_at_every_write(BlockError::NoSpace, count, 60, 1);
+        for made in [limits(), coarse_limits()] {
+            fails_at_every_write(made, (BlockError::Io, count), 60, 1);
+            fails_at_every_write(made, (BlockError::NoSpace, count), 60, 1);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A plain model of what a segment holds.
 
 use nexus_bounded::{Mono, Nanos, Wall};
+use nexus_retention::keeper::{RollError, Roller};
 use nexus_retention::name::Tier;
 use nexus_retention::segment::{
     Anchor, Form, Kind, Limits, LocalId, Meta, Piece, ROWS, Samples, Segment, SegmentError,
@@ -255,4 +256,20 @@ pub(crate) fn small() -> Model {
         Series::new("disk latency", Kind::Histogram { buckets: 3 }, histogram),
     ];
     Model { tier: RAW, windows, series }
+}
+
+/// Rolls segments up one after another.
+pub(crate) fn roll_up(sources: &[Vec<u8>], ratio: u64, meta: Meta) -> Result<Vec<u8>, RollError> {
+    let mut roller = Roller::new(ratio, Limits { series: 16 }, 4096);
+    let mut out = Vec::new();
+    let mut append = |at: u32, bytes: &[u8]| {
+        assert_eq!(at as usize, out.len(), "behind what is there");
+        out.extend(bytes);
+    };
+    roller.begin(meta, 0);
+    for source in sources {
+        roller.add(source, &mut append)?;
+    }
+    roller.finish(ANCHOR, &mut append);
+    Ok(out)
 }

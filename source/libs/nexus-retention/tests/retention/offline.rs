@@ -11,16 +11,15 @@ use nexus_retention::name::SegmentName;
 use nexus_retention::offline::{Archive, Files, Finding, Problem};
 use nexus_retention::record::{Header, Value, Writer};
 use nexus_retention::recorder::{Limits, Recorder};
-use nexus_retention::rollup::Roller;
 use nexus_retention::segment::{
-    Anchor, Form, Limits as SegmentLimits, Meta, Segment, SegmentError, SegmentWriter,
+    Anchor, Form, Limits as SegmentLimits, Meta, SegmentError, SegmentWriter,
 };
 use nexus_retention::wal::{self, SECTOR_BYTES, Wal, WalError};
 use nexus_wire::metrics::{Range, RangeEntry, RangeLost};
 use nexus_wire::{HistoryLoss, Kind, Labels, MetricName, Tier, Unit};
 use proptest::prelude::*;
 
-use crate::bed::{ANCHOR, RAW, TENS};
+use crate::bed::{ANCHOR, RAW, TENS, roll_up};
 
 const LIMITS: Limits = Limits {
     series: 8,
@@ -169,13 +168,8 @@ fn folder() -> Folder {
         folder.0.insert(format!("g2/{}", name.file(RAW).as_str()), bytes.clone());
     }
     log(&mut folder, "g2/", &all.records[120..]);
-    let first = &all.sealed[&SegmentName { boot: 1, first: 0 }];
-    let mut writer = SegmentWriter::new(SegmentLimits { series: 8 });
-    let mut tens = writer.begin(Meta { boot: 1, tier: TENS }).to_vec();
-    let (mut roller, mut segment) = (Roller::new(8, 4096), Segment::open(&first[..]).unwrap());
-    roller.begin();
-    roller.add(&mut segment, 10, &mut writer, |bytes| tens.extend(bytes)).unwrap();
-    tens.extend(writer.finish(ANCHOR));
+    let first = all.sealed[&SegmentName { boot: 1, first: 0 }].clone();
+    let tens = roll_up(&[first], 10, Meta { boot: 1, tier: TENS }).unwrap();
     let name = SegmentName { boot: 1, first: 0 };
     folder.0.insert(format!("g2/{}", name.file(TENS).as_str()), tens);
     let manifest = manifest(Some((60, 120)), Some((0, 6)));

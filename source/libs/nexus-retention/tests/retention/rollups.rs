@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use nexus_bounded::Nanos;
+use nexus_retention::keeper::RollError;
 use nexus_retention::name::Tier;
-use nexus_retention::rollup::{RollError, Roller};
-use nexus_retention::segment::{Limits, Meta, Segment, SegmentWriter, Summary};
+use nexus_retention::segment::{Kind, Meta, Segment, SegmentError, Summary};
 use proptest::prelude::*;
 
-use crate::bed::{ANCHOR, Model, RAW, Series, TENS, Value, model, small};
+use crate::bed::{self, Model, RAW, Series, TENS, Value, model, small};
 
 /// All samples of a longer window at once.
 fn join(values: &[Value]) -> Option<Value> {
@@ -61,17 +61,8 @@ fn naive(raw: &Model, ratio: u64, tier: Tier) -> Model {
 }
 
 /// Rolls segments up one after another.
-fn roll(sources: &[Vec<u8>], ratio: u64, tier: Tier) -> Result<Vec<u8>, RollError> {
-    let mut writer = SegmentWriter::new(Limits { series: 16 });
-    let mut roller = Roller::new(16, 4096);
-    let mut out = writer.begin(Meta { boot: 3, tier }).to_vec();
-    roller.begin();
-    for source in sources {
-        let mut segment = Segment::open(&source[..])?;
-        roller.add(&mut segment, ratio, &mut writer, |bytes| out.extend(bytes))?;
-    }
-    out.extend(writer.finish(ANCHOR));
-    Ok(out)
+fn roll_up(sources: &[Vec<u8>], ratio: u64, tier: Tier) -> Result<Vec<u8>, RollError> {
+    bed::roll_up(sources, ratio, Meta { boot: 3, tier })
 }
 
 fn by_key(mut model: Model) -> Model {
@@ -86,14 +77,14 @@ proptest! {
         raw in model(RAW), group in 3..=64_usize, ratio in 2..20_u64,
     ) {
         let expected = naive(&raw, ratio, TENS);
-        match roll(&[raw.write(group)], ratio, TENS) {
+        match roll_up(&[raw.write(group)], ratio, TENS) {
             Ok(bytes) => {
                 let (read, is_damaged) = Model::read(&bytes).unwrap();
                 prop_assert!(!is_damaged);
                 prop_assert_eq!(by_key(read), by_key(expected.defined(64)));
             }
             Err(error) => {
-                prop_assert_eq!(error, RollError::TooManyWindows);
+                prop_assert_eq!(error, RollError::Source(SegmentError::Unsealed));
                 prop_assert!(expected.windows.len() > 64);
             }
         }
@@ -103,8 +94,8 @@ proptest! {
     fn a_rollup_of_rollups_is_that_of_the_samples(raw in model(RAW), group in 3..=64_usize) {
         let sixty = Tier::rollup(Nanos::from_secs(60));
         let raw = raw.write(group);
-        if let Ok(tens) = roll(std::slice::from_ref(&raw), 10, TENS) {
-            prop_assert_eq!(roll(&[tens], 6, sixty), roll(&[raw], 60, sixty));
+        if let Ok(tens) = roll_up(std::slice::from_ref(&raw), 10, TENS) {
+            prop_assert_eq!(roll_up(&[tens], 6, sixty), roll_up(&[raw], 60, sixty));
         }
     }
 }
@@ -117,10 +108,8 @@ fn segments_are_rolled_up_one_after_another_and_series_are_found_again() {
     second.windows = (110..118).map(|number| (number, false)).collect();
     // In another order, with one that is new.
     second.series.reverse();
-    second.series.push(Series::new("new", nexus_retention::segment::Kind::Counter, {
-        vec![Some(Value::Counter(5)); 8]
-    }));
-    let bytes = roll(&[first.write(4), second.write(4)], 10, TENS).unwrap();
+    second.series.push(Series::new("new", Kind::Counter, vec![Some(Value::Counter(5)); 8]));
+    let bytes = roll_up(&[first.write(4), second.write(4)], 10, TENS).unwrap();
     let (read, is_damaged) = Model::read(&bytes).unwrap();
     assert!(!is_damaged);
     assert_eq!(read.windows, [(10, false), (11, false)]);
@@ -136,19 +125,43 @@ fn segments_are_rolled_up_one_after_another_and_series_are_found_again() {
 }
 
 #[test]
-fn a_longer_window_is_written_once() {
+fn a_longer_window_of_two_segments_is_in_both_groups_and_adds_up() {
+    let all = small();
+    let parts = [0..3, 3..8].map(|rows| {
+        let of = |series: &Series| Series {
+            values: series.values[rows.clone()].to_vec(),
+            ..series.clone()
+        };
+        let series = all.series.iter().map(of).collect();
+        Model { windows: all.windows[rows.clone()].to_vec(), series, ..all.clone() }
+    });
+    let tens = parts.each_ref().map(|part| naive(part, 10, TENS).windows);
+    assert_eq!(tens, [[(10, false)], [(10, true)]], "the same one");
+    let sources = parts.map(|part| part.write(4));
+    let bytes = roll_up(&sources, 10, TENS).unwrap();
+    let groups: Vec<_> = Segment::open(&bytes[..]).unwrap().footer().groups().to_vec();
+    assert_eq!(groups.len(), 2);
+    let sixty = Tier::rollup(Nanos::from_secs(60));
+    assert_eq!(
+        Model::read(&roll_up(&[bytes], 6, sixty).unwrap()).unwrap(),
+        Model::read(&roll_up(&[all.write(8)], 60, sixty).unwrap()).unwrap()
+    );
+}
+
+#[test]
+fn a_segment_before_the_one_before_is_not_rolled_up() {
     let first = small();
-    let mut second = first.clone();
-    second.windows = (109..117).map(|number| (number, false)).collect();
-    let refused = roll(&[first.write(4), second.write(4)], 10, TENS);
-    assert_eq!(refused, Err(RollError::Straddles));
+    let mut earlier = first.clone();
+    earlier.windows = (0..8).map(|number| (number, false)).collect();
+    let refused = roll_up(&[first.write(4), earlier.write(4)], 10, TENS);
+    assert_eq!(refused, Err(RollError::Source(SegmentError::Unsealed)));
 }
 
 #[test]
 fn a_damaged_segment_is_not_rolled_up() {
     let mut bytes = small().write(4);
     bytes[20] ^= 1;
-    assert!(matches!(roll(&[bytes], 10, TENS), Err(RollError::Source(_))));
+    assert!(matches!(roll_up(&[bytes], 10, TENS), Err(RollError::Source(_))));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Store {
         }
         let last = self.reader.footer().ok().and_then(|footer| footer.groups().last());
         if let (Some(shelf), Some(last)) = (self.shelves.get_mut(tier), last) {
-            shelf.set_end(last.last + 1);
+            shelf.set_end(last.last.saturating_add(1));
         }
         self.phase = self.look_at(tier + 1);
         true

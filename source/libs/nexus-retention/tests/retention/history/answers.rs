@@ -1,14 +1,13 @@
 use nexus_bounded::Nanos;
 use nexus_retention::history::Refusal;
 use nexus_retention::name::SegmentName;
-use nexus_retention::rollup::Roller;
-use nexus_retention::segment::{Kind, Limits, Meta, Segment, SegmentWriter};
+use nexus_retention::segment::{Kind, Meta};
 use nexus_wire::metrics::{Moment, Range, RangeCursor};
 use nexus_wire::{LabelBytes, Labels, Tier};
 use proptest::prelude::*;
 
 use super::archive::{Archive, Manner, PLAIN, SECOND, SIXTIES, ask, expected, named};
-use crate::bed::{ANCHOR, Model, RAW, Series, TENS, Value, model};
+use crate::bed::{self, ANCHOR, Model, RAW, Series, TENS, Value, model};
 
 fn manner() -> impl Strategy<Value = Manner> {
     (1000..4097_usize, prop_oneof![Just(7_usize), 100..5000_usize], 1..5_u32, 1..80_u32)
@@ -110,16 +109,9 @@ fn minutes() -> Model {
 /// Rolls the first `count` segments of a tier up into one of longer windows.
 fn roll_up(archive: &mut Archive, from: Tier, ratio: u64, to: Tier, count: usize) {
     let tier = if to == Tier::Short { TENS } else { SIXTIES };
-    let mut writer = SegmentWriter::new(Limits { series: 8 });
-    let mut out = writer.begin(Meta { boot: 1, tier }).to_vec();
-    let mut roller = Roller::new(8, 4096);
-    roller.begin();
     let files = archive.files.iter().filter(|((of, _), _)| *of == from.raw());
-    for (_, bytes) in files.take(count) {
-        let mut segment = Segment::open(&bytes[..]).unwrap();
-        roller.add(&mut segment, ratio, &mut writer, |bytes| out.extend(bytes)).unwrap();
-    }
-    out.extend(writer.finish(ANCHOR));
+    let files: Vec<_> = files.take(count).map(|(_, bytes)| bytes.clone()).collect();
+    let out = bed::roll_up(&files, ratio, Meta { boot: 1, tier }).unwrap();
     archive.add(to, SegmentName { boot: 1, first: 0 }, out);
 }
 
