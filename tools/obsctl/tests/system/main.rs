@@ -12,6 +12,7 @@ mod kept;
 mod kept_logs;
 mod killed;
 mod liar;
+mod lives;
 mod losses;
 mod outages;
 mod people;

@@ -1,10 +1,10 @@
-//! Longer windows that lie in two segments, because a shorter one ended within them.
+//! Longer windows that lie in two groups, because a segment of shorter ones ended within them.
 
 use nexus_bounded::Nanos;
+use nexus_retention::keeper::Roller;
 use nexus_retention::manifest::{Kept, Manifest, TierState};
 use nexus_retention::name::{SegmentName, Tier};
-use nexus_retention::rollup::Roller;
-use nexus_retention::segment::{Limits, Meta, Segment, SegmentWriter};
+use nexus_retention::segment::{Limits, Meta, Segment};
 use serde_json::{Value as Json, json};
 
 use crate::kept::{Machine, Sealed, anchor, image, log, record, sum, total};
@@ -15,38 +15,32 @@ const LONG: Tier = Tier::rollup(Nanos::from_secs(60));
 /// A segment of the windows of shorter ones.
 fn roll_up(parts: &[Sealed], ratio: u64, tier: Tier) -> Sealed {
     let name = SegmentName { boot: 1, first: parts[0].0.first / ratio };
-    let mut writer = SegmentWriter::new(Limits { series: 8 });
-    let mut out = writer.begin(Meta { boot: 1, tier }).to_vec();
-    let mut roller = Roller::new(8, 4096);
-    roller.begin();
-    for (_, bytes) in parts {
-        let mut segment = Segment::open(&bytes[..]).unwrap();
-        roller.add(&mut segment, ratio, &mut writer, |bytes| out.extend(bytes)).unwrap();
-    }
-    out.extend(writer.finish(anchor(180)));
+    let mut roller = Roller::new(ratio, Limits { series: 8 }, 4096);
+    let mut out = Vec::new();
+    let mut append = |_, bytes: &[u8]| out.extend(bytes);
+    roller.begin(Meta { boot: 1, tier }, name.first);
+    parts.iter().for_each(|(_, bytes)| roller.add(bytes, &mut append).unwrap());
+    roller.finish(anchor(180), &mut append);
     (name, out)
 }
 
 /// Three minutes of which no raw windows are left but the last ten seconds, in the log. A raw
-/// segment ended at 95 s: the short window of 90 s and the long one of 60 s are in two segments.
+/// segment ended at 95 s: the window of 90 s is in two groups.
 fn files() -> Vec<(String, Vec<u8>)> {
     let (records, raw) = record(0..190, Some(95));
     assert_eq!(raw.iter().map(|(name, _)| name.first).collect::<Vec<_>>(), [0, 60, 95, 120]);
-    let short = [&raw[..2], &raw[2..]].map(|parts| roll_up(parts, 10, SHORT));
-    let long = [&short[..1], &short[1..]].map(|parts| roll_up(parts, 6, LONG));
-    let kept = |sealed: &[Sealed; 2], end| {
-        let [oldest, newest] = [&sealed[0], &sealed[1]].map(|(name, _)| *name);
-        Some(Kept { oldest, newest, end })
-    };
+    let short = roll_up(&raw, 10, SHORT);
+    let long = roll_up(std::slice::from_ref(&short), 6, LONG);
+    let kept = |(name, _): &Sealed, end| Some(Kept { oldest: *name, newest: *name, end });
     let tier = |seconds, kept| TierState { window: Nanos::from_secs(seconds), kept };
     let tiers = [tier(1, None), tier(10, kept(&short, 18)), tier(60, kept(&long, 3))];
-    let named =
-        |tier: Tier| move |(name, bytes): Sealed| (name.file(tier).as_str().to_owned(), bytes);
-    let mut files: Vec<_> = short.into_iter().map(named(SHORT)).collect();
-    files.extend(long.into_iter().map(named(LONG)));
-    files.push(("wal.00".to_owned(), log(&records[180..])));
-    files.push(("manifest".to_owned(), Manifest { boot: 1, tiers }.encode().to_vec()));
-    files
+    let named = |tier: Tier, (name, bytes): Sealed| (name.file(tier).as_str().to_owned(), bytes);
+    vec![
+        named(SHORT, short),
+        named(LONG, long),
+        ("wal.00".to_owned(), log(&records[180..])),
+        ("manifest".to_owned(), Manifest { boot: 1, tiers }.encode().to_vec()),
+    ]
 }
 
 fn added(lines: &[Json]) -> Vec<Option<u64>> {
@@ -54,7 +48,7 @@ fn added(lines: &[Json]) -> Vec<Option<u64>> {
 }
 
 #[test]
-fn a_longer_window_that_lies_in_two_segments_is_one_and_what_both_have() {
+fn a_longer_window_that_lies_in_two_groups_is_one_and_what_both_have() {
     let machine = Machine::new(image(&files()));
     for (tier, step, end) in [("short", 10, 180), ("long", 60, 180), ("auto", 60, 190)] {
         let (code, lines) = machine.json(&[
@@ -78,11 +72,13 @@ fn a_longer_window_that_lies_in_two_segments_is_one_and_what_both_have() {
 #[test]
 fn half_of_a_longer_window_is_not_told_as_if_it_were_all() {
     let mut files = files();
-    // The first block of the second segment of long windows.
-    files[3].1[40] ^= 1;
+    // The block behind the second group: what the third one has.
+    let short = &mut files[0].1;
+    let second = Segment::open(&short[..]).unwrap().footer().groups()[1].index;
+    short[(second.offset + second.len) as usize] ^= 1;
     let machine = Machine::new(image(&files));
-    let (code, lines) = machine.json(&["history", "jobs_total", "--tier", "long"]);
-    assert_eq!((code, sum(&lines)), (Some(1), total(0..95)), "{lines:?}");
-    let half = lines.iter().find(|line| line["added"] == json!(total(60..95))).unwrap();
+    let (code, lines) = machine.json(&["history", "jobs_total", "--tier", "short"]);
+    assert_eq!((code, sum(&lines)), (Some(1), total(0..95) + total(120..180)), "{lines:?}");
+    let half = lines.iter().find(|line| line["added"] == json!(total(90..95))).unwrap();
     assert_eq!(half["lost"], json!("damaged"), "{lines:?}");
 }

@@ -114,8 +114,13 @@ impl Drop for Daemon {
 
 /// logd with a socket for metricsd, and metricsd, which has proven itself.
 pub(crate) fn daemons(folder: &Folder) -> (Daemon, Daemon) {
-    let logd = Daemon::start(folder, "logd", &["--serve", "metricsd"]);
-    let metricsd = Daemon::start(folder, "metricsd", &[]);
+    daemons_with(folder, &[])
+}
+
+/// The same, with options for both.
+pub(crate) fn daemons_with(folder: &Folder, options: &[&str]) -> (Daemon, Daemon) {
+    let logd = Daemon::start(folder, "logd", &[&["--serve", "metricsd"], options].concat());
+    let metricsd = Daemon::start(folder, "metricsd", options);
     eventually("metricsd is ready", || status(folder, "export_ready").as_deref() == Some("true"));
     (logd, metricsd)
 }
