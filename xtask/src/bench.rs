@@ -6,7 +6,7 @@
 //! timed as a ratio within one run. Targets are beside the figures; the exit status is 1 when one
 //! is missed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -94,6 +94,33 @@ const COSTS: [Cost; 11] = [
     },
 ];
 
+/// What a service of the image does, with what it tells of it and without.
+struct Instrumented {
+    what: &'static str,
+    service: &'static str,
+    counts: [u64; 2],
+    /// Instructions that metrics and spans may take of it.
+    target: f64,
+}
+
+const fn counted(what: &'static str, service: &'static str) -> Instrumented {
+    Instrumented { what, service, counts: [50, 150], target: 500.0 }
+}
+
+const INSTRUMENTED: [Instrumented; 6] = [
+    counted("policyd: a check", "policyd"),
+    counted("timed: a sleep", "timed"),
+    counted("entropyd: 32 bytes", "entropyd"),
+    counted("bundlemgrd: 512 bytes of a bundle", "bundlemgrd"),
+    // With a span and four steps of it; with a span and two.
+    Instrumented { target: 4000.0, ..counted("execd: a program from start to end", "execd") },
+    Instrumented {
+        counts: [10, 30],
+        target: 4000.0,
+        ..counted("dsoftbusd: a session, and a question in it", "dsoftbusd")
+    },
+];
+
 /// Instructions that an item of a BATCH may cost.
 const ITEM_TARGET: f64 = 50.0;
 const BATCH_ITEMS: f64 = 32.0;
@@ -149,6 +176,7 @@ fn all(args: &Args) -> Result<u32> {
     }
     let item = item_cost(&metricsd)?;
     missed += report("an item of a BATCH of 32", item, Some(ITEM_TARGET));
+    missed += instrumentation()?;
     println!("bytes");
     let [further, first] = series_bytes(&metricsd)?;
     missed += report("a further counter series of a metric", further, Some(SERIES_BYTES_TARGET));
@@ -161,7 +189,7 @@ fn all(args: &Args) -> Result<u32> {
 }
 
 /// Builds the example of a service and keeps it under a name of its own: both are called `cost`.
-fn build_example(build: [&'static str; 6]) -> impl Fn(Program) -> Result<std::path::PathBuf> {
+fn build_example(build: [&'static str; 6]) -> impl Fn(Program) -> Result<PathBuf> {
     move |program| {
         let package = match program {
             Program::Logd => "logd",
@@ -172,19 +200,62 @@ fn build_example(build: [&'static str; 6]) -> impl Fn(Program) -> Result<std::pa
         if !shell::succeeds(&mut shell::cargo(&args)?)? {
             bail!("the example of {package} does not build");
         }
-        let folder = shell::target_dir()?.join("release/examples");
-        let own = folder.join(format!("cost-{package}"));
-        std::fs::copy(folder.join("cost"), &own).with_context(|| own.display().to_string())?;
-        Ok(own)
+        keep_example("cost", &format!("cost-{package}"))
     }
+}
+
+/// What instrumentation adds to a request of each service.
+fn instrumentation() -> Result<u32> {
+    let with = build_instrumented("instrumented-on", &[])?;
+    let without = build_instrumented("instrumented-off", &["--features", "nexus-metrics/off"])?;
+    println!("instructions of a service for a request; what its metrics and spans are of them");
+    let mut missed = 0;
+    for Instrumented { what, service, counts, target } in INSTRUMENTED {
+        let cost = |program: &Path, within| measure((program, within), service, counts, &[]);
+        let (all, bare) = (cost(&with, SERVES)?, cost(&without, SERVES)?);
+        report(what, all, None);
+        missed += report("  of them metrics and spans", all - bare, Some(target));
+        report("  besides, to bring them to metricsd", cost(&with, FLUSHES)?, None);
+    }
+    Ok(missed)
+}
+
+/// Builds the services with those features, and keeps the program under a name of its own.
+fn build_instrumented(name: &str, features: &[&str]) -> Result<PathBuf> {
+    let build = ["build", "--release", "--quiet", "--example", "instrumented"];
+    let args = [&build[..], &["-p", "selftest-client"], features].concat();
+    if !shell::succeeds(&mut shell::cargo(&args)?)? {
+        bail!("the example `instrumented` of selftest-client does not build");
+    }
+    keep_example("instrumented", name)
+}
+
+/// Keeps an example that is built under another name.
+fn keep_example(example: &str, name: &str) -> Result<PathBuf> {
+    let folder = shell::target_dir()?.join("release/examples");
+    let own = folder.join(name);
+    std::fs::copy(folder.join(example), &own).with_context(|| own.display().to_string())?;
+    Ok(own)
 }
 
 impl Cost {
     fn measure(&self, program: &Path) -> Result<f64> {
-        let [few, many] = self.counts;
-        let total = |count: u64| instructions(program, self.case, count, self.rest);
-        Ok((total(many)? - total(few)?) / (many - few) as f64)
+        measure((program, SERVES), self.case, self.counts, self.rest)
     }
+}
+
+/// The cost of one of many.
+fn measure(
+    (program, within): (&Path, &str),
+    case: &str,
+    [few, many]: [u64; 2],
+    rest: &[&str],
+) -> Result<f64> {
+    let total = |count: u64| {
+        let count = count.to_string();
+        instructions(program, within, &[&[case, count.as_str()], rest].concat())
+    };
+    Ok((total(many)? - total(few)?) / (many - few) as f64)
 }
 
 /// What each further value adds to a BATCH: of 64 against of 32.
@@ -203,21 +274,18 @@ fn series_bytes(metricsd: &Path) -> Result<[f64; 2]> {
     bytes.try_into().map_err(|_| anyhow::anyhow!("no bytes in: {said}"))
 }
 
-/// Instructions of a run, within the function `serve_one` of the example: what makes frames and
-/// goes round in a loop is no part of it.
-fn instructions(program: &Path, case: &str, count: u64, rest: &[&str]) -> Result<f64> {
-    let count = count.to_string();
+/// The function of an example that is counted: what makes frames and goes round in a loop is no
+/// part of it.
+const SERVES: &str = "serve_one";
+/// The one that brings to metricsd what a service has recorded.
+const FLUSHES: &str = "flush_one";
+
+/// Instructions of a run of a program within a function.
+fn instructions(program: &Path, within: &str, args: &[&str]) -> Result<f64> {
+    let within = format!("--toggle-collect=*{within}*");
     let program = program.to_string_lossy();
-    let mut args = vec![
-        "--tool=callgrind",
-        "--callgrind-out-file=/dev/null",
-        "--toggle-collect=*serve_one*",
-        &*program,
-        case,
-    ];
-    args.push(&count);
-    args.extend(rest);
-    let mut command = shell::command("valgrind", &args)?;
+    let callgrind = ["--tool=callgrind", "--callgrind-out-file=/dev/null", &within, &program];
+    let mut command = shell::command("valgrind", &[&callgrind[..], args].concat())?;
     let output = command.output().context("valgrind cannot be run")?;
     let said = String::from_utf8_lossy(&output.stderr);
     let total = said.lines().find_map(|line| line.split_once("Collected :"));

@@ -6,6 +6,7 @@ use nexus_bounded::Mono;
 use nexus_wire::{Kind, LossReason, MetricName, SpanName, SpanStatus, Unit};
 use spin::Once;
 
+use crate::OFF;
 use crate::attrs::AttrValue;
 use crate::bounds::Bounds;
 use crate::cells::Pages;
@@ -152,6 +153,9 @@ impl Client {
         parent: Option<SpanContext>,
         now: Mono,
     ) -> Option<OpenSpan> {
+        if OFF {
+            return None;
+        }
         let span = self.next_local();
         let begun = self.span_names.intern(name.as_str()).and_then(|name| {
             let trace = parent.map_or(span, SpanContext::trace);

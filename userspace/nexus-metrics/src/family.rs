@@ -3,6 +3,7 @@ use core::marker::PhantomData;
 
 use spin::Once;
 
+use crate::OFF;
 use crate::handles::{Counter, Gauge, Handle, Histogram};
 use crate::limits::{FAMILY_SLOTS, VALUE_BYTES_MAX};
 use crate::names::StaticKey;
@@ -51,6 +52,9 @@ impl<H: Handle, const K: usize> Family<H, K> {
     /// The handle for these values, in the order of the labels. Values that cannot be labels
     /// (control characters, too long) are counted in the overflow series too.
     pub fn with(&self, values: [&str; K]) -> H {
+        if OFF {
+            return H::OVERFLOW;
+        }
         self.find(&values).unwrap_or_else(|| self.overflow())
     }
 

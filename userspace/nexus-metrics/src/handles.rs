@@ -2,6 +2,7 @@ use core::time::Duration;
 
 use nexus_wire::{Kind, LossReason};
 
+use crate::OFF;
 use crate::bounds::Bounds;
 use crate::cells::CellId;
 use crate::global;
@@ -45,7 +46,9 @@ impl Counter {
     /// Adds `count`.
     #[inline]
     pub fn add(self, count: u64) {
-        threads::add(self.0, count);
+        if !OFF {
+            threads::add(self.0, count);
+        }
     }
 }
 
@@ -73,13 +76,16 @@ impl Gauge {
     /// Sets the value.
     #[inline]
     pub fn set(self, value: i64) {
-        global().set(self, value);
+        if !OFF {
+            global().set(self, value);
+        }
     }
 
     /// Adds `by`, wrapping. A gauge that was never set counts from 0.
     #[inline]
     pub fn add(self, by: i64) {
         match self.0 {
+            _ if OFF => {}
             Some(gauge) => global().gauges().add(gauge, by),
             None => global().losses().add(LossReason::SeriesTableFull, 1),
         }
@@ -111,9 +117,11 @@ impl Histogram {
     // Inlined so that a call site reads its handle in place instead of copying it.
     #[inline(always)]
     pub fn observe(self, value: u64) {
-        let (bucket, sum, value) = self.cells(value);
-        threads::add(bucket, 1);
-        threads::add(sum, value);
+        if !OFF {
+            let (bucket, sum, value) = self.cells(value);
+            threads::add(bucket, 1);
+            threads::add(sum, value);
+        }
     }
 
     /// Counts a duration in nanoseconds.

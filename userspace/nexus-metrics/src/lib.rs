@@ -73,7 +73,8 @@
 //! # Without the standard library
 //!
 //! Without the feature `std` a process has one thread, and its port tells the time by
-//! `install_clock`. The feature `memory` lets unit tests read back what was recorded.
+//! `install_clock`. The feature `memory` lets unit tests read back what was recorded. With the
+//! feature `off` nothing is recorded, and a program is as if it said nothing of what happens.
 //!
 //! Deliberately absent: floating point, wall-clock time, randomness, sampling, and any way to say
 //! who one is; that is stamped by whoever carries the frames.
@@ -129,3 +130,6 @@ pub use steps::Steps;
 pub use threads::global;
 #[cfg(not(feature = "std"))]
 pub use threads::install_clock;
+
+/// Whether nothing is recorded.
+const OFF: bool = cfg!(feature = "off");

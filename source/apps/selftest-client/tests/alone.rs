@@ -2,36 +2,26 @@
 //! order with metricsd and logd, without them, and with two that refuse all that they are told.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bundlemgrd::Bundlemgrd;
-use dsoftbusd::{Dsoftbusd, Says};
-use entropyd::{Entropyd, Source};
-use execd::{Execd, Left, LoadError, Processes, Program, StartError};
 use guest::{Lie, Twin};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
-use nexus_abi::{ExitReason, FRAME_BYTES_MAX, Rights, ServiceId};
+use nexus_abi::{FRAME_BYTES_MAX, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
-use nexus_bundle::{Manifest, pack};
 use nexus_metrics::Pace;
-use nexus_port::{CallError, CallId, Token};
-use nexus_recipe::{BundlesRecipe, Keys, Policy};
-use nexus_wire::bundles::{BundleName, BundleVersion};
+use nexus_port::{CallError, CallId, Service, Token};
+use nexus_wire::bundles::BundleName;
 use nexus_wire::policy::{Action, Check, Object};
 use nexus_wire::sessions::{EndpointName, SessionId};
 use nexus_wire::timers::{Qos, TimerId};
 use nexus_wire::{bundles, entropy, exec, policy, sessions, timers};
-use policyd::Policyd;
-use simkit::{Disk, Start, World};
+use simkit::{Start, World};
 use timed::Timed;
 
 mod recorded;
+mod services;
 
 use recorded::Recorded;
-
-const ME: &str = "selftest-client";
-const BUNDLES: &str = include_str!("../../../../recipes/system/bundles.toml");
-const KEYS: &str = include_str!("../../../../recipes/system/keys.toml");
-const POLICY: &str = include_str!("../../../../recipes/system/policy.toml");
+use services::{Host, ME, spawn_services};
 
 const METRICSD: ServiceId = ServiceId::from_name("metricsd");
 /// What is recorded is brought so often.
@@ -80,81 +70,18 @@ fn spawn_daemons(world: &mut World, daemons: Daemons) {
     }
 }
 
-/// Gives out a long count.
-struct Counts(u64);
+/// As they are.
+struct Plain;
 
-impl Source for Counts {
-    fn take(&mut self, into: &mut [u8]) -> bool {
-        for byte in into {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.0 >> 56) as u8;
-        }
-        true
+impl Host for Plain {
+    fn spawn<S: Service + 'static>(
+        &self,
+        world: &mut World,
+        name: &str,
+        make: impl FnMut(Start) -> S + 'static,
+    ) {
+        world.spawn(name, make);
     }
-}
-
-/// Processes that end as soon as they have begun.
-#[derive(Default)]
-struct Short {
-    latest: u32,
-    ended: u32,
-}
-
-impl Processes for Short {
-    type Loaded = ();
-
-    fn left(&mut self) -> Option<Left> {
-        None
-    }
-
-    fn load(&mut self, _: &Program) -> Result<(), LoadError> {
-        Ok(())
-    }
-
-    fn start(&mut self, (): (), _: Rights) -> Result<u32, StartError> {
-        self.latest += 1;
-        Ok(self.latest)
-    }
-
-    fn kill(&mut self, _: u32) {}
-
-    fn ended(&mut self) -> Option<(u32, ExitReason)> {
-        (self.ended < self.latest).then(|| {
-            self.ended += 1;
-            (self.ended, ExitReason::Exited(0))
-        })
-    }
-}
-
-fn boot() -> &'static [&'static [u8]] {
-    let manifest = Manifest {
-        name: BundleName::new("demo.hello").unwrap(),
-        version: BundleVersion::new("1").unwrap(),
-        entry: BundleName::new("demo-hello").unwrap(),
-        memory_kib: 64,
-        rights: Rights::NONE,
-        program_bytes: 0,
-    };
-    vec![&*pack(&manifest, &[7; 9000]).unwrap().leak()].leak()
-}
-
-fn endpoint(name: &'static str, says: Says) -> impl FnMut(Start) -> Dsoftbusd {
-    move |_| Dsoftbusd::new(&Keys::parse(KEYS).unwrap().ring(name).unwrap(), says)
-}
-
-/// All of them, as each needs some of the others.
-fn spawn_services(world: &mut World) {
-    world.spawn("statefsd", |start| guest::statefsd(start.boot));
-    world.attach("statefsd", Disk::new(guest::state_recipe().statefsd.disk_bytes / 512));
-    world.spawn("policyd", |_| Policyd::new(&Policy::parse(POLICY).unwrap()));
-    world.spawn("timed", |_| Timed::new());
-    world.spawn("entropyd", |_| Entropyd::new(Counts(1)));
-    world.spawn("dsoftbusd-peer", endpoint("dsoftbusd-peer", Says::PEER));
-    world.spawn("dsoftbusd", endpoint("dsoftbusd", Says::LOCAL));
-    let BundlesRecipe { bundlemgrd, execd, .. } = BundlesRecipe::parse(BUNDLES).unwrap();
-    let boot = boot();
-    world.spawn("bundlemgrd", move |_| Bundlemgrd::new(&bundlemgrd, boot));
-    world.spawn("execd", move |_| Execd::new(&execd, Short::default()));
 }
 
 type Frames = Vec<Vec<u8>>;
@@ -286,7 +213,9 @@ fn every_service_answers_the_same_with_and_without_those_who_hear_of_its_work() 
         ("execd", to_execd(), 1),
         ("dsoftbusd", to_dsoftbusd(), 1),
     ] {
-        let told = |daemons| answers(service, (&frames, at_once), daemons, spawn_services);
+        let told = |daemons| {
+            answers(service, (&frames, at_once), daemons, |world| spawn_services(&Plain, world))
+        };
         let present = told(Daemons::Present);
         assert_eq!(present.len(), ROUNDS * frames.len(), "{service} owes answers");
         let is_ok = |answer: &Result<Vec<u8>, CallError>| matches!(answer, Ok(a) if a[4] == 0);
