@@ -67,6 +67,9 @@ pub(super) struct Draft {
     /// The last window of the groups that are whole.
     last: Option<u64>,
     group: Option<Place>,
+    /// Where the first of the groups begins that share a window with the last one, and the last
+    /// window before it.
+    chain: (u32, Option<u64>),
     asked: Option<Ask>,
 }
 
@@ -81,6 +84,7 @@ impl Draft {
             name: SegmentName { boot: 0, first: 0 },
             last: None,
             group: None,
+            chain: (0, None),
             asked: None,
         }
     }
@@ -135,8 +139,23 @@ impl Draft {
     pub(super) fn begin_group(&mut self, windows: &Windows) -> Result<(), Overflow> {
         self.writer.begin_group(windows).map_err(Overflow::Writer)?;
         let start = u32::try_from(self.outbox.len()).unwrap_or(u32::MAX);
+        if self.last.is_none() || windows.first() != self.last {
+            self.chain = (start, self.last);
+        }
         self.group = Some(Place { start, last: windows.last().unwrap_or_default() });
         Ok(())
+    }
+
+    /// Gives the last group up, and those that share a window with it; `false`, and nothing is
+    /// changed, if there are no others.
+    pub(super) fn give_up_chain(&mut self) -> bool {
+        let (start, last) = self.chain;
+        if last.is_some() {
+            let at = self.outbox.take_back(start);
+            self.writer.give_up_chain(at);
+            (self.last, self.group) = (last, None);
+        }
+        last.is_some()
     }
 
     pub(super) fn define(&mut self, key: &[u8], form: &Form<'_>) -> Result<LocalId, Overflow> {

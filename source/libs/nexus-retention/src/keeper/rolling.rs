@@ -2,8 +2,8 @@
 //!
 //! A segment that ended early within a longer window leaves the rest of it to the next one. So a
 //! draft is not ended there: what begins in its last window goes into it, as another group, and a
-//! longer window is in one segment. What is sealed then tells what it was made of: all that began
-//! before its end.
+//! longer window is in one segment. If there is no room for that, both go into the next draft. What
+//! is sealed then tells what it was made of: all that began before its end.
 
 use super::draft::{Draft, Overflow};
 use super::limits::StoreLimits;
@@ -32,6 +32,8 @@ pub(super) struct Rolling {
     anchors: [Option<Anchor>; TIERS],
     /// The last of them ended within a longer window.
     is_partial: [bool; TIERS],
+    /// What the progress was before the first of those that share a window with the last one.
+    before_chain: [Option<SegmentName>; TIERS],
     scratch: Scratch,
     /// The tier that is being made, and out of which segment.
     job: Option<(usize, Sealed)>,
@@ -46,6 +48,7 @@ impl Rolling {
             progress: [None; TIERS],
             anchors: [None; TIERS],
             is_partial: [false; TIERS],
+            before_chain: [None; TIERS],
             scratch: Scratch::new(),
             job: None,
             unrolled: Unrolled::default(),
@@ -140,7 +143,7 @@ impl Rolling {
             {
                 self.end(tier, draft)
             }
-            Some(_) => self.begin(tier, sealed, reader),
+            Some(_) => self.begin(tier, sealed, draft.end(), reader),
             None => {
                 let name = SegmentName { boot: sealed.name.boot, first };
                 if to.segments().iter().any(|other| other.name == name) {
@@ -149,7 +152,7 @@ impl Rolling {
                 }
                 draft.begin(Meta { boot: name.boot, tier: to.tier() }, first);
                 self.roll_mut(tier).into_iter().for_each(Roll::forget_keys);
-                self.begin(tier, sealed, reader)
+                self.begin(tier, sealed, None, reader)
             }
         }
     }
@@ -158,8 +161,19 @@ impl Rolling {
         self.rolls.get_mut(tier.checked_sub(1)?)
     }
 
-    fn begin(&mut self, tier: usize, sealed: Sealed, reader: &mut Reader) -> bool {
+    /// `end`: of the draft.
+    fn begin(
+        &mut self,
+        tier: usize,
+        sealed: Sealed,
+        end: Option<u64>,
+        reader: &mut Reader,
+    ) -> bool {
         reader.open(sealed.len);
+        if end != Some(sealed.name.first / self.ratio(tier) + 1) {
+            let progress = self.progress.get(tier).copied().flatten();
+            self.before_chain.get_mut(tier).into_iter().for_each(|place| *place = progress);
+        }
         self.job = Some((tier, sealed));
         self.roll_mut(tier).into_iter().for_each(Roll::begin);
         true
@@ -214,12 +228,17 @@ impl Rolling {
         self.is_partial.get_mut(tier).into_iter().for_each(|place| *place = is_partial);
     }
 
-    /// What has no room in a draft goes to the next one, unless this one is empty, or has the
-    /// beginning of its first window.
+    /// What has no room in a draft goes to the next one, with what shares a window with it, unless
+    /// there is nothing else in this one.
     fn full(&mut self, tier: usize, sealed: Sealed, draft: &mut Draft, _: Overflow) -> bool {
         self.job = None;
         let first = sealed.name.first / self.ratio(tier);
         if draft.end().is_some_and(|end| end <= first) {
+            return self.end(tier, draft);
+        }
+        if draft.end().is_some() && draft.give_up_chain() {
+            let before = self.before_chain.get(tier).copied().flatten();
+            self.progress.get_mut(tier).into_iter().for_each(|place| *place = before);
             return self.end(tier, draft);
         }
         self.unrolled.too_large += 1;

@@ -368,6 +368,8 @@ mod tests {
         // The first ends at 600 s of boot 1, the second at 1200 s.
         assert_eq!(age(&shelf, 1, 1300), Some(Nanos::from_secs(700)));
         assert_eq!(age(&shelf, 3, 50), Some(Nanos::from_secs(650)));
+        assert!(!shelf.is_expired(1, Mono(1_600_000_000_000)), "1000 s old to the nanosecond");
+        assert!(shelf.is_expired(1, Mono(1_600_000_000_001)));
         assert!(shelf.put(sealed(3, 60)));
         shelf.set_end(70);
         // 600 s of boot 1, 700 s of boot 3, and 50 s of this one.

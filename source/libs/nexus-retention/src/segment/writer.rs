@@ -108,6 +108,9 @@ pub struct SegmentWriter {
     /// Where the group begins, and how many series are defined before it.
     group_start: u32,
     series_before: u32,
+    /// The same of the first of the groups that share a window with this one.
+    chain_start: u32,
+    chain_before: u32,
     keys: Blocks,
     chunks: Blocks,
     last_key: LastKey,
@@ -140,6 +143,8 @@ impl SegmentWriter {
             windows: Windows::new(),
             group_start: 0,
             series_before: 0,
+            chain_start: 0,
+            chain_before: 0,
             keys: Blocks::new(series),
             chunks: Blocks::new(series),
             last_key: LastKey::new(),
@@ -170,6 +175,8 @@ impl SegmentWriter {
     /// [`Refusal::Groups`], [`Refusal::Bytes`].
     pub fn begin_group(&mut self, windows: &Windows) -> Result<(), Refusal> {
         assert!(self.phase == Phase::Between, "a group begins behind another");
+        let last = self.footer.groups().last().map(|group| group.last);
+        let shares = last.is_some() && last == windows.first();
         let follows = windows.first().is_some_and(|first| self.footer.may_follow(first));
         assert!(follows, "windows are in order");
         if self.footer.groups().len() == GROUPS_MAX {
@@ -182,6 +189,9 @@ impl SegmentWriter {
         self.windows = *windows;
         self.group_start = self.position();
         self.series_before = self.footer.series;
+        if !shares {
+            (self.chain_start, self.chain_before) = (self.group_start, self.series_before);
+        }
         self.keys.clear();
         self.chunks.clear();
         self.last_key.clear();
@@ -287,9 +297,18 @@ impl SegmentWriter {
     /// The file goes on at `at`: behind what has been appended of the group, which belongs to
     /// nothing.
     pub fn give_up_group(&mut self, at: u32) {
-        assert!(self.phase != Phase::Finished && at >= self.group_start, "a group is begun");
-        self.footer.keep_groups_before(self.group_start);
-        self.footer.series = self.series_before;
+        self.give_up_from((self.group_start, self.series_before), at);
+    }
+
+    /// The same, and with it of the groups before it those that share a window with it.
+    pub fn give_up_chain(&mut self, at: u32) {
+        self.give_up_from((self.chain_start, self.chain_before), at);
+    }
+
+    fn give_up_from(&mut self, (start, series): (u32, u32), at: u32) {
+        assert!(self.phase != Phase::Finished && at >= start, "a group is begun");
+        self.footer.keep_groups_before(start);
+        self.footer.series = series;
         self.out.clear();
         self.block_at = 0;
         self.offset = at.into();

@@ -6,14 +6,16 @@ use allocation_counter::measure;
 use nexus_bounded::{Mono, Nanos};
 use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
-use nexus_retention::keeper::Keeper;
+use nexus_retention::keeper::{Keeper, Shelf, Unrolled};
 use nexus_retention::manifest::Manifest;
 use nexus_retention::recovery::{Say, Sealed, SegmentStep};
 use nexus_retention::segment::END_BYTES_MAX;
 use simkit::Disk;
 
-use crate::keeping::{BYTES_MAX, Rig, SECTORS, STATEFSD, TIERS, Windows, limits, windows_of};
-use crate::oracle::rolled;
+use crate::keeping::{
+    BYTES_MAX, Rig, SECTORS, STATEFSD, TIERS, Windows, limits, short_limits, windows_of,
+};
+use crate::oracle::{longer_windows_are_whole, rolled};
 
 #[test]
 fn what_is_recorded_is_kept_in_segments_and_in_memory() {
@@ -55,6 +57,22 @@ fn longer_windows_are_what_their_parts_were() {
         }
     }
     assert_eq!(rig.keeper().store().unrolled(), Default::default());
+}
+
+#[test]
+fn longer_windows_are_whole_where_segments_end_early_and_have_little_room() {
+    for segment_bytes in (2650..3000).step_by(50) {
+        let (made, disk) = (short_limits(segment_bytes), Disk::new(SECTORS));
+        let mut rig = Rig::with(Some(disk), 90, Keep::Files, made, Rc::default(), 0);
+        rig.seconds(95);
+        let raw = rig.sealed(TIERS[0]);
+        let early = rig.keeper().store().shelves()[0].segments().iter();
+        let early = early.filter(|sealed| !sealed.name.first.is_multiple_of(4)).count();
+        assert!(early > 3 && early < raw.len(), "{segment_bytes}: {early}");
+        let recorded = rig.known.borrow().recorded.clone();
+        longer_windows_are_whole(&mut rig, &recorded);
+        assert_eq!(rig.keeper().store().unrolled(), Unrolled::default(), "{segment_bytes}");
+    }
 }
 
 #[test]
@@ -123,6 +141,23 @@ fn a_manifest_of_another_version_is_left_alone_with_all_there_is() {
     assert!(rig.keeper().decision().unwrap().is_refused);
     assert_eq!(rig.list("g1/"), files);
     assert_eq!(rig.read("g1/manifest"), manifest);
+}
+
+#[test]
+fn a_segment_is_named_in_the_manifest_before_the_log_gives_it_up() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 40);
+    let mut sealed = 0;
+    for _ in 0..42 {
+        rig.seconds(1);
+        if rig.keeper().store().is_idle() && !rig.list("g1/manifest").is_empty() {
+            let manifest = Manifest::decode(&rig.read("g1/manifest")).unwrap();
+            let named = manifest.tiers.map(|tier| tier.kept.map(|kept| kept.newest));
+            let there = rig.keeper().store().shelves().each_ref().map(Shelf::newest);
+            assert_eq!(named, there);
+            sealed += usize::from(there.iter().all(Option::is_some));
+        }
+    }
+    assert!(sealed > 5, "{sealed}");
 }
 
 #[test]
