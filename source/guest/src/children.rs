@@ -6,9 +6,9 @@
 
 use alloc::vec::Vec;
 
-use execd::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::kernel::{Change, KernelError};
 use nexus_abi::{ExitReason, Rights, ServiceId};
+use nexus_bundle::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_rt::before::Before;
 use nexus_wire::bundles::BundleName;
 

@@ -5,13 +5,13 @@
 use bundlemgrd::Bundlemgrd;
 use dsoftbusd::{Dsoftbusd, Says};
 use entropyd::{Entropyd, Source};
-use execd::{Execd, Left, LoadError, Processes, Program, StartError};
+use execd::Execd;
 use guest::{Lie, Twin};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, FRAME_BYTES_MAX, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
-use nexus_bundle::{Manifest, pack};
+use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
 use nexus_metrics::Pace;
 use nexus_port::{CallError, CallId, Token};
 use nexus_recipe::{BundlesRecipe, Keys, Policy};

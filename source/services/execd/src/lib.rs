@@ -3,7 +3,7 @@
 //! [`Execd`] is a state machine. Whoever asks must be allowed to start that bundle, and the
 //! program, under the name of its entry, must be allowed what the bundle says that it needs: both
 //! says policyd. The bundle comes from bundlemgrd in pieces, and its digest has to be right. What
-//! starts and ends processes is its world, behind [`Processes`].
+//! starts and ends processes is its world, behind [`Processes`](nexus_bundle::Processes).
 //!
 //! Each request to start is a span, `exec.path`, with the children `policy`, `fetch`, `load` and
 //! `start`. A process that ends badly is reported: a line on the console, a record in the journal,
@@ -26,13 +26,11 @@
 
 extern crate alloc;
 
-mod bundles;
 mod crash;
 mod job;
-mod processes;
+mod lives;
 mod proof;
 mod service;
 mod telemetry;
 
-pub use processes::{Left, LeftState, LoadError, Processes, Program, StartError};
 pub use service::Execd;

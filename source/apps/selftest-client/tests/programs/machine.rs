@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use execd::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::{ExitReason, Rights};
+use nexus_bundle::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_wire::bundles::StoredName;
 use nexus_wire::logs::{self, Head, NewRecord, Version};
 use nexus_wire::{Level, bundles::BundleName};
