@@ -12,6 +12,8 @@ pub enum LoadError {
     Running,
     /// It may take more memory than its entry has.
     TooMuchMemory,
+    /// Its bytes are not those that its entry runs.
+    OtherProgram,
 }
 
 impl LoadError {
@@ -22,6 +24,7 @@ impl LoadError {
             Self::NoEntry => "no_entry",
             Self::Running => "running",
             Self::TooMuchMemory => "too_much_memory",
+            Self::OtherProgram => "other_program",
         }
     }
 }
@@ -74,7 +77,7 @@ pub trait Processes {
     /// before anything else.
     fn left(&mut self) -> Option<Left>;
 
-    /// Makes a program ready to be started.
+    /// Makes a program ready to be started: that one, and no other that has its name.
     ///
     /// # Errors
     /// [`LoadError`]; nothing has changed.

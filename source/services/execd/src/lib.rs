@@ -16,7 +16,7 @@
 //!
 //! Deliberately absent: starting again what has ended (whoever wants it asks), and the program's
 //! bytes: under the kernel whatever can run is an entry of the boot image, so the bundle is looked
-//! at whole and given away.
+//! at whole and given away, and starts only if its program is the very one that its entry runs.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
