@@ -43,7 +43,7 @@ impl Crash {
     }
 }
 
-/// Reports crashes, one after another: the last lines are asked for first.
+/// Records crashes, one after another: the last lines are asked for first.
 pub(crate) struct Reporter {
     journal: SearchClient,
     waiting: VecDeque<Crash>,
@@ -58,10 +58,12 @@ impl Reporter {
         Self { journal, waiting, limits }
     }
 
-    /// A process has crashed. One too many to wait is reported without its lines.
+    /// A process has crashed: that stands on the console at once, whatever becomes of us. One too
+    /// many to wait has no lines.
     pub(crate) fn add(&mut self, crash: Crash, world: &mut impl World) {
+        print(&crash, world);
         if self.waiting.len() == self.limits.processes as usize {
-            return self.report(&crash, 0, world);
+            return telemetry::crashed(&crash, 0, self.limits.recent_window);
         }
         self.waiting.push_back(crash);
     }
@@ -71,20 +73,15 @@ impl Reporter {
         while let Some(crash) = self.waiting.front().filter(|_| !self.journal.is_open()) {
             let search = self.search(crash);
             if self.journal.ask(&search, now, world).is_err() {
-                self.conclude(None, world);
+                self.conclude(None);
             }
         }
     }
 
     /// A call has ended, maybe ours.
-    pub(crate) fn ended(
-        &mut self,
-        call: CallId,
-        result: Result<&[u8], CallError>,
-        world: &mut impl World,
-    ) {
+    pub(crate) fn ended(&mut self, call: CallId, result: Result<&[u8], CallError>) {
         if let Some(found) = self.journal.ended(call, result) {
-            self.conclude(found.ok(), world);
+            self.conclude(found.ok());
         }
     }
 
@@ -92,9 +89,9 @@ impl Reporter {
         self.journal.deadline()
     }
 
-    pub(crate) fn expire(&mut self, now: Mono, world: &mut impl World) {
+    pub(crate) fn expire(&mut self, now: Mono) {
         if self.journal.expired(now).is_some() {
-            self.conclude(None, world);
+            self.conclude(None);
         }
     }
 
@@ -102,11 +99,11 @@ impl Reporter {
         self.waiting.is_empty()
     }
 
-    /// Reports the first one, with the lines that were found.
-    fn conclude(&mut self, found: Option<SearchReply<'_>>, world: &mut impl World) {
+    /// Records the first one, with the lines that were found.
+    fn conclude(&mut self, found: Option<SearchReply<'_>>) {
         let Some(crash) = self.waiting.pop_front() else { return };
         let lines = || found.iter().flat_map(SearchReply::records);
-        self.report(&crash, lines().count(), world);
+        telemetry::crashed(&crash, lines().count(), self.limits.recent_window);
         lines().for_each(|line| telemetry::last_line(&crash, &line));
     }
 
@@ -122,14 +119,13 @@ impl Reporter {
             ..Search::ALL
         }
     }
+}
 
-    fn report(&self, crash: &Crash, lines: usize, world: &mut impl World) {
-        let (pid, code, name) = (crash.pid, crash.code, crash.name());
-        let mut line = Text::<LINE_BYTES>::EMPTY;
-        let report = format_args!("execd: crash report pid={pid} code={code} name={name}");
-        let written = fmt::write(&mut line, report);
-        assert!(written.is_ok(), "two numbers and a name fit");
-        world.print(line.as_str());
-        telemetry::crashed(crash, lines, self.limits.recent_window);
-    }
+fn print(crash: &Crash, world: &mut impl World) {
+    let (pid, code, name) = (crash.pid, crash.code, crash.name());
+    let mut line = Text::<LINE_BYTES>::EMPTY;
+    let report = format_args!("execd: crash report pid={pid} code={code} name={name}");
+    let written = fmt::write(&mut line, report);
+    assert!(written.is_ok(), "two numbers and a name fit");
+    world.print(line.as_str());
 }

@@ -6,10 +6,10 @@
 //! starts and ends processes is its world, behind [`Processes`](nexus_bundle::Processes).
 //!
 //! Each request to start is a span, `exec.path`, with the children `policy`, `fetch`, `load` and
-//! `start`. A process that ends badly is reported: a line on the console, a record in the journal,
-//! and behind it the last lines that the process logged. Nothing is polled: its world wakes execd
-//! when a process has ended. A new life of execd takes over what its former lives have started, and
-//! reports what ended in between.
+//! `start`. A process that ends badly is reported: a line on the console at once, a record in the
+//! journal, and behind it the last lines that the process logged. Nothing is polled: its world
+//! wakes execd when a process has ended. A new life of execd takes over what its former lives have
+//! started, and reports what ended in between.
 //!
 //! Invariants: every request has one answer; one request at a time waits for other services, few
 //! for their turn; nothing is started that both checks have not allowed.

@@ -136,7 +136,7 @@ impl<P: Processes> Execd<P> {
         } else if let Some(fetched) = self.fetch.ended(call, result, now, world) {
             self.fetched(fetched, now, world);
         } else {
-            self.reporter.ended(call, result, world);
+            self.reporter.ended(call, result);
         }
     }
 
@@ -147,7 +147,7 @@ impl<P: Processes> Execd<P> {
         if let Some(why) = self.fetch.expired(now) {
             self.fetched(Err(why), now, world);
         }
-        self.reporter.expire(now, world);
+        self.reporter.expire(now);
     }
 
     /// Takes over what former lives have started, and reports what has ended since.
