@@ -1,7 +1,7 @@
 //! Compiles the recipes of the guest into its programs, by the parser that daemons read theirs
 //! with, one keyring for each endpoint, and the names of whom the first process of an image may
-//! start, and of whom execd may, with the memory that they have; and makes the bundles of the boot
-//! image of the very programs that are in it.
+//! start, and of whom execd may, with the memory that they have and the programs that they run; and
+//! makes the bundles of the boot image of the very programs that are in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use nexus_bounded::Nanos;
-use nexus_bundle::{Manifest, pack};
+use nexus_bundle::{Manifest, Program, pack};
 use nexus_recipe::{BootBundle, BundlesRecipe, Keys, Policy, Recipe, RecipeErrors, StateRecipe};
 use nexus_wire::bundles::{BundleName, BundleVersion};
 
@@ -24,6 +24,7 @@ const IMAGES: &str = "../../recipes/system";
 const CARRIED: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed={CARRIED}");
     compile(RECIPE, "recipe.rs", |text| Recipe::parse(text).map(|recipe| recipe.to_source()))?;
     compile(RECIPE, "interval.rs", |text| Recipe::parse(text).map(|recipe| interval(&recipe)))?;
     compile(STATE, "state.rs", |text| StateRecipe::parse(text).map(|recipe| recipe.to_source()))?;
@@ -34,8 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let images = images()?;
     let names = names(&images).into_iter().collect::<Vec<_>>();
     fs::write(out("names.rs")?, format!("&{names:?}"))?;
-    let programs = programs(&images)?.into_iter().collect::<Vec<_>>();
-    fs::write(out("programs.rs")?, format!("&{programs:?}"))?;
+    fs::write(out("programs.rs")?, programs(&images)?)?;
     Ok(())
 }
 
@@ -58,20 +58,24 @@ fn keyrings() -> Result<(), Box<dyn Error>> {
 
 /// The bundles of the boot image, as an expression.
 fn boot_bundles() -> Result<String, Box<dyn Error>> {
-    println!("cargo::rerun-if-env-changed={CARRIED}");
-    let Some(folder) = env::var_os(CARRIED) else { return Ok("&[]".to_owned()) };
+    if env::var_os(CARRIED).is_none() {
+        return Ok("&[]".to_owned());
+    }
     let recipe = BundlesRecipe::parse(&fs::read_to_string(BUNDLES)?)?;
     let mut paths = Vec::new();
     for bundle in &recipe.boot {
         let path = out(&format!("{}.bundle", bundle.name))?;
-        let program = Path::new(&folder).join(&bundle.program);
-        println!("cargo::rerun-if-changed={}", program.display());
-        let bytes =
-            fs::read(&program).map_err(|error| format!("{}: {error}", program.display()))?;
-        fs::write(&path, packed(bundle, &bytes)?)?;
+        fs::write(&path, packed(bundle, &carried(&bundle.program)?)?)?;
         paths.push(format!("include_bytes!({path:?})"));
     }
     Ok(format!("&[{}]", paths.join(", ")))
+}
+
+/// The bytes of a program that bundles carry.
+fn carried(program: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let path = Path::new(&env::var_os(CARRIED).ok_or("no programs are carried")?).join(program);
+    println!("cargo::rerun-if-changed={}", path.display());
+    Ok(fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
 fn packed(bundle: &BootBundle, program: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -101,21 +105,36 @@ fn names(images: &[toml::Table]) -> BTreeSet<String> {
     inits.flat_map(starts).map(str::to_owned).collect()
 }
 
-/// Whom `execd` starts in any of the images, and the KiB that each may take.
-fn programs(images: &[toml::Table]) -> Result<BTreeMap<&str, i64>, Box<dyn Error>> {
+/// Whom `execd` starts in any of the images, as an expression: each with the KiB that it may take
+/// and the digest of the program that it runs.
+fn programs(images: &[toml::Table]) -> Result<String, Box<dyn Error>> {
+    if env::var_os(CARRIED).is_none() {
+        return Ok("&[]".to_owned());
+    }
     let mut programs = BTreeMap::new();
     for image in images {
         let execd = entries(image).filter(|entry| is_called(entry, "execd"));
         for name in execd.flat_map(starts) {
-            let entry = entries(image).find(|entry| is_called(entry, name));
-            let kib = entry.and_then(|entry| entry.get("memory_kib")?.as_integer());
-            let kib = kib.ok_or_else(|| format!("execd starts `{name}`, which is no entry"))?;
-            if programs.insert(name, kib).is_some_and(|other| other != kib) {
-                return Err(format!("`{name}` has not the same memory in all images").into());
+            let child = child(image, name)?;
+            if programs.insert(name, child).is_some_and(|other| other != child) {
+                return Err(format!("`{name}` is not the same in all images").into());
             }
         }
     }
-    Ok(programs)
+    let programs = programs.into_iter().map(|(name, (memory_kib, program))| {
+        let digest = Program::digest_of(&carried(program)?);
+        Ok(format!("Entry {{ name: {name:?}, memory_kib: {memory_kib}, digest: {digest:?} }}"))
+    });
+    Ok(format!("&[{}]", programs.collect::<Result<Vec<_>, Box<dyn Error>>>()?.join(", ")))
+}
+
+/// The KiB that an entry may take, and its program.
+fn child<'i>(image: &'i toml::Table, name: &str) -> Result<(i64, &'i str), Box<dyn Error>> {
+    let entry = entries(image).find(|entry| is_called(entry, name));
+    let kib = entry.and_then(|entry| entry.get("memory_kib")?.as_integer());
+    let program = entry.and_then(|entry| entry.get("program")?.as_str());
+    let child = kib.zip(program);
+    child.ok_or_else(|| format!("execd starts `{name}`, which is no entry").into())
 }
 
 fn entries(image: &toml::Table) -> impl Iterator<Item = &toml::Value> {

@@ -1,19 +1,28 @@
 //! What execd starts: entries of the image that are its children, by calls of the kernel.
 //!
-//! Which of them there are, and how much memory each has, was compiled in; what they may do the
-//! kernel knows. Invariant: of each child one life is known at most, and its end is told before
-//! there is another.
+//! Which of them there are, how much memory each has and which program it runs was compiled in;
+//! what they may do the kernel knows. Invariants: of each child one life is known at most, and its
+//! end is told before there is another; nothing starts in the name of a program but that program.
 
 use alloc::vec::Vec;
 
-use execd::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::kernel::{Change, KernelError};
 use nexus_abi::{ExitReason, Rights, ServiceId};
+use nexus_bundle::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_rt::before::Before;
-use nexus_wire::bundles::BundleName;
+use nexus_wire::bundles::{BundleName, DIGEST_BYTES};
 
-/// Whom execd may start, and the KiB that each may take.
-const PROGRAMS: &[(&str, u32)] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+/// Whom execd may start.
+const ENTRIES: &[Entry] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+
+/// An entry of the image that execd may start.
+struct Entry {
+    name: &'static str,
+    /// What it may take.
+    memory_kib: u32,
+    /// Of the program that it runs.
+    digest: [u8; DIGEST_BYTES],
+}
 
 /// Calls of the kernel about children, each of which has a slot.
 pub trait Calls {
@@ -43,7 +52,7 @@ struct Life {
 /// See the module.
 pub struct Children<C> {
     calls: C,
-    programs: &'static [(&'static str, u32)],
+    entries: &'static [Entry],
     /// Those whose ends were not told.
     lives: Vec<Life>,
     /// What former lives of execd have left, and was not told.
@@ -55,13 +64,13 @@ impl<C: Calls> Children<C> {
     /// now.
     #[must_use]
     pub fn new(calls: C, before: &Before) -> Self {
-        Self::of(calls, PROGRAMS, before)
+        Self::of(calls, ENTRIES, before)
     }
 
-    fn of(calls: C, programs: &'static [(&'static str, u32)], before: &Before) -> Self {
-        let lives = Vec::with_capacity(programs.len());
-        let mut children = Self { calls, programs, lives, left: Vec::new() };
-        let left = programs.iter().filter_map(|(name, _)| children.find_left(name, before));
+    fn of(calls: C, entries: &'static [Entry], before: &Before) -> Self {
+        let lives = Vec::with_capacity(entries.len());
+        let mut children = Self { calls, entries, lives, left: Vec::new() };
+        let left = entries.iter().filter_map(|entry| children.find_left(entry.name, before));
         children.left = left.collect();
         let running = children.left.iter().filter_map(|left| children.life(left));
         let running = running.collect::<Vec<_>>();
@@ -97,21 +106,24 @@ impl<C: Calls> Processes for Children<C> {
     }
 
     fn load(&mut self, program: &Program) -> Result<u64, LoadError> {
-        let is_it = |(name, _): &&(&str, u32)| *name == program.entry.get().as_str();
-        let (_, kib) = self.programs.iter().find(is_it).ok_or(LoadError::NoEntry)?;
+        let is_it = |entry: &&Entry| entry.name == program.entry.get().as_str();
+        let entry = self.entries.iter().find(is_it).ok_or(LoadError::NoEntry)?;
         let slot = self.calls.find(program.service()).ok_or(LoadError::NoEntry)?;
         let is_known = self.lives.iter().any(|life| life.slot == slot);
         if is_known || self.calls.child(slot).0.is_some() {
             return Err(LoadError::Running);
         }
-        if program.memory_kib > *kib {
+        if program.memory_kib > entry.memory_kib {
             return Err(LoadError::TooMuchMemory);
+        }
+        if program.digest != entry.digest {
+            return Err(LoadError::OtherProgram);
         }
         Ok(slot)
     }
 
     fn start(&mut self, slot: u64, rights: Rights) -> Result<u32, StartError> {
-        assert!(self.lives.len() < self.programs.len(), "one life of each");
+        assert!(self.lives.len() < self.entries.len(), "one life of each");
         let pid = self.calls.spawn(slot, rights).map_err(|why| match why {
             KernelError::NoMemory => StartError::NoMemory,
             _ => StartError::Denied,
@@ -147,7 +159,12 @@ mod tests {
 
     use super::*;
 
-    const THEIRS: &[(&str, u32)] = &[("demo.a", 64), ("demo.b", 128), ("demo.nowhere", 64)];
+    const DIGEST: [u8; DIGEST_BYTES] = [7; _];
+    const THEIRS: &[Entry] = &[
+        Entry { name: "demo.a", memory_kib: 64, digest: DIGEST },
+        Entry { name: "demo.b", memory_kib: 128, digest: DIGEST },
+        Entry { name: "demo.nowhere", memory_kib: 64, digest: DIGEST },
+    ];
 
     /// A kernel with two children; the first may read logs.
     #[derive(Default)]
@@ -161,7 +178,8 @@ mod tests {
 
     impl Calls for Kernel {
         fn find(&self, child: ServiceId) -> Option<u64> {
-            let at = THEIRS[..2].iter().position(|(name, _)| ServiceId::from_name(name) == child);
+            let is_it = |entry: &Entry| ServiceId::from_name(entry.name) == child;
+            let at = THEIRS[..2].iter().position(is_it);
             at.map(|at| at as u64)
         }
 
@@ -194,7 +212,7 @@ mod tests {
 
         fn receive(&mut self) -> Option<Received> {
             let slot = self.told.pop()? as usize;
-            let service = ServiceId::from_name(THEIRS[slot].0);
+            let service = ServiceId::from_name(THEIRS[slot].name);
             self.children[slot].1.map(|change| Received::Child { service, change })
         }
     }
@@ -260,7 +278,7 @@ mod tests {
 
     fn program(name: &str, memory_kib: u32) -> Program {
         let entry = BundleName::new(name).unwrap().stored();
-        Program { entry, memory_kib, rights: Rights::NONE, digest: [0; _] }
+        Program { entry, memory_kib, rights: Rights::NONE, digest: DIGEST }
     }
 
     fn children() -> Children<Kernel> {
@@ -288,6 +306,8 @@ mod tests {
             assert_eq!(children.load(&program(name, 1)), Err(LoadError::NoEntry), "{name}");
         }
         assert_eq!(children.load(&program("demo.a", 65)), Err(LoadError::TooMuchMemory));
+        let other = Program { digest: [8; _], ..program("demo.a", 64) };
+        assert_eq!(children.load(&other), Err(LoadError::OtherProgram));
         assert_eq!(children.load(&program("demo.a", 64)), Ok(0));
         assert_eq!(children.start(0, Rights::SCRAPE), Err(StartError::Denied));
         children.calls.is_full = true;

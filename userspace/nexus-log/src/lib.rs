@@ -23,7 +23,7 @@
 //! a [`Courier`]: it sends at once, never blocks, keeps a bounded queue while logd is away, and
 //! tells in a gap record (`event=gap.v1`) what did not get through. Where the port has a console a
 //! [`Fallback`] shows there, bounded and counted, what is logged meanwhile. `install_panic_hook`
-//! logs panics and flushes.
+//! logs panics and flushes. A service that may read asks by a [`SearchClient`].
 //!
 //! The feature `std` brings threads and the panic hook, `memory` a sink for unit tests. Without it
 //! a process has one thread.
@@ -52,6 +52,7 @@ mod names;
 #[cfg(feature = "std")]
 mod panics;
 mod record;
+mod search;
 mod shared;
 mod threads;
 
@@ -68,5 +69,6 @@ pub use panics::install_panic_hook;
 #[doc(hidden)]
 pub use record::log as __log;
 pub use record::{Record, SpanLife, SpanRef, log_as};
+pub use search::{NotFound, SearchClient};
 pub use shared::SharedCourier;
 pub use threads::{Sink, enabled, flush, install, install_span_source, set_level};

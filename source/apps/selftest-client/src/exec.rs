@@ -25,10 +25,16 @@ const WAIT_ENTRY: ServiceId = ServiceId::from_name("demo-wait");
 const NOSY: &str = "demo.nosy";
 /// It needs more memory than its entry has.
 const LARGE: &str = "demo.large";
+/// It is none of the programs that entries run.
+const FALSE: &str = "demo.false";
 /// We may not start it.
 const FORBIDDEN: &str = "demo.forbidden";
 /// We may start it, and there is none.
 const ABSENT: &str = "demo.absent";
+
+/// What we bring, with the KiB of memory and the rights that each needs.
+const BROUGHT: [(&str, u32, Rights); 3] =
+    [(NOSY, 64, Rights::QUERY), (LARGE, 1 << 20, Rights::NONE), (FALSE, 64, Rights::NONE)];
 
 /// What a request to start has to do, where a program has started and where it was denied.
 const STARTED: Tree = Tree::of(&["policy", "fetch", "load", "start"], "ok");
@@ -81,16 +87,16 @@ fn ends(talk: &mut Talk<'_>, pid: u32) -> Result<(), Why> {
 }
 
 pub(crate) fn path(talk: &mut Talk<'_>) -> Result<(), Why> {
-    let nosy = bundle(NOSY, "demo-hello", 64, Rights::QUERY, b"no program at all")?;
-    let large = bundle(LARGE, "demo-hello", 1 << 20, Rights::NONE, b"no program at all")?;
-    install(talk, NOSY, &nosy)?;
-    install(talk, LARGE, &large)?;
+    for (text, memory_kib, needs) in BROUGHT {
+        install(talk, text, &bundle(text, "demo-hello", memory_kib, needs, b"no program at all")?)?;
+    }
     let since = talk.fresh_time();
     let pid = start(talk, HELLO)?;
     ends(talk, pid)?;
     has_said(talk, since, HELLO_ENTRY)?;
     waits_until_it_is_ended(talk, since)?;
     are_refused(talk)?;
+    says_why(talk, since)?;
     is_told(talk, since)?;
     is_a_tree(talk, since, HELLO, STARTED)?;
     is_a_tree(talk, since, FORBIDDEN, DENIED)
@@ -131,12 +137,28 @@ fn waits_until_it_is_ended(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> 
 
 fn are_refused(talk: &mut Talk<'_>) -> Result<(), Why> {
     use ExecStatus::{Denied, LoadFailed, NotFound};
-    let start = |text| name(text).map(|name| Request::Start { name });
-    must(talk, &start(FORBIDDEN)?, Denied, "what we may not start was not denied")?;
-    must(talk, &start(NOSY)?, Denied, "what a program may not have was not denied")?;
-    must(talk, &start(ABSENT)?, NotFound, "what is not there was not missed")?;
-    must(talk, &start(LARGE)?, LoadFailed, "more memory was given than an entry has")?;
+    for (text, status, or) in [
+        (FORBIDDEN, Denied, "what we may not start was not denied"),
+        (NOSY, Denied, "what a program may not have was not denied"),
+        (ABSENT, NotFound, "what is not there was not missed"),
+        (LARGE, LoadFailed, "more memory was given than an entry has"),
+        (FALSE, LoadFailed, "a program was started in the name of another"),
+    ] {
+        must(talk, &Request::Start { name: name(text)? }, status, or)?;
+    }
     are_no_frames(talk)
+}
+
+/// Each program that was not loaded has its own reason.
+fn says_why(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
+    for (name, reason) in [(WAIT, "running"), (LARGE, "too_much_memory"), (FALSE, "other_program")]
+    {
+        let fields = [("event", "exec.load_failed.v1"), ("name", name), ("reason", reason)];
+        talk.wait_for(since, "why a program was not loaded is not in the journal", |record| {
+            record.service == EXECD && has(record, &fields)
+        })?;
+    }
+    Ok(())
 }
 
 fn are_no_frames(talk: &mut Talk<'_>) -> Result<(), Why> {
@@ -164,7 +186,7 @@ fn refuses(talk: &mut Talk<'_>, frame: &[u8], wanted: ExecStatus) -> Result<(), 
 
 /// What execd counts of all that.
 fn is_told(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
-    let [one, two] = ["1", "2"].map(|value| [COUNTER, NO_UNIT, ("value", value)]);
+    let [one, two, three] = ["1", "2", "3"].map(|value| [COUNTER, NO_UNIT, ("value", value)]);
     let none = [GAUGE, NO_UNIT, ("value", "0")];
     let by = |labels, values| Series { labels, values };
     let metrics = [
@@ -173,7 +195,7 @@ fn is_told(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
         Metric {
             name: "execd_failures_total",
             series: &[
-                by(&[("label.reason", "load_failed")], &two),
+                by(&[("label.reason", "load_failed")], &three),
                 by(&[("label.reason", "not_found")], &one),
             ],
         },

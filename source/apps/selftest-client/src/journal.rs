@@ -55,14 +55,17 @@ impl Talk<'_> {
         since: Mono,
         mut look: impl FnMut(&Record<'_>) -> Result<(), Why>,
     ) -> Result<(), Why> {
+        self.show_each(since, &mut look)
+    }
+
+    /// Compiled once, not for each look.
+    fn show_each(&mut self, since: Mono, look: &mut Look<'_>) -> Result<(), Why> {
         let mut from = From { since_ns: since.0, id: 0 };
         for _ in 0..PAGES_MAX {
-            from = match self.until(NO_BUDGET, |talk| talk.page(from, &mut look))? {
+            from = match self.until(NO_BUDGET, |talk| talk.page(from, look))? {
                 Page::Last => return Ok(()),
                 Page::Until(last) => last,
-                Page::Stuck => {
-                    self.until(NO_BUDGET, |talk| talk.page_of_one_time(from, &mut look))?
-                }
+                Page::Stuck => self.until(NO_BUDGET, |talk| talk.page_of_one_time(from, look))?,
             };
         }
         Err("the journal has no end")
@@ -119,6 +122,16 @@ impl Talk<'_> {
         since: Mono,
         late: Why,
         is_it: impl Fn(&Record<'_>) -> bool,
+    ) -> Result<(), Why> {
+        self.wait_for_it(since, late, &is_it)
+    }
+
+    /// Compiled once, not for each record that is waited for.
+    fn wait_for_it(
+        &mut self,
+        since: Mono,
+        late: Why,
+        is_it: &dyn Fn(&Record<'_>) -> bool,
     ) -> Result<(), Why> {
         self.until(late, |talk| {
             let mut found = None;

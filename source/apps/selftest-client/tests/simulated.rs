@@ -1,12 +1,13 @@
 //! The whole table in the simulated world; and worlds in which it must fail.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use execd::{Execd, Left, LoadError, Processes, Program, StartError};
+use execd::Execd;
 use guest::{Alteration, Cut, Lenient, Lie, Misremembered, Misremembering, Retold, Twin, Volatile};
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_bounded::{Mono, Nanos};
+use nexus_bundle::{Left, LoadError, Processes, Program, StartError};
 use nexus_metrics::Pace;
 use nexus_port::Token;
 use nexus_recipe::Recipe;

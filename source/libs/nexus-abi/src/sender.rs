@@ -69,6 +69,12 @@ impl Rights {
         Self(self.0 | other.0)
     }
 
+    /// This set without those of `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether every right of `other` is here.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
@@ -139,6 +145,18 @@ impl ExitReason {
             1 => Some(Self::Killed(number)),
             2 if number == 0 => Some(Self::Disconnected),
             _ => None,
+        }
+    }
+
+    /// The number of a bad end, as shells have it: what it exited with, or 128 and the number of
+    /// what has ended it; -1 where nobody knows. `None`: it ended well.
+    #[must_use]
+    pub const fn failure(self) -> Option<i64> {
+        match self {
+            Self::Exited(0) => None,
+            Self::Exited(code) => Some(code as i64),
+            Self::Killed(number) => Some(128 + number as i64),
+            Self::Disconnected => Some(-1),
         }
     }
 

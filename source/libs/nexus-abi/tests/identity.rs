@@ -1,5 +1,6 @@
 //! What a stamp says, and that nothing else says it.
 
+use nexus_abi::ExitReason::{self, Disconnected, Exited, Killed};
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 
 /// Values of the FNV reference: 64-bit FNV-1a of the empty string, of "a" and of "foobar".
@@ -23,7 +24,17 @@ fn rights_are_a_set() {
     assert!(!Rights::QUERY.has(Rights::SCRAPE) && !Rights::SCRAPE.has(Rights::QUERY));
     assert!(!Rights::NONE.has(Rights::QUERY) && !Rights::QUERY.has(both));
     assert_eq!(Rights::from_raw(both.raw()), both);
+    assert_eq!((both.without(Rights::QUERY), both.without(both)), (Rights::SCRAPE, Rights::NONE));
+    assert_eq!(Rights::QUERY.without(Rights::SCRAPE), Rights::QUERY);
     assert_eq!(Rights::default(), Rights::NONE);
+}
+
+#[test]
+fn a_bad_end_has_the_number_that_shells_have_and_a_good_one_none() {
+    let bad = [Exited(7), Exited(-7), Killed(15), Killed(u32::MAX), Disconnected];
+    let numbers = [7, -7, 128 + 15, 128 + i64::from(u32::MAX), -1];
+    assert_eq!(bad.map(ExitReason::failure), numbers.map(Some));
+    assert_eq!(Exited(0).failure(), None);
 }
 
 #[test]

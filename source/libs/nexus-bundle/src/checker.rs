@@ -1,3 +1,5 @@
+use core::ops::Range;
+
 use nexus_wire::bundles::DIGEST_BYTES;
 use sha2::{Digest as _, Sha256};
 
@@ -39,6 +41,19 @@ impl Checker {
         self.seen
     }
 
+    /// Which of the bundle's bytes are the program's, by its header; none while that is not whole.
+    #[must_use]
+    pub fn program(&self) -> Range<u32> {
+        self.manifest().map_or(0..0, |manifest| {
+            let start = manifest.header_bytes() as u32;
+            start..start.saturating_add(manifest.program_bytes)
+        })
+    }
+
+    fn manifest(&self) -> Result<Manifest<'_>, Defect> {
+        Manifest::read(self.front.get(..self.seen as usize).unwrap_or(&self.front))
+    }
+
     /// Looks at the next bytes.
     ///
     /// # Errors
@@ -62,8 +77,7 @@ impl Checker {
     /// # Errors
     /// [`Defect`]: why it is none.
     pub fn finish(&self) -> Result<(Manifest<'_>, [u8; DIGEST_BYTES]), Defect> {
-        let front = self.front.get(..self.seen as usize).unwrap_or(&self.front);
-        let manifest = Manifest::read(front)?;
+        let manifest = self.manifest()?;
         if self.seen != self.size || manifest.bundle_bytes() != u64::from(self.size) {
             return Err(Defect::Length);
         }

@@ -2,7 +2,8 @@
 //!
 //! [`PolicyClient`] is a state machine: a question goes out as a call, and its end, or the end of
 //! patience, is a [`Verdict`]. It fails closed: nobody there, a death before the answer, an answer
-//! that is none and no answer in time are denials, each with its reason.
+//! that is none and no answer in time are denials, each with its reason. [`needed`] says what has
+//! to be asked of whoever needs rights.
 //!
 //! Deliberately absent: remembering what was allowed. The policy does not change while a system
 //! runs, but whoever may ask for others must not become a second place that decides.
@@ -13,12 +14,16 @@
     deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used)
 )]
 
+mod needs;
+
 use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, OneCall, SubmitError, World};
 use nexus_wire::policy::{
     Check, Decision, Frame, PolicyStatus, REQUEST_BYTES_MAX, decode_reply, encode,
 };
+
+pub use needs::needed;
 
 /// Who decides.
 const POLICYD: ServiceId = ServiceId::from_name("policyd");

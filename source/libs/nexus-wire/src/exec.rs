@@ -16,6 +16,8 @@ const MAGIC: [u8; 2] = *b"EX";
 
 /// Bytes of the longest request.
 pub const REQUEST_BYTES_MAX: usize = 9 + BUNDLE_NAME_BYTES_MAX;
+/// Bytes of the answer to START.
+pub const STARTED_BYTES: usize = REPLY_HEAD_BYTES + 4;
 
 numbers! {
     /// What can be asked of execd.
@@ -180,14 +182,15 @@ fn begin(op: Op, nonce: u32, out: &mut [u8]) -> Writer<'_> {
     writer
 }
 
-/// Encodes the answer to START to the front of `out`.
-///
-/// # Errors
-/// [`EncodeError`] if `out` is too short.
-pub fn encode_started(pid: u32, nonce: u32, out: &mut [u8]) -> Result<&[u8], EncodeError> {
-    let mut writer = begin(Op::Start, nonce, out);
-    writer.u32(pid);
-    writer.finish()
+/// The answer to START: the process's number.
+#[must_use]
+pub fn started_reply(pid: u32, nonce: u32) -> [u8; STARTED_BYTES] {
+    let head = plain_reply(Echo { op: Op::Start.raw(), nonce }, ExecStatus::Ok);
+    let mut reply = [0; STARTED_BYTES];
+    for (to, from) in reply.iter_mut().zip(head.into_iter().chain(pid.to_le_bytes())) {
+        *to = from;
+    }
+    reply
 }
 
 /// Decodes a reply to the request `op` with `nonce`. `None` if it is not one.

@@ -5,6 +5,7 @@
 
 use nexus_abi::ServiceId;
 
+use crate::bundles::{BUNDLE_NAME_BYTES_MAX, BundleName};
 use crate::bytes::{Reader, Writer};
 use crate::numbers::{numbers, vocabulary};
 use crate::{EncodeError, OBJECT_BYTES_MAX};
@@ -96,6 +97,15 @@ impl<'a> Object<'a> {
         self.0
     }
 }
+
+impl<'a> From<BundleName<'a>> for Object<'a> {
+    /// The name of a bundle is the object of what is done to it.
+    fn from(name: BundleName<'a>) -> Self {
+        Self(name.as_str())
+    }
+}
+
+const _: () = assert!(BUNDLE_NAME_BYTES_MAX <= OBJECT_BYTES_MAX, "every name is an object");
 
 /// Whether somebody may do something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

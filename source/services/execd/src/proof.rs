@@ -1,3 +1,4 @@
+use nexus_bundle::Processes;
 use nexus_port::World;
 use nexus_wire::bundles::BundleName;
 use nexus_wire::exec::{
@@ -6,7 +7,6 @@ use nexus_wire::exec::{
 };
 use nexus_wire::markers;
 
-use crate::processes::Processes;
 use crate::service::Execd;
 
 const NONCE: u32 = 1;
@@ -21,8 +21,7 @@ impl<P: Processes> Execd<P> {
     }
 
     fn lists_nothing(&mut self) -> Option<bool> {
-        let len = self.list(NONCE).ok()?;
-        match decode_reply(Op::List, NONCE, self.reply.get(..len)?)? {
+        match decode_reply(Op::List, NONCE, self.list(NONCE))? {
             (ExecStatus::Ok, Reply::List(list)) => Some(list.running().next().is_none()),
             _ => Some(false),
         }

@@ -1,8 +1,15 @@
-//! What execd tells metricsd of its work.
+//! What execd tells metricsd and logd of its work.
 
-use nexus_bounded::Mono;
+use nexus_bounded::{Mono, Nanos};
+use nexus_bundle::{LoadError, StartError};
 use nexus_metrics::{CounterFamily, StaticName, Steps, counter, counter_family, gauge, key};
+use nexus_policy::Verdict;
+use nexus_wire::bundles::StoredName;
 use nexus_wire::exec::ExecStatus;
+use nexus_wire::logs::Record;
+use nexus_wire::policy::Action;
+
+use crate::crash::Crash;
 
 static FAILURES: CounterFamily<1> = counter_family!(
     "execd_failures_total",
@@ -12,32 +19,66 @@ static FAILURES: CounterFamily<1> = counter_family!(
 static EXITS: CounterFamily<1> =
     counter_family!("execd_exits_total", ["how"], help = "processes that ended, by how");
 
-/// What became of a request to start.
-pub(crate) fn note(outcome: Result<(), ExecStatus>) {
-    match outcome {
-        Ok(()) => counter!("execd_spawns_total", help = "programs started").inc(),
-        Err(ExecStatus::Denied) => {
-            counter!("execd_denials_total", help = "requests to start that were denied").inc();
-        }
-        Err(status) => FAILURES.with([status.name()]).inc(),
+/// A program runs.
+pub(crate) fn started(name: StoredName, pid: u32) {
+    counter!("execd_spawns_total", help = "programs started").inc();
+    let name = name.get().as_str();
+    nexus_log::info!("execd", "started {name}";
+        event = "exec.started.v1", name = name, pid = pid);
+}
+
+/// A request to start has come to nothing.
+pub(crate) fn refused(status: ExecStatus) {
+    if status == ExecStatus::Denied {
+        counter!("execd_denials_total", help = "requests to start that were denied").inc();
+    } else {
+        FAILURES.with([status.name()]).inc();
     }
 }
 
-/// How a process ended.
-#[derive(Clone, Copy)]
-pub(crate) enum Exit {
-    Ok,
-    Killed,
-    Crash,
+pub(crate) fn denied(action: Action, verdict: Verdict) -> ExecStatus {
+    let (action, reason) = (action.name(), verdict.reason());
+    nexus_log::warn!("execd", "nothing was started: {action}: {reason}";
+        action = action, event = "exec.denied.v1", reason = reason);
+    ExecStatus::Denied
 }
 
-pub(crate) fn note_exit(how: Exit) {
-    let how = match how {
-        Exit::Ok => "ok",
-        Exit::Killed => "killed",
-        Exit::Crash => "crash",
+pub(crate) fn not_loaded(name: StoredName, why: LoadError) -> ExecStatus {
+    let (name, reason) = (name.get().as_str(), why.name());
+    nexus_log::error!("execd", "cannot load {name}: {reason}";
+        event = "exec.load_failed.v1", name = name, reason = reason);
+    ExecStatus::LoadFailed
+}
+
+pub(crate) fn not_started(name: StoredName, why: StartError) -> ExecStatus {
+    let (name, reason) = (name.get().as_str(), why.name());
+    nexus_log::error!("execd", "cannot start {name}: {reason}";
+        event = "exec.start_failed.v1", name = name, reason = reason);
+    ExecStatus::StartFailed
+}
+
+/// A process has ended: by request, well or badly.
+pub(crate) fn ended(is_killed: bool, is_crash: bool) {
+    let how = match (is_killed, is_crash) {
+        (true, _) => "killed",
+        (false, true) => "crash",
+        (false, false) => "ok",
     };
     EXITS.with([how]).inc();
+}
+
+/// A crash is reported, with so many lines behind it of what was logged in that time before it.
+pub(crate) fn crashed(crash: &Crash, lines: usize, window: Nanos) {
+    let (name, code) = (crash.name(), crash.code);
+    nexus_log::error!("execd", "{name} has crashed with {code}";
+        code = code, event = "crash.v1", name = name, pid = crash.pid, recent_count = lines,
+        recent_window_nsec = window.0);
+}
+
+pub(crate) fn last_line(crash: &Crash, line: &Record<'_>) {
+    nexus_log::warn!("execd", "{}", line.message;
+        event = "crash.line.v1", level = line.level.name(), name = crash.name(),
+        pid = crash.pid, record_id = line.id.0);
 }
 
 pub(crate) fn note_live(processes: usize) {

@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use allocation_counter::measure;
-use execd::{Execd, Left, LoadError, Processes, Program, StartError};
+use execd::Execd;
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
-use nexus_bundle::{Manifest, pack};
+use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
 use nexus_port::{CallId, Event, Now, Service as _, SubmitError, Token, World};
 use nexus_recipe::{BundlesRecipe, ExecdLimits};
 use nexus_wire::bundles::{

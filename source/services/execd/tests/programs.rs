@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use execd::{Execd, Left, LeftState, LoadError, Processes, Program, StartError};
+use execd::Execd;
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
-use nexus_bundle::{Manifest, pack};
+use nexus_bundle::{Left, LeftState, LoadError, Manifest, Processes, Program, StartError, pack};
 use nexus_port::{CallError, CallId, Event, Now, Service as _, SubmitError, Token, World};
 use nexus_recipe::{BundlesRecipe, ExecdLimits};
 use nexus_wire::bundles::{
@@ -296,7 +296,7 @@ fn a_program_is_started_with_what_its_bundle_says_once_the_policy_allows_both() 
     assert_eq!(bed.started(), 101);
     let [(program, rights)] = bed.execd.processes().started[..] else { panic!("not one") };
     assert_eq!((program.entry.get().as_str(), program.memory_kib, rights), ("hello", 64, both()));
-    assert!(bed.around.bundle.ends_with(&program.digest));
+    assert_eq!(program.digest, Program::digest_of(&[7; 9000]));
     let user = (ServiceId::from_name("user"), Action::Spawn, "demo.hello".to_owned());
     let hello = |action| (ServiceId::from_name("hello"), action, String::new());
     assert_eq!(bed.around.asked, [user, hello(Action::ReadLogs), hello(Action::ScrapeMetrics)]);
@@ -431,6 +431,19 @@ fn a_crash_is_reported_on_the_console_and_in_the_journal_with_the_last_lines() {
 }
 
 #[test]
+fn a_crash_stands_on_the_console_before_anybody_is_waited_for() {
+    let captured = nexus_log::memory::capture();
+    let mut bed = Bed::new();
+    let pid = bed.started();
+    let before = captured.records().len();
+    bed.end(pid, ExitReason::Exited(7));
+    assert_eq!(bed.around.calls.len(), 1, "logd has not answered");
+    let line = format!("execd: crash report pid={pid} code=7 name=demo.hello");
+    assert_eq!(bed.around.lines[1..], [line]);
+    assert_eq!(captured.records().len(), before, "what the journal gets has the lines");
+}
+
+#[test]
 fn without_logd_a_crash_is_reported_without_lines() {
     let captured = nexus_log::memory::capture();
     let mut bed = Bed::new();
@@ -477,9 +490,10 @@ fn a_new_life_takes_over_what_runs_and_reports_what_has_ended_meanwhile() {
         left("other", LeftState::Runs(77)),
         ended("third", ExitReason::Exited(0)),
     ]);
-    assert_eq!(bed.around.lines, [markers::EXECD_READY], "logd is asked for the last lines");
-    bed.answer_all();
     assert_eq!(bed.around.lines[1..], ["execd: crash report pid=unknown code=141 name=hello"]);
+    assert!(captured.records().is_empty(), "logd is asked for the last lines");
+    bed.answer_all();
+    assert_eq!(bed.around.lines.len(), 2, "the line stands once");
     assert!(
         captured.records()[0]
             .fields

@@ -66,7 +66,8 @@ fn what_was_being_brought_when_bundlemgrd_dies_is_given_up_with_its_room() {
     }
     assert_eq!(sim.install("demo.hoard", &bytes), BundleStatus::Ok);
     sim.kill("bundlemgrd");
-    assert!(sim.start("demo.hoard").is_ok(), "what was there is there");
+    let is_there = Err(ExecStatus::LoadFailed);
+    assert_eq!(sim.start("demo.hoard"), is_there, "whole, and not the program of its entry");
 }
 
 #[test]

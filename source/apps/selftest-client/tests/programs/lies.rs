@@ -14,6 +14,8 @@ pub(crate) struct Lies {
     pub(crate) falls: Option<ExitReason>,
     /// `demo-wait` never has its turn.
     pub(crate) starves: bool,
+    /// Whatever says that it is the program of an entry is taken for it.
+    pub(crate) is_credulous: bool,
     /// execd may not read the journal.
     pub(crate) is_blind: bool,
     /// Nothing of what this service logs reaches logd.

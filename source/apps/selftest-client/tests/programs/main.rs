@@ -23,6 +23,7 @@ const NONE: Lies = Lies {
     spoils_bundles: false,
     falls: None,
     starves: false,
+    is_credulous: false,
     is_blind: false,
     mute: None,
 };
@@ -125,6 +126,12 @@ fn spans_of_a_start_that_are_no_tree_are_no_proof() {
 #[test]
 fn a_program_that_never_had_its_turn_does_not_wait() {
     let lies = Lies { starves: true, ..NONE };
+    fails_without(markers::SELFTEST_EXEC, programs(lies), lies);
+}
+
+#[test]
+fn a_program_that_runs_in_the_name_of_another_is_no_proof() {
+    let lies = Lies { is_credulous: true, ..NONE };
     fails_without(markers::SELFTEST_EXEC, programs(lies), lies);
 }
 

@@ -58,7 +58,7 @@ fn boot() -> &'static [&'static [u8]] {
             rights: bundle.rights(),
             program_bytes: 0,
         };
-        &*pack(&manifest, &[7; 60_000]).unwrap().leak()
+        &*pack(&manifest, &machine::PROGRAM).unwrap().leak()
     });
     bundles.collect::<Vec<_>>().leak()
 }
@@ -84,6 +84,7 @@ impl Simulated {
         let machine = Rc::new(RefCell::new(Machine::default()));
         machine.borrow_mut().falls = lies.falls;
         machine.borrow_mut().starves = lies.starves;
+        machine.borrow_mut().is_credulous = lies.is_credulous;
         spawn_services(&mut world, &machine, lies);
         let me = world.client(ME, Rights::QUERY.with(Rights::SCRAPE));
         let mut sim = Self { world, me, recorded, machine, console: Vec::new(), shown: 0, lies };

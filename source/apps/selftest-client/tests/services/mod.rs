@@ -3,9 +3,9 @@
 use bundlemgrd::Bundlemgrd;
 use dsoftbusd::{Dsoftbusd, Says};
 use entropyd::{Entropyd, Source};
-use execd::{Execd, Left, LoadError, Processes, Program, StartError};
+use execd::Execd;
 use nexus_abi::{ExitReason, Rights};
-use nexus_bundle::{Manifest, pack};
+use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
 use nexus_port::Service;
 use nexus_recipe::{BundlesRecipe, Keys, Policy};
 use nexus_wire::bundles::{BundleName, BundleVersion};

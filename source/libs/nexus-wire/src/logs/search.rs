@@ -174,6 +174,14 @@ impl<'a> SearchReply<'a> {
         let mut rest = Reader::new(self.found);
         core::iter::from_fn(move || read_found(&mut rest))
     }
+
+    /// The records among it.
+    pub fn records(&self) -> impl Iterator<Item = Record<'a>> + 'a {
+        self.found().filter_map(|found| match found {
+            Found::Record(record) => Some(record),
+            Found::Gap(_) => None,
+        })
+    }
 }
 
 fn read_found<'a>(from: &mut Reader<'a>) -> Option<Found<'a>> {

@@ -2,7 +2,7 @@ use nexus_bounded::Mono;
 use nexus_wire::Echo;
 use nexus_wire::bundles::BundleName;
 use nexus_wire::exec::{
-    ExecStatus, Op, Request, Running, RunningWriter, encode, encode_started, plain_reply,
+    ExecStatus, Op, Request, Running, RunningWriter, encode, plain_reply, started_reply,
 };
 
 use crate::examples::Examples;
@@ -22,7 +22,7 @@ pub(crate) fn all() -> Examples {
     let kill = Echo { op: Op::Kill.raw(), nonce: NONCE };
     vec![
         request("START", Request::Start { name }),
-        reply("START", encode_started(9, NONCE, &mut [0; 32]).unwrap()),
+        reply("START", &started_reply(9, NONCE)),
         request("KILL", Request::Kill { pid: 9 }),
         reply("KILL", &plain_reply(kill, ExecStatus::NotFound)),
         request("LIST", Request::List),

@@ -120,9 +120,9 @@ proptest! {
             prop_assert!(exec::decode(&frame[..cut.index(frame.len())]).is_err());
             prop_assert!(exec::decode(&[frame, &[0]].concat()).is_err());
         }
-        let frame = exec::encode_started(pid, nonce, &mut out).unwrap();
+        let frame = exec::started_reply(pid, nonce);
         let started = Some((exec::ExecStatus::Ok, exec::Reply::Started { pid }));
-        prop_assert_eq!(exec::decode_reply(exec::Op::Start, nonce, frame), started);
+        prop_assert_eq!(exec::decode_reply(exec::Op::Start, nonce, &frame), started);
         let running = |text| exec::Running { pid, since: Mono(pid.into()), name: name(text) };
         let all = texts.iter().map(|text| running(text)).collect::<Vec<_>>();
         let mut writer = exec::RunningWriter::new(nonce, &mut out);

@@ -1,6 +1,7 @@
 //! Frames of policyd.
 
 use nexus_abi::ServiceId;
+use nexus_wire::bundles::{BUNDLE_NAME_BYTES_MAX, BundleName};
 use nexus_wire::policy::{
     Action, Check, Decision, Frame, Object, PolicyStatus, REQUEST_BYTES_MAX, Refusal, decode,
     decode_reply, encode, refusal, reply,
@@ -77,5 +78,10 @@ fn an_object_is_a_path_or_a_name() {
     }
     for text in ["A", "a b", "a\n", "ä", &"a".repeat(65)] {
         assert!(Object::new(text).is_none(), "{text}");
+    }
+    let longest = "a".repeat(BUNDLE_NAME_BYTES_MAX);
+    for text in ["demo.hello", &longest] {
+        let name = BundleName::new(text).unwrap();
+        assert_eq!(Object::new(text), Some(Object::from(name)));
     }
 }
