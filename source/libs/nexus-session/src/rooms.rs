@@ -6,24 +6,24 @@ use nexus_wire::sessions::SESSION_BYTES_MAX;
 use nexus_wire::sessions::line::{INSIDE_BYTES_MAX, SEALED_BYTES_MAX};
 
 /// Where messages are made and read, one at a time; taken once.
-pub(crate) struct Rooms {
-    pub(crate) sealing: Sealing,
+pub struct Rooms {
+    pub sealing: Sealing,
     /// What was sealed, open again.
-    pub(crate) open: Box<[u8]>,
+    pub open: Box<[u8]>,
     /// What is answered.
-    pub(crate) answer: Box<[u8]>,
+    pub answer: Box<[u8]>,
     /// A reply.
-    pub(crate) reply: Box<[u8]>,
+    pub reply: Box<[u8]>,
 }
 
 /// Where a message is sealed.
-pub(crate) struct Sealing {
-    pub(crate) inside: Box<[u8]>,
-    pub(crate) sealed: Box<[u8]>,
+pub struct Sealing {
+    pub inside: Box<[u8]>,
+    pub sealed: Box<[u8]>,
 }
 
 impl Rooms {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             sealing: Sealing { inside: room(INSIDE_BYTES_MAX), sealed: room(SEALED_BYTES_MAX) },
             open: room(SEALED_BYTES_MAX),
@@ -34,6 +34,6 @@ impl Rooms {
 }
 
 /// Room for so many bytes.
-pub(crate) fn room(bytes: usize) -> Box<[u8]> {
+pub fn room(bytes: usize) -> Box<[u8]> {
     vec![0; bytes].into()
 }

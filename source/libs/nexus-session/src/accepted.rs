@@ -5,11 +5,10 @@ use alloc::boxed::Box;
 use nexus_abi::Sender;
 use nexus_bounded::{Mono, Nanos};
 use nexus_wire::sessions::line::{HELLO_BYTES, Kind, SUITE, Sealed, WELCOME_BYTES};
-use nexus_wire::sessions::{SESSION_BYTES_MAX, SessionId, SessionStatus};
-use nexus_wire::{EncodeError, FieldsWriter};
+use nexus_wire::sessions::{SessionId, SessionStatus};
 
 use crate::noise::{Accepting, Channel, Seed};
-use crate::opened::Life;
+use crate::Life;
 use crate::ring::{Peer, Ring};
 use crate::rooms::Rooms;
 
@@ -37,8 +36,6 @@ pub(crate) struct AllAccepted {
     latest: u32,
     /// When the latest hello of each endpoint was made: none that is older comes anew.
     heard: Box<[Mono]>,
-    /// Questions that were answered.
-    answered: u64,
 }
 
 impl AllAccepted {
@@ -46,7 +43,7 @@ impl AllAccepted {
     pub(crate) fn new(peers: usize) -> Self {
         let slots = (0..ACCEPTED_MAX).map(|_| None).collect();
         let heard = (0..peers).map(|_| Mono(0)).collect();
-        Self { slots, latest: 0, heard, answered: 0 }
+        Self { slots, latest: 0, heard }
     }
 
     /// We begin to live now: what was said earlier was not said to this life.
@@ -123,11 +120,11 @@ impl AllAccepted {
         &mut self,
         from: Sender,
         (id, sealed): (SessionId, Sealed<'_>),
-        own_name: &str,
+        answer: impl FnOnce(&[u8], &mut [u8]) -> usize,
         rooms: &'b mut Rooms,
         now: Mono,
     ) -> Result<Sealed<'b>, SessionStatus> {
-        let (is_from, live) = ((from.id, from.incarnation), self.len());
+        let is_from = (from.id, from.incarnation);
         let is_it = |slot: &Option<Accepted>| {
             slot.as_ref().is_some_and(|accepted| accepted.id == id && accepted.from == is_from)
         };
@@ -136,14 +133,8 @@ impl AllAccepted {
         let accepted = slot.as_mut().ok_or(SessionStatus::NotFound)?;
         let (kind, asked) = accepted.channel.open(sealed, &mut rooms.open)?;
         accepted.until = now.after(IDLE_ACCEPTED);
-        let answer = match kind {
-            Kind::End => &[],
-            Kind::Data => {
-                self.answered += 1;
-                let status = Status { name: own_name, live, answered: self.answered, now };
-                answer(asked, &status, &mut rooms.answer)
-            }
-        };
+        let len = if kind == Kind::End { 0 } else { answer(asked, &mut rooms.answer) };
+        let answer = rooms.answer.get(..len).unwrap_or_default();
         let sealed = accepted.channel.seal(kind, answer, &mut rooms.sealing);
         if kind == Kind::End {
             *slot = None;
@@ -174,33 +165,3 @@ impl AllAccepted {
         self.slots.iter().flatten().map(|accepted| accepted.until).min()
     }
 }
-
-/// How we are.
-struct Status<'a> {
-    name: &'a str,
-    live: usize,
-    answered: u64,
-    now: Mono,
-}
-
-/// What is answered: to nothing how we are, to anything else the same.
-fn answer<'b>(asked: &[u8], status: &Status<'_>, out: &'b mut [u8]) -> &'b [u8] {
-    if asked.is_empty() {
-        return write_status(status, out).unwrap_or_default();
-    }
-    let answer = out.get_mut(..asked.len()).unwrap_or_default();
-    answer.iter_mut().zip(asked).for_each(|(to, from)| *to = *from);
-    answer
-}
-
-fn write_status<'b>(status: &Status<'_>, out: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
-    let mut writer = FieldsWriter::new(out);
-    let fits = writer.field("answered", status.answered)
-        && writer.field("endpoint", status.name)
-        && writer.field("mono_ns", status.now.0)
-        && writer.field("sessions", status.live);
-    assert!(fits, "four fields fit");
-    writer.finish().map(|fields| fields.as_bytes())
-}
-
-const _: () = assert!(SESSION_BYTES_MAX >= 512, "a status fits an answer");
