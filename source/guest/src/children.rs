@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use execd::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_abi::kernel::{Change, KernelError};
 use nexus_abi::{ExitReason, Rights, ServiceId};
+use nexus_rt::before::Before;
 use nexus_wire::bundles::BundleName;
 
 /// Whom execd may start, and the KiB that each may take.
@@ -50,21 +51,17 @@ pub struct Children<C> {
 }
 
 impl<C: Calls> Children<C> {
-    /// Those of this image; `ended` says how those have ended of whose end no life of execd has
-    /// heard. Takes its memory now.
+    /// Those of this image; `before` says what former lives of execd have left. Takes its memory
+    /// now.
     #[must_use]
-    pub fn new(calls: C, ended: impl Fn(ServiceId) -> Option<ExitReason>) -> Self {
-        Self::of(calls, PROGRAMS, ended)
+    pub fn new(calls: C, before: &Before) -> Self {
+        Self::of(calls, PROGRAMS, before)
     }
 
-    fn of(
-        calls: C,
-        programs: &'static [(&'static str, u32)],
-        ended: impl Fn(ServiceId) -> Option<ExitReason>,
-    ) -> Self {
+    fn of(calls: C, programs: &'static [(&'static str, u32)], before: &Before) -> Self {
         let lives = Vec::with_capacity(programs.len());
         let mut children = Self { calls, programs, lives, left: Vec::new() };
-        let left = programs.iter().filter_map(|(name, _)| children.find_left(name, &ended));
+        let left = programs.iter().filter_map(|(name, _)| children.find_left(name, before));
         children.left = left.collect();
         let running = children.left.iter().filter_map(|left| children.life(left));
         let running = running.collect::<Vec<_>>();
@@ -72,17 +69,14 @@ impl<C: Calls> Children<C> {
         children
     }
 
-    /// What a former life has left of that child.
-    fn find_left(
-        &self,
-        name: &str,
-        ended: impl Fn(ServiceId) -> Option<ExitReason>,
-    ) -> Option<Left> {
+    /// What a former life has left of that child. One that lived when we looked and has ended since
+    /// is a life like any other: its end is told by its number.
+    fn find_left(&self, name: &str, before: &Before) -> Option<Left> {
         let (child, entry) = (ServiceId::from_name(name), BundleName::new(name)?.stored());
-        let pid = self.calls.find(child).and_then(|slot| self.calls.child(slot).0);
+        let pid = self.calls.find(child).and_then(|slot| before.lived(slot));
         let state = match pid {
             Some(pid) => LeftState::Runs(pid),
-            None => LeftState::Ended(ended(child)?),
+            None => LeftState::Ended(before.ended(child)?),
         };
         Some(Left { entry, state })
     }
@@ -145,6 +139,10 @@ impl<C: Calls> Processes for Children<C> {
 
 #[cfg(test)]
 mod tests {
+    use core::cell::{Cell, RefCell, RefMut};
+
+    use nexus_abi::kernel::Received;
+    use nexus_rt::before;
     use nexus_wire::bundles::BundleName;
 
     use super::*;
@@ -157,6 +155,8 @@ mod tests {
         pids: u32,
         children: [(Option<u32>, Option<Change>); 2],
         is_full: bool,
+        /// Whose ends execd has not received.
+        told: Vec<u64>,
     }
 
     impl Calls for Kernel {
@@ -189,6 +189,72 @@ mod tests {
     impl Kernel {
         fn end(&mut self, slot: u64, reason: ExitReason) {
             self.children[slot as usize] = (None, Some(Change::Ended(reason)));
+            self.told.push(slot);
+        }
+
+        fn receive(&mut self) -> Option<Received> {
+            let slot = self.told.pop()? as usize;
+            let service = ServiceId::from_name(THEIRS[slot].0);
+            self.children[slot].1.map(|change| Received::Child { service, change })
+        }
+    }
+
+    impl before::Kernel for Kernel {
+        fn life(&self, slot: u64) -> Option<u32> {
+            self.children.get(slot as usize)?.0
+        }
+
+        fn next(&mut self) -> Option<Received> {
+            self.receive()
+        }
+    }
+
+    /// A kernel of which a child ends just before it is asked for something.
+    struct Ending {
+        kernel: RefCell<Kernel>,
+        /// Before how many more times.
+        questions: Cell<u32>,
+    }
+
+    const FAULT: ExitReason = ExitReason::Killed(13);
+
+    impl Ending {
+        fn asked(&self) -> RefMut<'_, Kernel> {
+            let left = self.questions.get();
+            self.questions.set(left.wrapping_sub(1));
+            let mut kernel = self.kernel.borrow_mut();
+            if left == 0 {
+                kernel.end(1, FAULT);
+            }
+            kernel
+        }
+    }
+
+    impl before::Kernel for &Ending {
+        fn life(&self, slot: u64) -> Option<u32> {
+            before::Kernel::life(&*self.asked(), slot)
+        }
+
+        fn next(&mut self) -> Option<Received> {
+            self.asked().receive()
+        }
+    }
+
+    impl Calls for &Ending {
+        fn find(&self, child: ServiceId) -> Option<u64> {
+            self.asked().find(child)
+        }
+
+        fn child(&self, slot: u64) -> (Option<u32>, Option<Change>) {
+            self.asked().child(slot)
+        }
+
+        fn spawn(&mut self, slot: u64, rights: Rights) -> Result<u32, KernelError> {
+            self.asked().spawn(slot, rights)
+        }
+
+        fn kill(&mut self, slot: u64) {
+            self.asked().kill(slot);
         }
     }
 
@@ -198,7 +264,7 @@ mod tests {
     }
 
     fn children() -> Children<Kernel> {
-        Children::of(Kernel::default(), THEIRS, |_| None)
+        Children::of(Kernel::default(), THEIRS, &Before::NOTHING)
     }
 
     #[test]
@@ -235,12 +301,11 @@ mod tests {
     fn what_a_former_life_has_started_is_taken_over_and_what_ended_meanwhile_is_told() {
         let mut kernel = Kernel::default();
         kernel.children[0].0 = Some(9);
-        kernel.end(1, ExitReason::Killed(13));
-        let b = ServiceId::from_name("demo.b");
-        let ended = |child| (child == b).then_some(ExitReason::Killed(13));
-        let mut children = Children::of(kernel, THEIRS, ended);
+        kernel.end(1, FAULT);
+        let before = Before::find(&mut kernel);
+        let mut children = Children::of(kernel, THEIRS, &before);
         let entry = |name| BundleName::new(name).unwrap().stored();
-        let ends = LeftState::Ended(ExitReason::Killed(13));
+        let ends = LeftState::Ended(FAULT);
         assert_eq!(children.left(), Some(Left { entry: entry("demo.b"), state: ends }));
         let runs = LeftState::Runs(9);
         assert_eq!(children.left(), Some(Left { entry: entry("demo.a"), state: runs }));
@@ -256,7 +321,38 @@ mod tests {
     fn what_had_ended_before_a_life_of_execd_and_was_told_is_not_told_again() {
         let mut kernel = Kernel::default();
         kernel.end(0, ExitReason::Exited(3));
-        assert_eq!(Children::of(kernel, THEIRS, |_| None).left(), None);
+        assert!(kernel.receive().is_some(), "a former life has heard it");
+        let before = Before::find(&mut kernel);
+        assert_eq!(Children::of(kernel, THEIRS, &before).left(), None);
+    }
+
+    /// What is told, from the first look on, of a child that ends before that question.
+    fn told_of_an_end_at(question: u32) -> (Vec<LeftState>, Vec<(u32, ExitReason)>, bool) {
+        let mut kernel = Kernel::default();
+        kernel.children[1].0 = Some(9);
+        let ending = Ending { kernel: RefCell::new(kernel), questions: Cell::new(question) };
+        let before = Before::find(&mut &ending);
+        let mut children = Children::of(&ending, THEIRS, &before);
+        let left = core::iter::from_fn(|| children.left()).map(|left| left.state).collect();
+        let ended = core::iter::from_fn(|| children.ended()).collect();
+        (left, ended, ending.kernel.borrow().children[1].0.is_none())
+    }
+
+    #[test]
+    fn an_end_is_told_once_at_whatever_moment_of_a_start_it_comes() {
+        let mut numbered = 0;
+        let ends = (0..).map(told_of_an_end_at).take_while(|(_, _, has_ended)| *has_ended);
+        for (left, ended, _) in ends {
+            match *left {
+                [LeftState::Ended(FAULT)] => assert!(ended.is_empty()),
+                [LeftState::Runs(9)] => {
+                    assert_eq!(ended, [(9, FAULT)]);
+                    numbered += 1;
+                }
+                _ => panic!("an end is lost, or told twice: {left:?} {ended:?}"),
+            }
+        }
+        assert!(numbered > 0, "some ends come behind the look");
     }
 
     #[test]

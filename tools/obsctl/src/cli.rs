@@ -245,6 +245,14 @@ impl std::str::FromStr for Boots {
     }
 }
 
+/// One boot: the times of several cannot be told apart in a list of spans.
+fn one_boot(text: &str) -> Result<Boots, String> {
+    match text.parse()? {
+        Boots::All => Err("spans are shown of one boot at a time".to_owned()),
+        boot => Ok(boot),
+    }
+}
+
 /// Which time, in which steps.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct When {
@@ -319,6 +327,19 @@ pub(crate) struct SpansArgs {
     /// Only spans whose names begin so
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub(crate) name: String,
+    /// Of this boot of logd's: its number, 0 for the newest, -1 for the one before it and so on;
+    /// else of the one that runs, or the newest
+    #[arg(
+        short,
+        long,
+        value_name = "BOOT",
+        num_args = 0..=1,
+        default_missing_value = "0",
+        allow_negative_numbers = true,
+        value_parser = one_boot,
+        conflicts_with = "follow"
+    )]
+    pub(crate) boot: Option<Boots>,
 }
 
 #[derive(Args, Debug)]

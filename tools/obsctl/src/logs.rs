@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use nexus_abi::ServiceId;
-use nexus_wire::RecordId;
 
 use crate::Verdict;
-use crate::cli::{Boots, LogsArgs, Output, Place};
+use crate::cli::{LogsArgs, Output, Place};
 use crate::correlate;
 use crate::daemons::{Entry, METRICSD, Page};
-use crate::reader::{Cursor, OLDEST, Query, Reader, START, Which, parse_cursor};
+use crate::reader::{Cursor, Query, Reader, Which, parse_cursor};
 use crate::render::{self, DIM, visible};
 use crate::view::View;
 
@@ -33,7 +32,7 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
     }
     let mut reader = Reader::open(place)?;
     reader.settle(&mut query, &args.select)?;
-    let which = which(&mut reader, args.boot)?;
+    let which = reader.which(args.boot)?;
     if let (true, Which::One(boot)) = (args.select.follow, which) {
         bail!("boot {boot} is over: nothing more comes of it");
     }
@@ -50,18 +49,6 @@ pub(crate) fn run(place: &Place, args: &LogsArgs) -> anyhow::Result<Verdict> {
         }
     }
     Ok(if reader.close() { Verdict::Fine } else { Verdict::Wrong })
-}
-
-/// The boot that is meant, by its number where it is not the newest.
-fn which(reader: &mut Reader, boots: Option<Boots>) -> anyhow::Result<Which> {
-    let boot = match boots {
-        None | Some(Boots::Before(0)) => return Ok(Which::Newest),
-        Some(Boots::All) => return Ok(Which::All),
-        Some(Boots::One(boot)) => boot,
-        Some(Boots::Before(back)) => reader.boot_before(back)?,
-    };
-    let is_newest = boot == reader.calendars().newest();
-    Ok(if is_newest { Which::Newest } else { Which::One(boot) })
 }
 
 /// Shows what there is, and, if asked to, goes on with what comes. How many were shown.
@@ -106,12 +93,7 @@ fn first(
     let follow_lines = (args.select.follow && args.select.since.is_none()).then_some(FOLLOW_LINES);
     let lines = args.select.lines.or(follow_lines);
     if lines.is_none() && !args.reverse {
-        let from = match which {
-            Which::Newest => (START, false),
-            Which::One(boot) => ((boot, RecordId(0)), true),
-            Which::All => (OLDEST, false),
-        };
-        return all(reader, query, from, view, shown);
+        return all(reader, query, which.beginning(), view, shown);
     }
     let (cursor, mut newest) = reader.newest(query, which, lines.unwrap_or(u32::MAX))?;
     if !args.reverse {

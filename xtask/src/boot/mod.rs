@@ -270,12 +270,12 @@ impl Variant {
             return Ok((first, is_kept));
         }
         let (Some(next), true) = (self.next(), first.is_proof()) else { return Ok((first, true)) };
-        if self == Self::Everything && !trees::told(self, built)? {
-            return Ok((first, false));
-        }
         let second = next.watch(built, None, left, console)?;
         second.report();
-        let is_kept = second.is_proof() && kept::told(self, built)?;
+        let mut is_kept = second.is_proof() && kept::told(self, built)?;
+        if self == Self::Everything {
+            is_kept = is_kept && trees::told(self, built)?;
+        }
         Ok((first, is_kept))
     }
 

@@ -1,4 +1,5 @@
-//! What a person sees of a start: `obsctl spans` on the disk of the guest shows it as one tree.
+//! What a person sees of a start: `obsctl spans` on the disk of the guest shows it as one tree,
+//! also when the machine has booted again since.
 
 use std::path::Path;
 
@@ -27,7 +28,7 @@ pub(super) fn told(variant: Variant, built: &Built) -> Result<bool> {
 }
 
 fn spans(disk: &Path) -> Result<Vec<Value>> {
-    kept::lines(disk, &["spans", "-o", "json"])
+    kept::lines(disk, &["spans", "--boot", "1", "-o", "json"])
 }
 
 fn is_a_tree(spans: &[Value]) -> Result<()> {

@@ -175,6 +175,18 @@ const TWINS: &[Twin] = &[
         ends: End::Without(markers::SELFTEST_TIMED),
     },
     Twin {
+        name: "dsoftbusd takes an answer that it has had before for the one it asked for",
+        of: Variant::Everything,
+        swap: Swap { entry: "dsoftbusd", program: "os-twin-credulous-dsoftbusd" },
+        ends: End::Without(markers::DSOFTBUSD_PEER_REJECT_INVALID_ARGS),
+    },
+    Twin {
+        name: "an endpoint refuses a handshake without looking at it",
+        of: Variant::Everything,
+        swap: Swap { entry: "dsoftbusd-stranger", program: "os-twin-refusing-dsoftbusd-peer" },
+        ends: End::Without(markers::SELFTEST_SESSIONS),
+    },
+    Twin {
         name: "a hostile process does not end as it must",
         of: Variant::Hostile,
         swap: Swap { entry: "reads_the_kernel", program: "os-twin-harmless" },

@@ -206,6 +206,7 @@ pub(crate) fn install(talk: &mut Talk<'_>, text: &str, bytes: &[u8]) -> Result<(
 pub(crate) fn come_and_go(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
     let mut asker = Asker::new(talk);
+    are_cleared(&mut asker)?;
     are_carried(&mut asker)?;
     let hello = asker.fetch("demo.hello")?;
     let brought = bundle(BROUGHT, BROUGHT_ENTRY, 64, Rights::NONE, program(&hello)?)?;
@@ -234,6 +235,22 @@ pub(crate) fn are_there(talk: &mut Talk<'_>) -> Result<(), Why> {
     let remove = Request::Remove { name: name(BROUGHT)? };
     asker.must(&remove, BundleStatus::Ok, "a bundle cannot be taken away")?;
     asker.must(&remove, BundleStatus::NotFound, "a bundle was taken away and is there")
+}
+
+/// What a boot that was cut short has brought is taken away.
+fn are_cleared(asker: &mut Asker<'_, '_>) -> Result<(), Why> {
+    let left = |_, reply: Reply<'_>| match reply {
+        Reply::List(list) => {
+            let left = list.bundles().find(|bundle| bundle.origin == Origin::State);
+            left.map(|bundle| bundle.name.stored())
+        }
+        _ => None,
+    };
+    while let Some(left) = asker.ask(&Request::List { after: None }, left)? {
+        let remove = Request::Remove { name: left.get() };
+        asker.must(&remove, BundleStatus::Ok, "what was left cannot be taken away")?;
+    }
+    Ok(())
 }
 
 /// The boot image has exactly its bundles, by name.

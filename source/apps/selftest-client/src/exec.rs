@@ -18,8 +18,9 @@ pub(crate) const EXECD: ServiceId = ServiceId::from_name("execd");
 /// It says its lines and ends well, as this entry.
 const HELLO: &str = "demo.hello";
 const HELLO_ENTRY: ServiceId = ServiceId::from_name("demo-hello");
-/// It waits until it is ended.
+/// It says its lines and waits until it is ended, as this entry.
 const WAIT: &str = "demo.wait";
+const WAIT_ENTRY: ServiceId = ServiceId::from_name("demo-wait");
 /// We may bring and start it, but what it needs its entry may not have.
 const NOSY: &str = "demo.nosy";
 /// It needs more memory than its entry has.
@@ -87,7 +88,7 @@ pub(crate) fn path(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
     let pid = start(talk, HELLO)?;
     ends(talk, pid)?;
-    has_said(talk, since)?;
+    has_said(talk, since, HELLO_ENTRY)?;
     waits_until_it_is_ended(talk, since)?;
     are_refused(talk)?;
     is_told(talk, since)?;
@@ -96,10 +97,10 @@ pub(crate) fn path(talk: &mut Talk<'_>) -> Result<(), Why> {
 }
 
 /// What a program says is logged under its own identity, in its order, and nothing else of it is.
-fn has_said(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
+fn has_said(talk: &mut Talk<'_>, since: Mono, entry: ServiceId) -> Result<(), Why> {
     talk.until("what a program has said is not in the journal", |talk| {
         let mut lines = LINES.iter();
-        talk.each_record(since, |record| match record.service == HELLO_ENTRY {
+        talk.each_record(since, |record| match record.service == entry {
             true if lines.next() == Some(&record.message) && record.scope == "demo" => Ok(()),
             true => Err("a program has not said what it says"),
             false => Ok(()),
@@ -120,6 +121,8 @@ fn waits_until_it_is_ended(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> 
     talk.wait_for(since, "what runs is not in the journal", |record| {
         is_ours(record, "execd_processes_live") && has(record, &live)
     })?;
+    // Whoever has not had its turn yet runs too: this one has, and goes on.
+    has_said(talk, since, WAIT_ENTRY)?;
     let kill = Request::Kill { pid };
     must(talk, &kill, ExecStatus::Ok, "a program cannot be ended by whose it is")?;
     ends(talk, pid)?;

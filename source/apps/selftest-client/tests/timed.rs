@@ -2,7 +2,7 @@
 
 use guest::{Alteration, Lie, Twin};
 use nexus_abi::FRAME_BYTES_MAX;
-use nexus_bounded::Mono;
+use nexus_bounded::{Mono, Nanos};
 use nexus_port::{Token, World};
 use nexus_wire::timers::{Frame, Qos, Request, TimerStatus, decode, encode};
 use selftest_client::TIMED;
@@ -19,6 +19,22 @@ fn hosted(altered: Option<Alteration>) -> Hosted {
 #[test]
 fn timers_end_together_and_what_timed_counts_of_them_comes_back() {
     assert_eq!(hosted(None).prove(TIMED), expected(TIMED));
+}
+
+/// On a machine that takes so long for each call.
+fn on_a_slow_machine(takes: Nanos) -> (bool, Vec<String>) {
+    let mut hosted = hosted(None);
+    hosted.slow = Some(("timed", takes));
+    hosted.prove(TIMED)
+}
+
+#[test]
+fn a_slow_machine_has_time_to_set_timers_and_all_is_counted_as_exactly() {
+    // Without the time that went before, four calls were too slow for the last two.
+    for millis in [1, 20, 100, 250] {
+        let told = on_a_slow_machine(Nanos::from_millis(millis));
+        assert_eq!(told, expected(TIMED), "{millis}");
+    }
 }
 
 #[test]

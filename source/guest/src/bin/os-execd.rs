@@ -33,7 +33,7 @@ mod os {
     }
 
     pub(crate) fn execd(start: Start) -> execd::Execd<Children<Kernel>> {
-        let children = Children::new(Kernel, |child| start.ended.of(child));
+        let children = Children::new(Kernel, &start.before);
         execd::Execd::new(&guest::bundles_recipe().execd, children)
     }
 }

@@ -1,6 +1,7 @@
 //! What is said of a process that has ended badly.
 
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use nexus_abi::{ExitReason, FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::{Mono, Text};
@@ -17,11 +18,23 @@ const SEARCH_BYTES: usize = 128;
 /// Bytes of the line on the console.
 const LINE_BYTES: usize = 128;
 
+/// The number of a process, as reports have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pid(pub(crate) Option<u32>);
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "{pid}"),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
 /// A process that has ended badly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
-    /// Its number; 0 if nobody knows it any more.
-    pub(crate) pid: u32,
+    pub(crate) pid: Pid,
     pub(crate) code: i64,
     pub(crate) name: StoredName,
     pub(crate) service: ServiceId,
@@ -144,7 +157,7 @@ impl Reporter {
     fn report(&self, crash: &Crash, recent: usize, world: &mut impl World) {
         let (pid, code, name) = (crash.pid, crash.code, name(crash));
         let mut line = Text::<LINE_BYTES>::EMPTY;
-        let written = core::fmt::write(
+        let written = fmt::write(
             &mut line,
             format_args!("execd: crash report pid={pid} code={code} name={name}"),
         );

@@ -11,7 +11,7 @@ use nexus_wire::bundles::{self, BUNDLE_PIECE_BYTES_MAX, Reply, StoredName};
 use nexus_wire::exec::ExecStatus;
 use nexus_wire::policy::{Action, Check, Object};
 
-use crate::processes::{Live, Processes, Program};
+use crate::processes::{Life, Processes, Program};
 use crate::service::Execd;
 use crate::telemetry::{self, steps};
 
@@ -171,7 +171,7 @@ impl<P: Processes> Execd<P> {
             ExecStatus::StartFailed
         })?;
         let (name, owner, service) = (job.asked.name, Some(job.asked.from.id), program.service());
-        self.lives.add(Live { pid, name, service, owner, since: now, is_killed: false });
+        self.lives.add(pid, Life { name, service, owner, since: now, is_killed: false });
         Ok(pid)
     }
 

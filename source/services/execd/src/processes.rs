@@ -64,7 +64,7 @@ pub struct Left {
 pub enum LeftState {
     /// It runs under this number.
     Runs(u32),
-    /// It has ended while nobody looked; under which number it ran nobody knows any more.
+    /// It has ended while nobody looked. The kernel says how, and not under which number it ran.
     Ended(ExitReason),
 }
 
@@ -99,8 +99,7 @@ pub trait Processes {
 
 /// A process that runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Live {
-    pub(crate) pid: u32,
+pub(crate) struct Life {
     pub(crate) name: StoredName,
     pub(crate) service: ServiceId,
     /// Who had it started; `None`: a former life of ours knew.
@@ -111,9 +110,9 @@ pub(crate) struct Live {
     pub(crate) is_killed: bool,
 }
 
-/// What runs, in the order in which it was started.
+/// What runs under which number, in the order in which it was started.
 pub(crate) struct Lives {
-    all: Vec<Live>,
+    all: Vec<(u32, Life)>,
     most: usize,
 }
 
@@ -127,22 +126,22 @@ impl Lives {
         self.all.len() == self.most
     }
 
-    pub(crate) fn add(&mut self, live: Live) {
+    pub(crate) fn add(&mut self, pid: u32, life: Life) {
         assert!(!self.is_full(), "no life of ours starts more than may run");
-        self.all.push(live);
+        self.all.push((pid, life));
     }
 
     /// Takes out whoever has ended.
-    pub(crate) fn take(&mut self, pid: u32) -> Option<Live> {
-        let at = self.all.iter().position(|live| live.pid == pid)?;
-        Some(self.all.remove(at))
+    pub(crate) fn take(&mut self, pid: u32) -> Option<Life> {
+        let at = self.all.iter().position(|(of, _)| *of == pid)?;
+        Some(self.all.remove(at).1)
     }
 
-    pub(crate) fn find_mut(&mut self, pid: u32) -> Option<&mut Live> {
-        self.all.iter_mut().find(|live| live.pid == pid)
+    pub(crate) fn find_mut(&mut self, pid: u32) -> Option<&mut Life> {
+        self.all.iter_mut().find(|(of, _)| *of == pid).map(|(_, life)| life)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Live> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(u32, Life)> {
         self.all.iter()
     }
 

@@ -14,9 +14,9 @@ use nexus_wire::exec::{
 use nexus_wire::{Echo, EncodeError, markers};
 
 use crate::bundles::Bundles;
-use crate::crash::{Crash, Reporter, code};
+use crate::crash::{Crash, Pid, Reporter, code};
 use crate::job::{Asked, Job};
-use crate::processes::{Left, LeftState, Live, Lives, Processes};
+use crate::processes::{Left, LeftState, Life, Lives, Processes};
 use crate::telemetry::{self, Exit};
 
 /// The service that starts programs. See the crate.
@@ -107,8 +107,8 @@ impl<P: Processes> Execd<P> {
 
     pub(crate) fn list(&mut self, nonce: u32) -> Result<usize, EncodeError> {
         let mut writer = RunningWriter::new(nonce, &mut self.reply);
-        for live in self.lives.iter() {
-            let running = Running { pid: live.pid, since: live.since, name: live.name.get() };
+        for (pid, life) in self.lives.iter() {
+            let running = Running { pid: *pid, since: life.since, name: life.name.get() };
             let fits = writer.process(&running);
             assert!(fits, "as many as may run fit a frame");
         }
@@ -116,9 +116,9 @@ impl<P: Processes> Execd<P> {
     }
 
     fn kill(&mut self, owner: SenderId, pid: u32) -> ExecStatus {
-        match self.lives.find_mut(pid).filter(|live| live.owner == Some(owner)) {
-            Some(live) => {
-                live.is_killed = true;
+        match self.lives.find_mut(pid).filter(|life| life.owner == Some(owner)) {
+            Some(life) => {
+                life.is_killed = true;
                 self.processes.kill(pid);
                 ExecStatus::Ok
             }
@@ -183,14 +183,10 @@ impl<P: Processes> Execd<P> {
     fn adopt(&mut self, now: Mono, world: &mut impl World) {
         while let Some(Left { entry, state }) = self.processes.left() {
             let (service, since) = (ServiceId::from_name(entry.get().as_str()), Mono(0));
-            let pid = match state {
-                LeftState::Runs(pid) => pid,
-                LeftState::Ended(_) => 0,
-            };
-            let live = Live { pid, name: entry, service, owner: None, since, is_killed: false };
+            let life = Life { name: entry, service, owner: None, since, is_killed: false };
             match state {
-                LeftState::Runs(_) => self.lives.add(live),
-                LeftState::Ended(reason) => self.note_end(&live, reason, now, world),
+                LeftState::Runs(pid) => self.lives.add(pid, life),
+                LeftState::Ended(reason) => self.note_end(Pid(None), &life, reason, now, world),
             }
         }
     }
@@ -198,21 +194,28 @@ impl<P: Processes> Execd<P> {
     /// Hears who has ended.
     fn look(&mut self, now: Mono, world: &mut impl World) {
         while let Some((pid, reason)) = self.processes.ended() {
-            if let Some(live) = self.lives.take(pid) {
-                self.note_end(&live, reason, now, world);
+            if let Some(life) = self.lives.take(pid) {
+                self.note_end(Pid(Some(pid)), &life, reason, now, world);
             }
         }
     }
 
-    fn note_end(&mut self, live: &Live, reason: ExitReason, now: Mono, world: &mut impl World) {
-        let bad = code(reason).filter(|_| !live.is_killed);
-        telemetry::note_exit(match (bad, live.is_killed) {
+    fn note_end(
+        &mut self,
+        pid: Pid,
+        life: &Life,
+        reason: ExitReason,
+        now: Mono,
+        world: &mut impl World,
+    ) {
+        let bad = code(reason).filter(|_| !life.is_killed);
+        telemetry::note_exit(match (bad, life.is_killed) {
             (_, true) => Exit::Killed,
             (Some(_), _) => Exit::Crash,
             (None, _) => Exit::Ok,
         });
         if let Some(code) = bad {
-            let Live { pid, name, service, since, .. } = *live;
+            let Life { name, service, since, .. } = *life;
             self.reporter.add(Crash { pid, code, name, service, since, at: now }, world);
         }
     }

@@ -479,8 +479,12 @@ fn a_new_life_takes_over_what_runs_and_reports_what_has_ended_meanwhile() {
     ]);
     assert_eq!(bed.around.lines, [markers::EXECD_READY], "logd is asked for the last lines");
     bed.answer_all();
-    assert_eq!(bed.around.lines[1..], ["execd: crash report pid=0 code=141 name=hello"]);
-    assert!(captured.records()[0].fields.contains("code=141\nevent=crash.v1\nname=hello\npid=0\n"));
+    assert_eq!(bed.around.lines[1..], ["execd: crash report pid=unknown code=141 name=hello"]);
+    assert!(
+        captured.records()[0]
+            .fields
+            .contains("code=141\nevent=crash.v1\nname=hello\npid=unknown\n")
+    );
     assert_eq!(bed.listed(), [77]);
     assert_eq!(bed.ask("user", &Request::Kill { pid: 77 }), ExecStatus::NotFound, "nobody's");
     bed.end(77, ExitReason::Exited(0));

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use nexus_wire::RecordId;
 use nexus_wire::logs::Search;
 
-use super::Reader;
+use super::{Reader, Which};
+use crate::cli::Boots;
 use crate::daemons::Entry;
 
 /// A boot of logd's that the journal has records of.
@@ -48,11 +49,23 @@ impl Reader {
         }
     }
 
-    /// The number of the boot so many before the newest.
+    /// The boots that are meant, one by its number where it is not the newest.
     ///
     /// # Errors
-    /// There is none.
-    pub(crate) fn boot_before(&mut self, back: u32) -> anyhow::Result<u32> {
+    /// There is none so many before the newest.
+    pub(crate) fn which(&mut self, boots: Option<Boots>) -> anyhow::Result<Which> {
+        let boot = match boots {
+            None | Some(Boots::Before(0)) => return Ok(Which::Newest),
+            Some(Boots::All) => return Ok(Which::All),
+            Some(Boots::One(boot)) => boot,
+            Some(Boots::Before(back)) => self.boot_before(back)?,
+        };
+        let is_newest = boot == self.calendars().newest();
+        Ok(if is_newest { Which::Newest } else { Which::One(boot) })
+    }
+
+    /// The number of the boot so many before the newest.
+    fn boot_before(&mut self, back: u32) -> anyhow::Result<u32> {
         let boots = self.boots()?;
         let at = boots.len().checked_sub(1).and_then(|last| last.checked_sub(back as usize));
         let boot = at.and_then(|at| boots.get(at)).map(|boot| boot.number);

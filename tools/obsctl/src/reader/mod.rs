@@ -26,7 +26,7 @@ pub(crate) type Cursor = (u32, RecordId);
 /// Before everything of the boot that runs, or of the newest.
 pub(crate) const START: Cursor = (0, RecordId(0));
 /// Before everything that there is.
-pub(crate) const OLDEST: Cursor = (1, RecordId(0));
+const OLDEST: Cursor = (1, RecordId(0));
 
 pub(crate) fn parse_cursor(text: &str) -> anyhow::Result<Cursor> {
     let (boot, id) =
@@ -41,6 +41,17 @@ pub(crate) enum Which {
     Newest,
     One(u32),
     All,
+}
+
+impl Which {
+    /// The cursor before all that is meant, and whether it is of that boot only.
+    pub(crate) const fn beginning(self) -> (Cursor, bool) {
+        match self {
+            Self::Newest => (START, false),
+            Self::One(boot) => ((boot, RecordId(0)), true),
+            Self::All => (OLDEST, false),
+        }
+    }
 }
 
 /// Reads the journal page by page.

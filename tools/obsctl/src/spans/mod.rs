@@ -10,7 +10,7 @@ use crate::Verdict;
 use crate::cli::{Output, Place, SpansArgs};
 use crate::daemons::{Entry, METRICSD, Metrics, Page};
 use crate::logs::FOLLOW_LINES;
-use crate::reader::{Cursor, Query, Reader, START};
+use crate::reader::{Cursor, Query, Reader, START, Which};
 use crate::view::View;
 use loss::Loss;
 use span::Merger;
@@ -43,9 +43,13 @@ pub(crate) fn run(place: &Place, args: &SpansArgs) -> anyhow::Result<Verdict> {
     }
     let mut reader = Reader::open(place)?;
     source.settle(&reader, args)?;
+    let which = reader.which(args.boot)?;
     let mut view = View::new(place, args.select.output.output, reader.calendars())?;
-    let mut items = source.all(&mut reader)?;
-    if !args.select.follow && args.select.until.is_none() {
+    if let Which::One(boot) = which {
+        view.note_boot_quietly(boot);
+    }
+    let mut items = source.all(&mut reader, which)?;
+    if !args.select.follow && args.select.until.is_none() && which == Which::Newest {
         items.extend(live(place, &reader)?.into_iter().map(Item::Span));
     }
     items.retain(|item| wanted(item, args, &source));
@@ -164,14 +168,15 @@ impl Source {
     }
 
     /// Everything up to now.
-    fn all(&mut self, reader: &mut Reader) -> anyhow::Result<Vec<Item>> {
+    fn all(&mut self, reader: &mut Reader, which: Which) -> anyhow::Result<Vec<Item>> {
         let (mut items, mut entries) = (Vec::new(), Vec::new());
-        self.at = reader.forward(&self.spans, START, false, &mut |page| {
+        let (start, one_boot) = which.beginning();
+        self.at = reader.forward(&self.spans, start, one_boot, &mut |page| {
             entries.extend_from_slice(&page.entries);
             Ok(())
         })?;
         self.take(&entries, &mut items);
-        self.losses_at = reader.forward(&self.losses, START, false, &mut |page| {
+        self.losses_at = reader.forward(&self.losses, start, one_boot, &mut |page| {
             items.extend(losses(page));
             Ok(())
         })?;

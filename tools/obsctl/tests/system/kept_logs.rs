@@ -66,6 +66,41 @@ pub(crate) fn shown(lines: &[Json]) -> Vec<(u64, i64)> {
     all.map(one).collect()
 }
 
+/// A span of metricsd's records, called after its boot.
+fn span(boot: u32) -> Vec<u8> {
+    let fields = format!(
+        "dur_ns=5\nname=of_{boot}\norigin=0\nparent=0\nspan=7\nstart_ns=9\nstatus=ok\n\
+         trace={boot}.1.0000000000000007\n"
+    );
+    bytes(&Item::Record(Kept {
+        boot,
+        id: RecordId(9),
+        at_ns: 9 * SECOND,
+        service: ServiceId::from_name("metricsd").raw(),
+        level: Level::Info,
+        scope: "spans",
+        message: "a span",
+        fields: Fields::parse(fields.as_bytes()).unwrap(),
+    }))
+}
+
+#[test]
+fn spans_are_those_of_the_newest_boot_or_of_the_one_asked_for() {
+    let records = [anchor(1), span(1), bytes(&Item::End { boot: 1 }), anchor(2), span(2)];
+    let machine = machine(&records);
+    let ask = |args: &[&str]| {
+        let (_, lines) = machine.json(&[&["spans"], args].concat());
+        let spans = lines.iter().filter_map(|line| line["name"].as_str().map(str::to_owned));
+        spans.collect::<Vec<_>>()
+    };
+    for newest in [&[][..], &["-b"], &["-b", "2"]] {
+        assert_eq!(ask(newest), ["of_2"]);
+    }
+    for before in [["-b", "-1"], ["--boot", "1"]] {
+        assert_eq!(ask(&before), ["of_1"]);
+    }
+}
+
 #[test]
 fn the_newest_boot_is_shown_and_others_are_asked_for() {
     let machine = machine(&records());
@@ -144,6 +179,8 @@ fn what_makes_no_sense_of_files_is_said() {
         (&["spans", "-f"], "not for what is still to come"),
         (&["logs", "-b", "-2"], "no boot 2 before the newest"),
         (&["logs", "-b", "some"], "a boot is a number"),
+        (&["spans", "-b", "-2"], "no boot 2 before the newest"),
+        (&["spans", "-b", "all"], "spans are shown of one boot at a time"),
     ] {
         let output = machine.run(&[args, &["--state-dir", &dir]].concat());
         let error = text(&output.stderr);

@@ -33,6 +33,8 @@ pub(crate) struct Hosted {
     /// Lines of the services that are on the console already.
     shown: usize,
     absence: Absence,
+    /// How long this machine takes to make a call of somebody, and of whom.
+    pub(crate) slow: Option<(&'static str, Nanos)>,
 }
 
 impl Hosted {
@@ -66,7 +68,7 @@ impl Hosted {
         let me = world.client(ME, Rights::QUERY.with(Rights::SCRAPE));
         let hosts = [&["logd", "metricsd"], hosts].concat();
         let (console, shown, absence) = (Vec::new(), 0, Absence::Unknown);
-        let mut hosted = Self { world, me, recorded, hosts, console, shown, absence };
+        let mut hosted = Self { world, me, recorded, hosts, console, shown, absence, slow: None };
         while !hosted.console.iter().any(|line| line == markers::METRICSD_READY) {
             hosted.tick();
             hosted.show_services();
@@ -111,7 +113,10 @@ impl Client for Hosted {
     }
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
-        let name = self.hosts.iter().find(|name| ServiceId::from_name(name) == to)?;
+        let name = *self.hosts.iter().find(|name| ServiceId::from_name(name) == to)?;
+        if let Some((_, takes)) = self.slow.filter(|(of, _)| *of == name) {
+            self.pause(takes);
+        }
         let got = self.world.call(self.me, name, frame);
         let got = got.map_err(|why| self.absence = absence(why)).ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);

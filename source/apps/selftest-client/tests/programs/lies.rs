@@ -12,6 +12,8 @@ pub(crate) struct Lies {
     pub(crate) spoils_bundles: bool,
     /// How `demo-crash` ends, if not as it must.
     pub(crate) falls: Option<ExitReason>,
+    /// `demo-wait` never has its turn.
+    pub(crate) starves: bool,
     /// execd may not read the journal.
     pub(crate) is_blind: bool,
     /// Nothing of what this service logs reaches logd.

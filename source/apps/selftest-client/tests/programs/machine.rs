@@ -38,6 +38,8 @@ pub(crate) struct Machine {
     reasons: VecDeque<ExitReason>,
     /// How `demo-crash` ends.
     pub(crate) falls: Option<ExitReason>,
+    /// `demo-wait` never has its turn.
+    pub(crate) starves: bool,
 }
 
 /// execd's way to it, one for each of its lives.
@@ -127,6 +129,9 @@ impl Machine {
 pub(crate) fn go_on(machine: &Rc<RefCell<Machine>>, world: &mut World) {
     let running = machine.borrow().running.clone();
     for Process { pid, entry, has_said } in running {
+        if machine.borrow().starves && entry.get().as_str() == "demo-wait" {
+            continue;
+        }
         if !has_said {
             say(world, entry.get().as_str());
             let mut machine = machine.borrow_mut();

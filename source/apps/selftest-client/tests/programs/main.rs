@@ -18,8 +18,14 @@ use selftest_client::{BUNDLES, Case, EXEC};
 use lies::Lies;
 use world::Simulated;
 
-const NONE: Lies =
-    Lies { altered: None, spoils_bundles: false, falls: None, is_blind: false, mute: None };
+const NONE: Lies = Lies {
+    altered: None,
+    spoils_bundles: false,
+    falls: None,
+    starves: false,
+    is_blind: false,
+    mute: None,
+};
 
 fn lines(tables: &[&[Case]]) -> Vec<&'static str> {
     let cases = tables.iter().copied().flatten();
@@ -114,6 +120,12 @@ fn spans_of_a_start_that_are_no_tree_are_no_proof() {
     altered(MARKER, programs, "exec.path", "status", [Some("error"), Some("ok")]);
     altered(MARKER, programs, "exec.path", "parent", [None, Some("0000000000000001")]);
     altered(MARKER, programs, "exec.path", "attr.bundle", [None, Some("demo.other")]);
+}
+
+#[test]
+fn a_program_that_never_had_its_turn_does_not_wait() {
+    let lies = Lies { starves: true, ..NONE };
+    fails_without(markers::SELFTEST_EXEC, programs(lies), lies);
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Simulated {
         }
         let machine = Rc::new(RefCell::new(Machine::default()));
         machine.borrow_mut().falls = lies.falls;
+        machine.borrow_mut().starves = lies.starves;
         spawn_services(&mut world, &machine, lies);
         let me = world.client(ME, Rights::QUERY.with(Rights::SCRAPE));
         let mut sim = Self { world, me, recorded, machine, console: Vec::new(), shown: 0, lies };

@@ -1,18 +1,18 @@
-//! What a service is told when it is made: which boot this is, what it keeps, and which children of
-//! former lives have ended while nobody looked.
+//! What a service is told when it is made: which boot this is, what it keeps, and what came before.
 //!
 //! Where the image lets a process call statefsd there is a disk for it. Then boots are counted by
 //! the disk, and what former lives have kept is read again, unless our parent has asked for it to
 //! be set aside.
 
-use nexus_abi::kernel::{CapabilityKind, Change, PROCESSES_MAX, Received, Signals};
-use nexus_abi::{ExitReason, FRAME_BYTES_MAX, ServiceId};
+use nexus_abi::kernel::{CapabilityKind, Received, Signals};
+use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_retention::Keep;
 use nexus_wire::FileStatus;
 use nexus_wire::files::{Op, Reply, Request, decode_reply, encode};
 
 use super::calls::{self, Slot};
 use super::{Clock, SET_ASIDE};
+use crate::before::{Before, Kernel};
 
 /// How long the disk may take to be mounted before a service begins without its count.
 const PATIENCE_MILLIS: u64 = 2000;
@@ -27,54 +27,39 @@ pub struct Start {
     pub boot: u32,
     /// Whether there is statefsd, and whether what it has is to be set aside.
     pub keep: Keep,
-    /// Whose end no life of ours has heard of.
-    pub ended: Ends,
+    /// Signals, and what has become of what former lives have started.
+    pub before: Before,
 }
 
-/// Children of former lives that have ended while nobody looked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ends([Option<(ServiceId, ExitReason)>; PROCESSES_MAX]);
+/// The kernel that runs us.
+struct Ours;
 
-impl Ends {
-    const NONE: Self = Self([None; PROCESSES_MAX]);
-
-    /// How that child has ended, if it is one of them.
-    #[must_use]
-    pub fn of(&self, child: ServiceId) -> Option<ExitReason> {
-        self.0.iter().flatten().find(|(ended, _)| *ended == child).map(|(_, reason)| *reason)
+impl Kernel for Ours {
+    fn life(&self, slot: u64) -> Option<u32> {
+        calls::child(Slot(slot)).ok()?.life.map(|(pid, _)| pid)
     }
 
-    /// The kernel tells of each child once.
-    fn add(&mut self, child: ServiceId, reason: ExitReason) {
-        let free = self.0.iter_mut().find(|place| place.is_none());
-        free.into_iter().for_each(|place| *place = Some((child, reason)));
+    fn next(&mut self) -> Option<Received> {
+        let received = calls::wait(0).ok();
+        received.filter(|it| matches!(it, Received::Signals(_) | Received::Child { .. }))
     }
 }
 
-/// What came before our first instruction: signals, and ends of children.
-pub(super) fn before_us() -> (Signals, Ends) {
-    let (mut raised, mut ended) = (Signals::NONE, Ends::NONE);
-    loop {
-        match calls::wait(0) {
-            Ok(Received::Signals(more)) => raised = raised.with(more),
-            Ok(Received::Child { service, change: Change::Ended(reason) }) => {
-                ended.add(service, reason);
-            }
-            Ok(Received::Child { .. }) => {}
-            _ => return (raised, ended),
-        }
-    }
+/// What came before our first instruction.
+pub(super) fn before_us() -> Before {
+    Before::find(&mut Ours)
 }
 
 impl Start {
-    /// Finds out. `raised` are the signals so far; those that come meanwhile are added.
-    pub(super) fn find(raised: &mut Signals, ended: Ends) -> Self {
+    /// Finds out. Signals that come meanwhile are added. Changes of children that come meanwhile
+    /// need not be: who has any sees how they are.
+    pub(super) fn find(mut before: Before) -> Self {
         let Ok(disk) = calls::find(CapabilityKind::Call, ServiceId::from_name("statefsd")) else {
-            return Self { boot: calls::info().incarnation.raw(), keep: Keep::Nothing, ended };
+            return Self { boot: calls::info().incarnation.raw(), keep: Keep::Nothing, before };
         };
-        let boot = run(disk, raised).unwrap_or(0);
-        let is_aside = raised.has(SET_ASIDE);
-        Self { boot, keep: if is_aside { Keep::FilesAside } else { Keep::Files }, ended }
+        let boot = run(disk, &mut before.raised).unwrap_or(0);
+        let is_aside = before.raised.has(SET_ASIDE);
+        Self { boot, keep: if is_aside { Keep::FilesAside } else { Keep::Files }, before }
     }
 }
 

@@ -24,7 +24,7 @@ mod time;
 mod virtio;
 
 pub use aside::{Aside, Logs, Telemetry};
-pub use birth::{Ends, Start};
+pub use birth::Start;
 pub use console::say;
 pub use entropy::{Entropy, Unfit};
 pub use heap::{reuse, seal, taken};

@@ -72,8 +72,9 @@ struct Turn<S, A> {
 
 impl<S: Service, A: Aside> Turn<S, A> {
     fn new(aside: A, make: impl FnOnce(Start) -> S) -> Self {
-        let (mut raised_at_start, ended) = before_us();
-        let service = make(Start::find(&mut raised_at_start, ended));
+        let start = Start::find(before_us());
+        let raised_at_start = start.before.raised;
+        let service = make(start);
         let (port, clock, frame) = (Port::new(), Clock::new(), Frame::new());
         Self { service, aside, port, clock, frame, stop: None, raised_at_start }
     }
