@@ -2,7 +2,8 @@
 //!
 //! `docs/bundle-format.md` is this crate in prose, byte by byte; a test holds the two together.
 //! A bundle comes in pieces and is never held whole: [`Checker`] is shown them one after another,
-//! and in the end says whether they are a bundle.
+//! and in the end says whether they are a bundle. [`BundleClient`] is how a service asks bundlemgrd
+//! for one.
 //!
 //! Deliberately absent: compression, signatures (the digest says that nothing was damaged, the
 //! policy who may bring a bundle), and what is in the program.
@@ -16,9 +17,11 @@
 extern crate alloc;
 
 mod checker;
+mod client;
 mod defect;
 mod format;
 
 pub use checker::Checker;
+pub use client::{BundleClient, NoAnswer};
 pub use defect::Defect;
 pub use format::{BUNDLE_BYTES_MIN, HEAD_BYTES, HEADER_BYTES_MAX, MEMORY_KIB_MAX, Manifest, pack};

@@ -1,0 +1,25 @@
+use nexus_abi::{Incarnation, Sender, SenderId};
+use nexus_port::Token;
+use nexus_wire::Echo;
+
+/// One life of a sender.
+pub type Life = (SenderId, Incarnation);
+
+/// Who waits for an answer, with all that the answer needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// Who asks.
+    pub from: Sender,
+    /// Names the request in its answer.
+    pub token: Token,
+    /// What the answer echoes.
+    pub echo: Echo,
+}
+
+impl Asker {
+    /// The life that asks.
+    #[must_use]
+    pub const fn life(&self) -> Life {
+        (self.from.id, self.from.incarnation)
+    }
+}
