@@ -2,29 +2,39 @@ use nexus_abi::Sender;
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, World};
 use nexus_recipe::Keyring;
-use nexus_wire::sessions::line::{HELLO_BYTES, Sealed, WELCOME_BYTES};
+use nexus_wire::sessions::line::{HELLO_BYTES, Reply, Request, SUITE};
 use nexus_wire::sessions::{SessionId, SessionStatus};
 
 use crate::accepted::AllAccepted;
-use crate::noise::Opening;
-use crate::opened::{Opened, Place};
+use crate::opened::Opened;
 use crate::ring::Ring;
 use crate::rooms::Rooms;
 use crate::seeds::Seeds;
-use crate::{Happened, Life};
+use crate::session::Session;
+use crate::{Happened, Life, Place};
 
-/// One endpoint with all its sessions. See the crate.
-pub struct Endpoint<W> {
+/// What another endpoint is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'b> {
+    /// What to reply.
+    pub reply: Reply<'b>,
+    /// Who has a session with us since now.
+    pub accepted: Option<&'b str>,
+}
+
+/// One endpoint with all its sessions; an `O` waits for a session, an `A` for an answer. See the
+/// crate.
+pub struct Endpoint<O, A> {
     ring: Ring,
     rooms: Rooms,
     seeds: Seeds,
-    opened: Opened<W>,
+    opened: Opened<O, A>,
     accepted: AllAccepted,
     /// When our latest hello was made.
     said: Mono,
 }
 
-impl<W> Endpoint<W> {
+impl<O, A> Endpoint<O, A> {
     /// With these keys. `first` and the names behind it, 65536 for each session of ours and once
     /// more, are for its calls.
     #[must_use]
@@ -54,44 +64,18 @@ impl<W> Endpoint<W> {
     ///
     /// # Errors
     /// `not_found`: there is no such endpoint. `over_limit`: there are as many as may be.
-    pub fn reserve(&self, owner: Life, name: &str) -> Result<Place, SessionStatus> {
-        let known = self.ring.by_name(name).and_then(|peer| Some((peer, self.ring.service(peer)?)));
-        let (peer, service) = known.ok_or(SessionStatus::NotFound)?;
-        Ok(Place { at: self.opened.reserve(owner, peer)?, peer, service })
-    }
-
-    /// Begins a session at a place that was just reserved for `owner`: what has come of it, if it
-    /// could not begin.
-    pub fn open(
+    pub fn reserve(
         &mut self,
-        place: Place,
         owner: Life,
-        waiter: W,
+        name: &str,
         now: Mono,
-    ) -> Option<Happened<'static, W>> {
-        let made = match self.hello(place, now) {
-            Ok(made) => made,
-            Err(status) => return Some(Happened::NotOpened { waiter, status }),
-        };
-        let slot = self.opened.take(place, owner);
-        assert!(slot.is_some(), "the place was reserved");
-        slot?.open(waiter, made, now);
-        None
-    }
-
-    /// No two are made at the same time, so that the other side can tell old from new.
-    fn hello(
-        &mut self,
-        place: Place,
-        now: Mono,
-    ) -> Result<(Opening, [u8; HELLO_BYTES]), SessionStatus> {
-        let at = now.max(Mono(self.said.0 + 1));
-        let pair = self.ring.to(place.peer).zip(self.seeds.next());
-        let (pair, seed) = pair.ok_or(SessionStatus::NotReady)?;
-        let made = Opening::begin(pair, &seed, at)?;
-        self.seeds.spend();
-        self.said = at;
-        Ok(made)
+    ) -> Result<Place<'_, O, A>, SessionStatus> {
+        let peer = self.ring.by_name(name).ok_or(SessionStatus::NotFound)?;
+        let service = self.ring.service(peer).ok_or(SessionStatus::NotFound)?;
+        let pair = self.ring.to(peer).ok_or(SessionStatus::NotFound)?;
+        let (slot, id) = self.opened.reserve(owner, peer)?;
+        let session = Session::new(id, owner, (peer, service), now);
+        Ok(Place { slot, session, pair, seeds: &mut self.seeds, said: &mut self.said })
     }
 
     /// Asks something over a session of `owner`.
@@ -101,7 +85,7 @@ impl<W> Endpoint<W> {
     pub fn ask(
         &mut self,
         (session, owner): (SessionId, Life),
-        waiter: W,
+        waiter: A,
         bytes: &[u8],
         now: Mono,
     ) -> Result<(), SessionStatus> {
@@ -109,49 +93,54 @@ impl<W> Endpoint<W> {
         slot.ask(waiter, bytes, &mut self.rooms.sealing, now)
     }
 
-    /// Ends a session of `owner`.
+    /// Closes a session of `owner`.
     ///
     /// # Errors
     /// `not_found`, `busy`: an answer is waited for.
     pub fn close(
         &mut self,
         (session, owner): (SessionId, Life),
-        waiter: W,
+        waiter: A,
         now: Mono,
     ) -> Result<(), SessionStatus> {
         let slot = self.opened.find(session, owner)?;
         slot.close(Some(waiter), &mut self.rooms.sealing, now)
     }
 
-    /// Takes the first message of a handshake: who has begun, and what to answer.
+    /// Takes what another endpoint has said, or whoever says to be one: what to reply. What that
+    /// says over a session is written by `answer`, which is given what was asked and returns its
+    /// length.
     ///
     /// # Errors
-    /// Why there is no session; nothing has changed.
-    pub fn accept(
+    /// Why it is not believed; nothing has changed.
+    pub fn serve(
+        &mut self,
+        from: Sender,
+        request: Request<'_>,
+        answer: impl FnOnce(&[u8], &mut [u8]) -> usize,
+        now: Mono,
+    ) -> Result<Served<'_>, SessionStatus> {
+        match request {
+            Request::Handshake { suite, hello } => self.accept(from, (suite, hello), now),
+            Request::Carry { session, sealed } => {
+                let (life, said) = ((from.id, from.incarnation), (session, sealed));
+                let sealed = self.accepted.carry(life, said, answer, &mut self.rooms, now)?;
+                Ok(Served { reply: Reply::Carried(sealed), accepted: None })
+            }
+        }
+    }
+
+    fn accept(
         &mut self,
         from: Sender,
         said: (u8, &[u8; HELLO_BYTES]),
         now: Mono,
-    ) -> Result<(&str, [u8; WELCOME_BYTES]), SessionStatus> {
-        let accepted = self.accepted.accept(from, said, self.seeds.next(), &self.ring, now);
-        let (peer, welcome) = accepted?;
-        self.seeds.spend();
-        Ok((self.ring.name(peer), welcome))
-    }
-
-    /// Takes a message over a session that another endpoint has opened: what to answer. What that
-    /// says is written by `answer`, which is given what was asked and returns its length.
-    ///
-    /// # Errors
-    /// Why it is not believed; nothing has changed.
-    pub fn carry(
-        &mut self,
-        from: Sender,
-        said: (SessionId, Sealed<'_>),
-        answer: impl FnOnce(&[u8], &mut [u8]) -> usize,
-        now: Mono,
-    ) -> Result<Sealed<'_>, SessionStatus> {
-        self.accepted.carry(from, said, answer, &mut self.rooms, now)
+    ) -> Result<Served<'_>, SessionStatus> {
+        let accepted = self.accepted.accept(from, said, &mut self.seeds, &self.ring, now);
+        let (peer, made) = accepted?;
+        self.rooms.welcome = made;
+        let reply = Reply::Welcome { suite: SUITE, welcome: &self.rooms.welcome };
+        Ok(Served { reply, accepted: Some(self.ring.name(peer)) })
     }
 
     /// A call has ended, maybe ours: what has come of it.
@@ -160,7 +149,7 @@ impl<W> Endpoint<W> {
         call: CallId,
         result: Result<&[u8], CallError>,
         now: Mono,
-    ) -> Option<Happened<'_, W>> {
+    ) -> Option<Happened<'_, O, A>> {
         if self.seeds.ended(call, result, now) {
             return None;
         }
@@ -169,11 +158,11 @@ impl<W> Endpoint<W> {
 
     /// Does the next thing that is due, until there is none: what has come of it. To be called
     /// after everything else.
-    pub fn advance(&mut self, now: Mono, world: &mut impl World) -> Option<Happened<'_, W>> {
+    pub fn advance(&mut self, now: Mono, world: &mut impl World) -> Option<Happened<'_, O, A>> {
         self.seeds.expire(now);
         self.accepted.expire(now);
         let happened = self.opened.advance(&mut self.rooms, now, world);
-        // What is to be said comes first where there are few places for calls.
+        // Where there are few places for calls, what is to be said comes first.
         if happened.is_none() {
             self.seeds.refill(now, world);
         }
@@ -186,8 +175,9 @@ impl<W> Endpoint<W> {
         self.accepted.forget(life);
     }
 
-    /// Ends all sessions of ours.
-    pub fn stop(&mut self) {
+    /// Ends all sessions of ours as soon as nothing goes on over them, also those that are still
+    /// to be opened.
+    pub const fn stop(&mut self) {
         self.opened.stop();
     }
 
@@ -199,7 +189,7 @@ impl<W> Endpoint<W> {
 
     /// Sessions that others have opened.
     #[must_use]
-    pub fn accepted(&self) -> usize {
+    pub const fn accepted(&self) -> usize {
         self.accepted.len()
     }
 
@@ -210,7 +200,7 @@ impl<W> Endpoint<W> {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Asserts that each session is wholly about one thing.
+    /// Asserts that each session of ours is wholly about one thing.
     pub fn check(&self) {
         self.opened.check();
     }

@@ -1,45 +1,49 @@
+use nexus_bounded::Nanos;
 use nexus_wire::sessions::{SessionId, SessionStatus};
 
-/// What has come of a session of ours; `W` is what was given along with what was asked for.
-pub enum Happened<'b, W> {
-    /// It is open.
+/// What has come of a session of ours, to whom that was promised: an `O` waits for a session, an
+/// `A` for an answer.
+#[derive(Debug)]
+pub enum Happened<'b, O, A> {
+    /// It is open, or why there is none.
     Opened {
         /// Who has asked for it.
-        waiter: W,
-        /// Its number.
-        session: SessionId,
+        waiter: O,
+        /// The session.
+        opened: Result<NewSession, SessionStatus>,
     },
-    /// There is none.
-    NotOpened {
-        /// Who has asked for it.
-        waiter: W,
-        /// Why.
-        status: SessionStatus,
-    },
-    /// What was asked over it was answered.
+    /// What was asked over it was answered; or why there is no answer that can be believed, and
+    /// then it ends.
     Answered {
         /// Who has asked.
-        waiter: W,
+        waiter: A,
         /// The answer.
-        bytes: &'b [u8],
+        answer: Result<&'b [u8], SessionStatus>,
     },
-    /// There is no answer that can be believed, and the session is over.
-    Failed {
+    /// It was closed as its owner has asked: the other endpoint knows it, or is not there.
+    Closed {
         /// Who has asked.
-        waiter: W,
-        /// Why.
-        status: SessionStatus,
+        waiter: A,
     },
-    /// The other endpoint knows that it is over, or is not there.
-    Closed(Option<W>),
-    /// It ends by itself.
-    Ended(End),
+    /// It begins to end by itself.
+    Ending(End),
+    /// It has ended by itself.
+    Ended,
+}
+
+/// A session that was just opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewSession {
+    /// Its number.
+    pub id: SessionId,
+    /// How long the handshake took.
+    pub took: Nanos,
 }
 
 /// Why a session ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// Its owner has closed it, or we stop.
+    /// Its owner has closed it, or the endpoint stops.
     Closed,
     /// Nothing was asked for long.
     Idle,

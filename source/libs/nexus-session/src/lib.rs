@@ -29,24 +29,28 @@ mod endpoint;
 mod happened;
 mod line;
 mod noise;
+mod numbers;
 mod opened;
 #[cfg(test)]
 mod page;
+mod place;
 mod ring;
 mod rooms;
 mod seeds;
+mod session;
 mod slot;
 
 use nexus_abi::{Incarnation, SenderId};
 
 pub use accepted::{ACCEPTED_MAX, ACCEPTED_PER_PEER, IDLE_ACCEPTED};
-pub use endpoint::Endpoint;
-pub use happened::{End, Happened};
+pub use endpoint::{Endpoint, Served};
+pub use happened::{End, Happened, NewSession};
 pub use noise::{Accepting, Channel, Opening, Pair, Seed, public_key};
-pub use opened::{PER_OWNER, PER_PEER, Place, SESSIONS_MAX};
-pub use ring::Peer;
+pub use opened::{PER_OWNER, PER_PEER, SESSIONS_MAX};
+pub use place::Place;
 pub use rooms::{Rooms, Sealing};
-pub use slot::{IDLE, PATIENCE};
+pub use session::IDLE;
+pub use slot::PATIENCE;
 
 /// A life of a sender.
 pub type Life = (SenderId, Incarnation);

@@ -66,10 +66,13 @@ pub fn public_key(private: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
 /// Two endpoints as one of them has them.
 #[derive(Clone, Copy)]
 pub struct Pair<'a> {
+    /// Our own key.
     pub private: &'a [u8; KEY_BYTES],
+    /// The other's.
     pub public: &'a [u8; KEY_BYTES],
     /// Who begins.
     pub from: EndpointName<'a>,
+    /// With whom.
     pub to: EndpointName<'a>,
 }
 

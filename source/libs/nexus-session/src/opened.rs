@@ -1,15 +1,14 @@
-//! Sessions that we have opened.
-
 use alloc::boxed::Box;
 
-use nexus_abi::ServiceId;
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, World};
 use nexus_wire::sessions::{SessionId, SessionStatus};
 
+use crate::numbers::Numbers;
 use crate::ring::Peer;
 use crate::rooms::Rooms;
-use crate::slot::{Due, Slot};
+use crate::session::Session;
+use crate::slot::Slot;
 use crate::{End, Happened, Life};
 
 /// Sessions that are open, or being opened, at most.
@@ -19,59 +18,50 @@ pub const PER_OWNER: usize = 4;
 /// Of them, those with one endpoint.
 pub const PER_PEER: usize = 8;
 
-/// Where a session with an endpoint may stand.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    pub(crate) at: usize,
-    pub(crate) peer: Peer,
-    pub(crate) service: ServiceId,
+/// Sessions that we have opened.
+pub(crate) struct Opened<O, A> {
+    slots: Box<[Slot<O, A>]>,
+    numbers: Numbers,
+    is_stopping: bool,
 }
 
-/// All slots.
-pub(crate) struct Opened<W> {
-    slots: Box<[Slot<W>]>,
-    latest: u32,
-}
-
-impl<W> Opened<W> {
+impl<O, A> Opened<O, A> {
     /// `first` and the names behind it, 65536 for each slot, are for calls. Takes its memory now.
     pub(crate) fn new(first: CallId) -> Self {
         let slot = |at: usize| Slot::new(CallId(first.0 + ((at as u32) << 16)));
-        Self { slots: (0..SESSIONS_MAX).map(slot).collect(), latest: 0 }
+        let slots = (0..SESSIONS_MAX).map(slot).collect();
+        Self { slots, numbers: Numbers::new(), is_stopping: false }
     }
 
-    /// Which slot a session of this owner with this endpoint may have.
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.slots.iter().filter_map(Slot::session)
+    }
+
+    fn sessions_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.slots.iter_mut().filter_map(Slot::session_mut)
+    }
+
+    /// A free slot for a session of this owner with this endpoint, and a number for it.
     ///
     /// # Errors
     /// `over_limit`.
-    pub(crate) fn reserve(&self, owner: Life, peer: Peer) -> Result<usize, SessionStatus> {
-        let live = || self.slots.iter().filter(|slot| !slot.is_free());
-        let owned = live().filter(|slot| slot.owner == Some(owner)).count();
-        let with_peer = live().filter(|slot| slot.place.peer == peer).count();
-        let free = self.slots.iter().position(Slot::is_free);
-        free.filter(|_| owned < PER_OWNER && with_peer < PER_PEER).ok_or(SessionStatus::OverLimit)
-    }
-
-    /// The slot at a place, for a new session.
-    pub(crate) fn take(&mut self, place: Place, owner: Life) -> Option<&mut Slot<W>> {
-        let id = self.free_id();
-        let slot = self.slots.get_mut(place.at).filter(|slot| slot.is_free())?;
-        (slot.id, slot.owner, slot.place) = (id, Some(owner), place);
-        Some(slot)
-    }
-
-    /// The next number that no session has; there are far more than sessions.
-    fn free_id(&mut self) -> SessionId {
-        loop {
-            self.latest = self.latest.wrapping_add(1);
-            let id = SessionId(self.latest);
-            if id.0 != 0 && !self.slots.iter().any(|slot| slot.id == id) {
-                return id;
-            }
+    pub(crate) fn reserve(
+        &mut self,
+        owner: Life,
+        peer: Peer,
+    ) -> Result<(&mut Slot<O, A>, SessionId), SessionStatus> {
+        let owned = self.sessions().filter(|session| session.owner == owner).count();
+        let with_peer = self.sessions().filter(|session| session.peer == peer).count();
+        if owned >= PER_OWNER || with_peer >= PER_PEER {
+            return Err(SessionStatus::OverLimit);
         }
+        let sessions = || self.slots.iter().filter_map(Slot::session);
+        let id = self.numbers.next(|id| sessions().any(|session| session.id == id));
+        let free = self.slots.iter_mut().find(|slot| slot.session().is_none());
+        Ok((free.ok_or(SessionStatus::OverLimit)?, id))
     }
 
-    /// The session of this sender, if it is not over.
+    /// Where a session of this owner is that is open.
     ///
     /// # Errors
     /// `not_found`.
@@ -79,10 +69,11 @@ impl<W> Opened<W> {
         &mut self,
         id: SessionId,
         owner: Life,
-    ) -> Result<&mut Slot<W>, SessionStatus> {
+    ) -> Result<&mut Slot<O, A>, SessionStatus> {
         let is_it =
-            |slot: &&mut Slot<W>| slot.id == id && slot.owner == Some(owner) && slot.is_open();
-        self.slots.iter_mut().find(is_it).ok_or(SessionStatus::NotFound)
+            |session: &Session| session.id == id && session.owner == owner && session.is_open();
+        let slot = self.slots.iter_mut().find(|slot| slot.session().is_some_and(is_it));
+        slot.ok_or(SessionStatus::NotFound)
     }
 
     /// A call has ended: what has come of it, if it was made here.
@@ -92,11 +83,12 @@ impl<W> Opened<W> {
         result: Result<&[u8], CallError>,
         rooms: &'b mut Rooms,
         now: Mono,
-    ) -> Option<Happened<'b, W>> {
-        let heard = |slot: &mut Slot<W>| slot.ended(call, result);
-        let mut slots = self.slots.iter_mut();
-        let (slot, answer) = slots.find_map(|slot| heard(slot).map(|answer| (slot, answer)))?;
-        Some(slot.heard(answer, rooms, now))
+    ) -> Option<Happened<'b, O, A>> {
+        let (slot, heard) = self.slots.iter_mut().find_map(|slot| {
+            let heard = slot.ended(call, result)?;
+            Some((slot, heard))
+        })?;
+        Some(slot.heard(heard, rooms, now))
     }
 
     /// Does the next thing that is due: what has come of it.
@@ -105,32 +97,31 @@ impl<W> Opened<W> {
         rooms: &'b mut Rooms,
         now: Mono,
         world: &mut impl World,
-    ) -> Option<Happened<'b, W>> {
-        let mut slots = self.slots.iter_mut();
-        let (slot, due) = slots.find_map(|slot| slot.due(now, world).map(|due| (slot, due)))?;
-        let how = match due {
-            Due::Silence(status) => return Some(slot.heard(Err(status), rooms, now)),
-            Due::End(how) => how,
-        };
-        let told = slot.close(None, &mut rooms.sealing, now);
-        assert!(told.is_ok(), "an idle line is silent");
-        Some(Happened::Ended(how))
+    ) -> Option<Happened<'b, O, A>> {
+        if self.is_stopping {
+            self.sessions_mut().for_each(|session| session.end(End::Closed));
+        }
+        let (slot, due) = self.slots.iter_mut().find_map(|slot| {
+            let due = slot.due(now, world)?;
+            Some((slot, due))
+        })?;
+        Some(slot.advance(due, rooms, now))
     }
 
     /// Ends all sessions of a life that has ended.
     pub(crate) fn forget(&mut self, life: Life) {
-        let its = self.slots.iter_mut().filter(|slot| slot.owner == Some(life));
-        its.for_each(|slot| slot.end(End::OwnerGone));
+        let its = self.sessions_mut().filter(|session| session.owner == life);
+        its.for_each(|session| session.end(End::OwnerGone));
     }
 
-    /// Ends all sessions.
-    pub(crate) fn stop(&mut self) {
-        self.slots.iter_mut().for_each(|slot| slot.end(End::Closed));
+    /// Ends all sessions, also those that are still to be opened.
+    pub(crate) const fn stop(&mut self) {
+        self.is_stopping = true;
     }
 
     /// How many sessions are open, or being opened or closed.
     pub(crate) fn len(&self) -> usize {
-        self.slots.iter().filter(|slot| !slot.is_free()).count()
+        self.sessions().count()
     }
 
     pub(crate) fn deadline(&self) -> Option<Mono> {

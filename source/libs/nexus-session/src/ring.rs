@@ -7,7 +7,7 @@ use nexus_wire::sessions::EndpointName;
 use crate::noise::Pair;
 
 /// Another endpoint, by its place among all.
-pub type Peer = usize;
+pub(crate) type Peer = usize;
 
 struct Known {
     service: ServiceId,
@@ -16,14 +16,14 @@ struct Known {
 }
 
 /// Our own keys, and whom we know.
-pub struct Ring {
+pub(crate) struct Ring {
     name: Box<str>,
     private: [u8; KEY_BYTES],
     peers: Box<[Known]>,
 }
 
 impl Ring {
-    pub fn new(keys: &Keyring) -> Self {
+    pub(crate) fn new(keys: &Keyring) -> Self {
         let peers = keys.peers.iter().map(|peer| Known {
             service: ServiceId::from_name(&peer.name),
             name: (*peer.name).into(),
@@ -37,39 +37,34 @@ impl Ring {
     }
 
     /// How many others there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// What we are called.
-    pub fn own_name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn by_name(&self, name: &str) -> Option<Peer> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<Peer> {
         self.peers.iter().position(|peer| *peer.name == *name)
     }
 
-    pub fn by_service(&self, service: ServiceId) -> Option<Peer> {
+    pub(crate) fn by_service(&self, service: ServiceId) -> Option<Peer> {
         self.peers.iter().position(|peer| peer.service == service)
     }
 
-    pub fn service(&self, peer: Peer) -> Option<ServiceId> {
+    pub(crate) fn service(&self, peer: Peer) -> Option<ServiceId> {
         self.peers.get(peer).map(|peer| peer.service)
     }
 
     /// What another endpoint is called.
-    pub fn name(&self, peer: Peer) -> &str {
+    pub(crate) fn name(&self, peer: Peer) -> &str {
         self.peers.get(peer).map_or("", |peer| &peer.name)
     }
 
     /// Us and `peer`, to whom we begin to speak.
-    pub fn to(&self, peer: Peer) -> Option<Pair<'_>> {
+    pub(crate) fn to(&self, peer: Peer) -> Option<Pair<'_>> {
         self.pair(peer, false)
     }
 
     /// `peer` and us, to whom it begins to speak.
-    pub fn from(&self, peer: Peer) -> Option<Pair<'_>> {
+    pub(crate) fn from(&self, peer: Peer) -> Option<Pair<'_>> {
         self.pair(peer, true)
     }
 

@@ -27,25 +27,17 @@
 
 extern crate alloc;
 
-mod accepted;
+mod answers;
 mod line;
-mod local;
-mod noise;
-mod opened;
-#[cfg(test)]
-mod page;
 mod proof;
 mod records;
-mod ring;
-mod rooms;
+mod requests;
 mod says;
-mod seeds;
 mod service;
 mod telemetry;
+mod teller;
+mod wishes;
 
-pub use accepted::{ACCEPTED_MAX, ACCEPTED_PER_PEER, IDLE_ACCEPTED};
-pub use local::WAITING_MAX;
-pub use noise::public_key;
-pub use opened::{IDLE, PATIENCE, PER_OWNER, PER_PEER, SESSIONS_MAX};
 pub use says::Says;
 pub use service::Dsoftbusd;
+pub use wishes::WAITING_MAX;
