@@ -14,9 +14,16 @@ use proptest::prelude::*;
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Open { owner: u32, peer: usize },
-    Ask { which: usize, owner: u32 },
-    Close { which: usize, owner: u32 },
+    Ask(Which),
+    Close(Which),
     Forget { owner: u32 },
+}
+
+/// Over which session, and whether as its owner.
+#[derive(Clone, Copy, Debug)]
+struct Which {
+    at: prop::sample::Index,
+    is_owner: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -28,11 +35,14 @@ struct Batch {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let which = || (0..SESSIONS_MAX, 0..6u32);
+    let which = || {
+        let which = (any::<prop::sample::Index>(), prop::bool::weighted(0.9));
+        which.prop_map(|(at, is_owner)| Which { at, is_owner })
+    };
     prop_oneof![
         6 => (0..6u32, 1..NAMES.len()).prop_map(|(owner, peer)| Step::Open { owner, peer }),
-        3 => which().prop_map(|(which, owner)| Step::Ask { which, owner }),
-        1 => which().prop_map(|(which, owner)| Step::Close { which, owner }),
+        3 => which().prop_map(Step::Ask),
+        1 => which().prop_map(Step::Close),
         1 => (0..6u32).prop_map(|owner| Step::Forget { owner }),
     ]
 }
@@ -101,12 +111,15 @@ impl Model {
     }
 
     /// Asks something, or closes.
-    fn use_it(&mut self, which: usize, owner: u32, state: State) {
+    fn use_it(&mut self, Which { at, is_owner }: Which, state: State) {
         let (waiter, now) = (self.waiters, self.net.now);
-        let mut entry = self.entries.get_mut(which).filter(|entry| entry.id.is_some());
+        let entry = (!self.entries.is_empty()).then(|| at.index(self.entries.len()));
+        let entry = entry.and_then(|at| self.entries.get_mut(at));
+        let mut entry = entry.filter(|entry| entry.id.is_some());
+        let owner = entry.as_ref().map_or(0, |entry| entry.owner) + u32::from(!is_owner);
         let id = entry.as_ref().and_then(|entry| entry.id).unwrap_or(SessionId(u32::MAX));
         let expected = match &entry {
-            Some(entry) if entry.owner != owner || entry.is_gone => Err(SessionStatus::NotFound),
+            Some(entry) if !is_owner || entry.is_gone => Err(SessionStatus::NotFound),
             None | Some(Entry { state: State::Closing, .. }) => Err(SessionStatus::NotFound),
             Some(Entry { state: State::Asking, .. }) => Err(SessionStatus::Busy),
             Some(Entry { state: State::Idle, .. }) => Ok(()),
@@ -126,8 +139,8 @@ impl Model {
         self.waiters += 1;
         match step {
             Step::Open { owner, peer } => self.open(owner, peer),
-            Step::Ask { which, owner } => self.use_it(which, owner, State::Asking),
-            Step::Close { which, owner } => self.use_it(which, owner, State::Closing),
+            Step::Ask(which) => self.use_it(which, State::Asking),
+            Step::Close(which) => self.use_it(which, State::Closing),
             Step::Forget { owner } => {
                 self.net.us().forget(life(owner));
                 let its = self.entries.iter_mut().filter(|entry| entry.owner == owner);
