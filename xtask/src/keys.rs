@@ -42,7 +42,7 @@ pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
 }
 
 fn write_pair(name: &str, private: &[u8; KEY_BYTES], to: &mut String) {
-    let (public, private) = (hex(&dsoftbusd::public_key(private)), hex(private));
+    let (public, private) = (hex(&nexus_session::public_key(private)), hex(private));
     let pair = format_args!(
         "\n[[endpoint]]\nname = \"{name}\"\npublic = \"{public}\"\nprivate = \"{private}\"\n"
     )
@@ -68,7 +68,7 @@ mod tests {
         let keys = Keys::parse(&text).unwrap();
         assert!(keys.endpoints.len() >= 2);
         for pair in &keys.endpoints {
-            assert_eq!(pair.public, dsoftbusd::public_key(&pair.private), "{}", pair.name);
+            assert_eq!(pair.public, nexus_session::public_key(&pair.private), "{}", pair.name);
         }
     }
 
@@ -79,6 +79,6 @@ mod tests {
         write_pair("b", &[8; KEY_BYTES], &mut text);
         let keys = Keys::parse(&text).unwrap();
         assert_eq!(keys.endpoints[1].private, [8; KEY_BYTES]);
-        assert_ne!(keys.endpoints[1].public, dsoftbusd::public_key(&[7; KEY_BYTES]));
+        assert_ne!(keys.endpoints[1].public, nexus_session::public_key(&[7; KEY_BYTES]));
     }
 }

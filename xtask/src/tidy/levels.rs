@@ -11,6 +11,7 @@ const LEVELS: &[&[&str]] = &[
         "nexus-bundle",
         "nexus-log",
         "nexus-metrics",
+        "nexus-session",
         "statefs",
     ],
     &[

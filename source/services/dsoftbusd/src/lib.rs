@@ -2,22 +2,13 @@
 //!
 //! [`Dsoftbusd`] is a state machine, and the same one at both ends. To local programs it opens
 //! sessions with other endpoints, if policyd allows it, and carries what they ask and what is
-//! answered. To other endpoints it is who answers. Both sides know each other's public key before,
-//! and prove in a Noise handshake that they have the private one; what is said afterwards only the
-//! two can read, each message once and in order. Who somebody is says the kernel's stamp too: a
-//! session belongs to one life of its owner, and is taken from one life of the other endpoint.
+//! answered. To other endpoints it is who answers. Handshakes, channels and the tables of sessions
+//! are `nexus_session`'s; here are requests, policy, answers, records and numbers.
 //!
-//! Invariants: no message is sealed twice under one counter; nothing of a message is believed
-//! before it is authentic; what is refused changes nothing; sessions are bounded for each owner,
-//! each endpoint and all together, and end with their owner's life or when nothing is said;
-//! entropy comes in by frames from entropyd, and each piece serves one handshake.
+//! Invariants: nobody has a session that policyd has not allowed; whoever asks is answered once;
+//! of each sender one wish for a session waits; whatever was opened, refused or ended is counted.
 //!
-//! Memory: everything but what Noise takes is taken at start. A session takes the same few blocks
-//! every time and gives them back, so that an allocator which keeps blocks by their size needs no
-//! more than as many sessions as may be.
-//!
-//! Deliberately absent: a network, sessions that outlive a life of either side, several questions
-//! under way over one session, and keys that change while a system runs.
+//! Deliberately absent: a network, and whatever `nexus_session` leaves out.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -27,25 +18,17 @@
 
 extern crate alloc;
 
-mod accepted;
+mod answers;
 mod line;
-mod local;
-mod noise;
-mod opened;
-#[cfg(test)]
-mod page;
 mod proof;
 mod records;
-mod ring;
-mod rooms;
+mod requests;
 mod says;
-mod seeds;
 mod service;
 mod telemetry;
+mod teller;
+mod wishes;
 
-pub use accepted::{ACCEPTED_MAX, ACCEPTED_PER_PEER, IDLE_ACCEPTED};
-pub use local::WAITING_MAX;
-pub use noise::public_key;
-pub use opened::{IDLE, PATIENCE, PER_OWNER, PER_PEER, SESSIONS_MAX};
 pub use says::Says;
 pub use service::Dsoftbusd;
+pub use wishes::WAITING_MAX;

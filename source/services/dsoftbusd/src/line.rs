@@ -1,104 +1,53 @@
-use alloc::boxed::Box;
+//! What other endpoints ask.
 
-use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
-use nexus_bounded::{Mono, Nanos};
-use nexus_port::{CallError, CallId, OneCall, SubmitError, World};
+use nexus_abi::Sender;
+use nexus_bounded::Mono;
+use nexus_port::{Token, World};
+use nexus_session::Served;
 use nexus_wire::sessions::SessionStatus;
-use nexus_wire::sessions::line::{Op, Reply, Request, decode_reply, encode};
+use nexus_wire::sessions::line::{Frame, Op, decode, encode_reply, plain_reply};
 
-use crate::rooms::room;
+use crate::service::Dsoftbusd;
+use crate::telemetry;
+use crate::teller::whole;
 
-/// Before what the world had no place for is handed over again.
-const PAUSE: Nanos = Nanos::from_millis(2);
-
-/// What an endpoint answers, or why there is nothing to believe.
-pub(crate) type Answer<'a> = Result<Reply<'a>, SessionStatus>;
-
-/// One question at a time to another endpoint. A frame is made once, and kept until it is handed
-/// over: what is sealed in it is never sealed anew.
-pub(crate) struct Line {
-    call: OneCall,
-    frame: Box<[u8]>,
-    len: usize,
-    op: Op,
-    nonce: u32,
-    /// Until when the question that is not handed over yet may wait, and when to try again.
-    waiting: Option<(Mono, Mono)>,
-}
-
-impl Line {
-    /// `first` and the 65535 names behind it are for its calls. Takes its memory now.
-    pub(crate) fn new(first: CallId) -> Self {
-        let call = OneCall::new(ServiceId::from_raw(0), first);
-        let frame = room(FRAME_BYTES_MAX);
-        Self { call, frame, len: 0, op: Op::Handshake, nonce: 0, waiting: None }
-    }
-
-    pub(crate) fn is_silent(&self) -> bool {
-        self.waiting.is_none() && !self.call.is_open()
-    }
-
-    /// Has something to ask of `to`, and waits for the answer until `until`.
-    pub(crate) fn ask(&mut self, to: ServiceId, request: &Request<'_>, until: Mono) {
-        assert!(self.is_silent(), "one question at a time");
-        self.call.redirect(to);
-        (self.op, self.nonce) = (request.op(), self.nonce.wrapping_add(1));
-        let frame = encode(request, self.nonce, &mut self.frame);
-        assert!(frame.is_ok(), "every request of ours fits a frame");
-        self.len = frame.map_or(0, <[u8]>::len);
-        self.waiting = Some((until, Mono(0)));
-    }
-
-    /// Hands over what waits for it, if the world has a place.
-    ///
-    /// # Errors
-    /// `peer_away`: nobody is there; it waits no more.
-    pub(crate) fn push(&mut self, now: Mono, world: &mut impl World) -> Result<(), SessionStatus> {
-        let due = self.waiting.take_if(|(_, again)| *again <= now);
-        let Some((until, _)) = due else { return Ok(()) };
-        let frame = self.frame.get(..self.len).unwrap_or_default();
-        match self.call.begin(frame, until, world) {
-            Ok(()) => Ok(()),
-            Err(SubmitError::Busy) => {
-                self.waiting = Some((until, now.after(PAUSE)));
-                Ok(())
-            }
-            Err(SubmitError::NotReady) => Err(SessionStatus::PeerAway),
-        }
-    }
-
-    /// A call has ended: what was answered, if it is ours.
-    pub(crate) fn ended<'a>(
+impl Dsoftbusd {
+    /// Answers another endpoint, or whoever says to be one.
+    pub(crate) fn line(
         &mut self,
-        call: CallId,
-        result: Result<&'a [u8], CallError>,
-    ) -> Option<Answer<'a>> {
-        let result = self.call.ended(call, result)?;
-        Some(result.map_err(|_| SessionStatus::PeerAway).and_then(|frame| {
-            let reply = decode_reply(self.op, self.nonce, frame);
-            let (status, reply) = reply.ok_or(SessionStatus::NotAuthentic)?;
-            if status == SessionStatus::Ok { Ok(reply) } else { Err(of_peer(status)) }
-        }))
+        from: Sender,
+        token: Token,
+        frame: &[u8],
+        now: Mono,
+        world: &mut impl World,
+    ) {
+        let (echo, served) = match decode(frame) {
+            Ok(frame) => (frame.echo, self.serve(from, frame, now)),
+            Err(refusal) => (refusal.echo, Err(self.mark(refusal.status, world))),
+        };
+        match served {
+            Ok(len) => world.reply(token, self.teller.reply.get(..len).unwrap_or_default()),
+            Err(status) => {
+                world.reply(token, &plain_reply(echo, status));
+                self.teller.records.rejected(from.service(), status, now);
+            }
+        }
+        telemetry::note_line(Op::from_raw(echo.op), served.err().unwrap_or(SessionStatus::Ok));
     }
 
-    /// Whether patience has ended by `now`; then nothing is waited for any more.
-    pub(crate) fn expired(&mut self, now: Mono) -> bool {
-        self.waiting.take_if(|(until, _)| *until <= now).is_some() || self.call.expired(now)
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.waiting.map(|(until, again)| until.min(again)).or(self.call.deadline())
-    }
-}
-
-/// What it means to whoever asked us that the other endpoint has refused.
-const fn of_peer(status: SessionStatus) -> SessionStatus {
-    use SessionStatus::{
-        Busy, Denied, Downgraded, InvalidArgs, NotAuthentic, NotFound, NotReady, Ok, OutOfOrder,
-        OverLimit, PeerAway, Replayed,
-    };
-    match status {
-        NotAuthentic | Replayed | OutOfOrder | Downgraded | OverLimit | NotReady => status,
-        Ok | InvalidArgs | NotFound | Denied | Busy | PeerAway => PeerAway,
+    /// Does what is asked for: the length of the reply.
+    fn serve(
+        &mut self,
+        from: Sender,
+        Frame { echo, request }: Frame<'_>,
+        now: Mono,
+    ) -> Result<usize, SessionStatus> {
+        let (live, answers) = (self.endpoint.accepted(), &mut self.answers);
+        let answer = |asked: &[u8], out: &mut [u8]| answers.write(asked, (live, now), out);
+        let Served { reply, accepted } = self.endpoint.serve(from, request, answer, now)?;
+        if let Some(peer) = accepted {
+            self.teller.records.accepted(peer, now);
+        }
+        Ok(whole(encode_reply(&reply, echo, &mut self.teller.reply)).len())
     }
 }

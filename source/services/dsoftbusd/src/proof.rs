@@ -1,10 +1,9 @@
 use nexus_bounded::Mono;
 use nexus_port::World;
+use nexus_session::{Accepting, Opening, Pair, Rooms, public_key};
 use nexus_wire::sessions::line::{KEY_BYTES, Kind};
 use nexus_wire::sessions::{EndpointName, SessionId, SessionStatus};
 
-use crate::noise::{Accepting, Opening, Pair, public_key};
-use crate::rooms::Rooms;
 use crate::service::Dsoftbusd;
 
 /// Keys and entropy that serve nothing but this proof.
@@ -16,7 +15,7 @@ impl Dsoftbusd {
     /// Opens a session between two endpoints that are made up, carries something over it, sees a
     /// repeat refused and a stranger turned away, and only then says that it serves.
     pub(crate) fn prove(&mut self, world: &mut impl World) {
-        if carries_once_what_is_said(&mut self.rooms) == Some(true) {
+        if carries_once_what_is_said(self.endpoint.rooms()) == Some(true) {
             world.print(self.ready);
         }
     }

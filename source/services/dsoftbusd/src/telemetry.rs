@@ -2,8 +2,9 @@
 
 use nexus_bounded::{Mono, Nanos};
 use nexus_metrics::{
-    CounterFamily, SpanStatus, StaticName, Steps, counter, counter_family, gauge, histogram, key,
+    CounterFamily, StaticName, Steps, counter, counter_family, gauge, histogram, key,
 };
+use nexus_session::End;
 use nexus_wire::sessions::SessionStatus;
 
 static REQUESTS: CounterFamily<2> = counter_family!(
@@ -45,15 +46,7 @@ pub(crate) fn note_line(op: Option<nexus_wire::sessions::line::Op>, status: Sess
     LINE.with([op, status.name()]).inc();
 }
 
-/// Why a session ends.
-#[derive(Clone, Copy)]
-pub(crate) enum End {
-    Closed,
-    Idle,
-    OwnerGone,
-    Failed,
-}
-
+/// Why a session of a local program ends.
 pub(crate) fn note_end(how: End) {
     let how = match how {
         End::Closed => "closed",
@@ -96,9 +89,4 @@ pub(crate) mod steps {
 /// A session begins to be opened.
 pub(crate) fn path(peer: &str, now: Mono) -> Steps {
     Steps::begin(StaticName::literal("session.open"), (key!("peer"), peer), now)
-}
-
-/// How a span ends whose work came to that.
-pub(crate) fn span_status(status: SessionStatus) -> SpanStatus {
-    if status == SessionStatus::Ok { SpanStatus::Ok } else { SpanStatus::Error }
 }

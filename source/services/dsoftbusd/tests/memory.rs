@@ -6,8 +6,9 @@
 mod net;
 
 use allocation_counter::{AllocationInfo, measure};
-use dsoftbusd::{Dsoftbusd, PER_OWNER, Says};
+use dsoftbusd::{Dsoftbusd, Says};
 use net::{NAMES, Net, ring};
+use nexus_session::PER_OWNER;
 use nexus_wire::sessions::{SessionId, SessionStatus::Ok};
 
 const USER: &str = "user";

@@ -3,12 +3,13 @@
 
 mod net;
 
-use dsoftbusd::{
-    ACCEPTED_MAX, ACCEPTED_PER_PEER, Dsoftbusd, IDLE, IDLE_ACCEPTED, PATIENCE, PER_OWNER, PER_PEER,
-    SESSIONS_MAX, Says, WAITING_MAX,
-};
+use dsoftbusd::{Dsoftbusd, Says, WAITING_MAX};
 use net::{NAMES, Net, READY, line_status, ring};
 use nexus_port::{Event, Service as _};
+use nexus_session::{
+    ACCEPTED_MAX, ACCEPTED_PER_PEER, IDLE, IDLE_ACCEPTED, PATIENCE, PER_OWNER, PER_PEER,
+    SESSIONS_MAX,
+};
 use nexus_wire::sessions::line::{self, HELLO_BYTES, SUITE, Sealed};
 use nexus_wire::sessions::{
     EndpointName, Op, Request, SESSION_BYTES_MAX, SessionId, SessionStatus, encode,
@@ -157,6 +158,29 @@ fn test_reject_an_endpoint_that_is_not_known_not_there_or_silent() {
 }
 
 #[test]
+fn the_histogram_has_handshakes_that_ended_well_and_how_long_they_took() {
+    let recording = nexus_metrics::memory::record();
+    let mut net = Net::new();
+    let token = net.submit(USER, &open(PEER));
+    net.run_policy();
+    net.now += 700;
+    net.run();
+    assert_eq!(net.answer(token, Op::Open).unwrap().0, SessionStatus::Ok);
+    let taken = |recording: &nexus_metrics::memory::Recording| {
+        let handshakes = recording.histogram("dsoftbusd_handshake_ns", &[]).unwrap();
+        (handshakes.counts.iter().sum::<u64>(), handshakes.sum)
+    };
+    assert_eq!(taken(&recording), (1, 700));
+    assert_eq!(net.open(USER, "stranger"), Err(SessionStatus::NotAuthentic));
+    assert_eq!(net.open(USER, "nobody"), Err(SessionStatus::NotFound));
+    net.from_peer = Some(Box::new(|answer| changed(answer, 9)));
+    assert_eq!(net.open(USER, PEER), Err(SessionStatus::Downgraded));
+    net.away(PEER);
+    assert_eq!(net.open(USER, PEER), Err(SessionStatus::PeerAway));
+    assert_eq!(taken(&recording), (1, 700), "what failed is no handshake that took long");
+}
+
+#[test]
 fn test_reject_a_session_without_entropy() {
     let mut net = Net::new();
     net.away("entropyd");
@@ -266,7 +290,7 @@ fn test_reject_wishes_beyond_those_that_may_wait() {
     let mut net = Net::new();
     let first = net.submit("first", &open(PEER));
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    assert_eq!(names.len(), WAITING_MAX);
+    assert_eq!(names.len(), WAITING_MAX as usize);
     let waiting = names.map(|name| net.submit(name, &open(PEER)));
     for who in ["a", "i"] {
         let token = net.submit(who, &open(PEER));
@@ -613,6 +637,22 @@ fn it_closes_its_sessions_before_it_stops() {
     assert_eq!(undone, "1 sessions are not closed");
     net.run();
     assert!(has_stopped(&net));
+}
+
+#[test]
+fn what_was_asked_before_it_stops_is_answered_and_then_it_stops() {
+    let recording = nexus_metrics::memory::record();
+    let mut net = Net::new();
+    let session = net.open(USER, PEER).unwrap();
+    let asked = net.submit(USER, &Request::Ask { session, bytes: b"x" });
+    let wished = net.submit("user2", &open(PEER));
+    net.handle(US, Event::Stop);
+    net.run();
+    assert_eq!(net.answer(asked, Op::Ask), Some((SessionStatus::Ok, b"x".to_vec())));
+    assert_eq!(net.answer(wished, Op::Open).unwrap().0, SessionStatus::Ok);
+    assert!(net.ends[US].stopped(), "without waiting until somebody has been idle for long");
+    let closed = recording.counter("dsoftbusd_sessions_ended_total", &[("how", "closed")]);
+    assert_eq!(closed, 2);
 }
 
 #[test]

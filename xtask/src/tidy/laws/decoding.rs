@@ -19,6 +19,7 @@ const DECODERS: &[&str] = &[
     "nexus-bundle",
     "nexus-log",
     "nexus-metrics",
+    "nexus-session",
     "nexus-recipe",
     "statefs",
     "logd",
@@ -28,6 +29,7 @@ const DECODERS: &[&str] = &[
     "policyd",
     "bundlemgrd",
     "execd",
+    "dsoftbusd",
 ];
 
 /// Of them those that have no index of their own, and so no exception.

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use allocation_counter::{AllocationInfo, measure, opt_out};
-use dsoftbusd::{Dsoftbusd, Says, public_key};
+use dsoftbusd::{Dsoftbusd, Says};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, Event, Now, Service as _, SubmitError, Token, World};
 use nexus_recipe::{EndpointKeys, Keyring, Keys};
+use nexus_session::public_key;
 use nexus_wire::sessions::{
     EndpointName, Op, Reply, Request, SessionId, SessionStatus, decode_reply, encode, line,
 };

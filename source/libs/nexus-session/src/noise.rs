@@ -18,7 +18,7 @@ use snow::{Builder, HandshakeState, TransportState};
 use crate::rooms::Sealing;
 
 /// Entropy for one handshake.
-pub(crate) type Seed = [u8; KEY_BYTES];
+pub type Seed = [u8; KEY_BYTES];
 
 /// Gives out what it has, once.
 struct OneSeed(Option<Seed>);
@@ -65,12 +65,15 @@ pub fn public_key(private: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
 
 /// Two endpoints as one of them has them.
 #[derive(Clone, Copy)]
-pub(crate) struct Pair<'a> {
-    pub(crate) private: &'a [u8; KEY_BYTES],
-    pub(crate) public: &'a [u8; KEY_BYTES],
+pub struct Pair<'a> {
+    /// Our own key.
+    pub private: &'a [u8; KEY_BYTES],
+    /// The other's.
+    pub public: &'a [u8; KEY_BYTES],
     /// Who begins.
-    pub(crate) from: EndpointName<'a>,
-    pub(crate) to: EndpointName<'a>,
+    pub from: EndpointName<'a>,
+    /// With whom.
+    pub to: EndpointName<'a>,
 }
 
 impl Pair<'_> {
@@ -100,11 +103,11 @@ impl Pair<'_> {
 const NOT_AUTHENTIC: SessionStatus = SessionStatus::NotAuthentic;
 
 /// A session that one has asked for.
-pub(crate) struct Opening(Box<HandshakeState>);
+pub struct Opening(Box<HandshakeState>);
 
 impl Opening {
     /// Begins, at this time, with fresh entropy: what to say.
-    pub(crate) fn begin(
+    pub fn begin(
         pair: Pair<'_>,
         seed: &Seed,
         at: Mono,
@@ -120,7 +123,7 @@ impl Opening {
     }
 
     /// What was answered: the session, and how the other side numbers it.
-    pub(crate) fn end(
+    pub fn end(
         mut self,
         welcome: &[u8; WELCOME_BYTES],
     ) -> Result<(Channel, SessionId), SessionStatus> {
@@ -133,12 +136,12 @@ impl Opening {
 }
 
 /// A session that somebody else has asked for.
-pub(crate) struct Accepting(Box<HandshakeState>);
+pub struct Accepting(Box<HandshakeState>);
 
 impl Accepting {
     /// What was said, if it is authentic, and when that was. The entropy is used by
     /// [`Self::end`] only.
-    pub(crate) fn begin(
+    pub fn begin(
         pair: Pair<'_>,
         seed: &Seed,
         hello: &[u8; HELLO_BYTES],
@@ -151,7 +154,7 @@ impl Accepting {
     }
 
     /// The session, which is ours under this number, and what to answer.
-    pub(crate) fn end(
+    pub fn end(
         mut self,
         session: SessionId,
     ) -> Result<(Channel, [u8; WELCOME_BYTES]), SessionStatus> {
@@ -165,11 +168,11 @@ impl Accepting {
 }
 
 /// What only two can read.
-pub(crate) struct Channel(TransportState);
+pub struct Channel(TransportState);
 
 impl Channel {
     /// Seals the next message to the other side. Once sealed it must be sent or never.
-    pub(crate) fn seal<'b>(
+    pub fn seal<'b>(
         &mut self,
         kind: Kind,
         bytes: &[u8],
@@ -182,7 +185,7 @@ impl Channel {
     }
 
     /// Opens what must be the next message from the other side; if it is not, nothing changes.
-    pub(crate) fn open<'b>(
+    pub fn open<'b>(
         &mut self,
         sealed: Sealed<'_>,
         room: &'b mut [u8],

@@ -2,6 +2,7 @@ use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, OneCall, World};
 use nexus_wire::entropy;
+use nexus_wire::sessions::SessionStatus;
 
 use crate::noise::Seed;
 
@@ -32,19 +33,22 @@ impl Seeds {
         Self { have: [[0; SEED_BYTES]; SEEDS], count: 0, call, nonce: 0, again: Mono(0) }
     }
 
-    /// The next one, which is not to be used before it is [spent](Self::spend).
-    pub(crate) fn next(&self) -> Option<Seed> {
-        self.have.get(self.count.checked_sub(1)?).copied()
-    }
-
-    /// The next one is used: nobody has it again.
-    pub(crate) fn spend(&mut self) {
-        let last =
-            self.count.checked_sub(1).and_then(|last| Some((last, self.have.get_mut(last)?)));
-        assert!(last.is_some(), "only what is there is used");
-        if let Some((last, seed)) = last {
-            (*seed, self.count) = ([0; SEED_BYTES], last);
-        }
+    /// Spends the next one on what is made of it. It stays for the next time if nothing was made.
+    ///
+    /// # Errors
+    /// `not_ready`: there is none; else why nothing was made.
+    pub(crate) fn spend<T>(
+        &mut self,
+        make: impl FnOnce(&Seed) -> Result<T, SessionStatus>,
+    ) -> Result<T, SessionStatus> {
+        let (last, rest) = self
+            .have
+            .get_mut(..self.count)
+            .and_then(<[Seed]>::split_last_mut)
+            .ok_or(SessionStatus::NotReady)?;
+        let made = make(last)?;
+        (*last, self.count) = ([0; SEED_BYTES], rest.len());
+        Ok(made)
     }
 
     /// Asks for more if there are few.

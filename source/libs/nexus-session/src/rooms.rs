@@ -1,23 +1,23 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use nexus_abi::FRAME_BYTES_MAX;
 use nexus_wire::sessions::SESSION_BYTES_MAX;
-use nexus_wire::sessions::line::{INSIDE_BYTES_MAX, SEALED_BYTES_MAX};
+use nexus_wire::sessions::line::{INSIDE_BYTES_MAX, SEALED_BYTES_MAX, WELCOME_BYTES};
 
 /// Where messages are made and read, one at a time; taken once.
-pub(crate) struct Rooms {
-    pub(crate) sealing: Sealing,
+pub struct Rooms {
+    /// Where the next message is sealed.
+    pub sealing: Sealing,
     /// What was sealed, open again.
-    pub(crate) open: Box<[u8]>,
+    pub open: Box<[u8]>,
     /// What is answered.
     pub(crate) answer: Box<[u8]>,
-    /// A reply.
-    pub(crate) reply: Box<[u8]>,
+    /// What is answered to a hello.
+    pub(crate) welcome: [u8; WELCOME_BYTES],
 }
 
 /// Where a message is sealed.
-pub(crate) struct Sealing {
+pub struct Sealing {
     pub(crate) inside: Box<[u8]>,
     pub(crate) sealed: Box<[u8]>,
 }
@@ -28,7 +28,7 @@ impl Rooms {
             sealing: Sealing { inside: room(INSIDE_BYTES_MAX), sealed: room(SEALED_BYTES_MAX) },
             open: room(SEALED_BYTES_MAX),
             answer: room(SESSION_BYTES_MAX),
-            reply: room(FRAME_BYTES_MAX),
+            welcome: [0; WELCOME_BYTES],
         }
     }
 }

@@ -41,11 +41,6 @@ impl Ring {
         self.peers.len()
     }
 
-    /// What we are called.
-    pub(crate) fn own_name(&self) -> &str {
-        &self.name
-    }
-
     pub(crate) fn by_name(&self, name: &str) -> Option<Peer> {
         self.peers.iter().position(|peer| *peer.name == *name)
     }
