@@ -171,7 +171,7 @@ fn talks(bench: &mut Bench, out: &mut [u8; FRAME_BYTES_MAX]) {
     let close = sessions::Request::Close { session };
     bench.ask("dsoftbusd", sessions::encode(&close, NONCE, out).unwrap());
     // The other side has a place again once it has heard nothing for long.
-    bench.world.run_for(dsoftbusd::IDLE_ACCEPTED);
+    bench.world.run_for(nexus_session::IDLE_ACCEPTED);
 }
 
 fn run(service: &'static str, count: u64, request: Request) {
