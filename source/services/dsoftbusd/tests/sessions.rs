@@ -736,3 +736,35 @@ fn a_message_is_sealed_under_each_counter_once() {
     });
     assert_eq!(counters.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
+
+const PAGE: &str = include_str!("../../../../docs/sessions.md");
+
+/// Where the tests are that the page names.
+const TESTS: [&str; 4] = [
+    include_str!("sessions.rs"),
+    include_str!("memory.rs"),
+    include_str!("../../../libs/nexus-session/tests/opened.rs"),
+    include_str!("../../../libs/nexus-session/tests/accepted.rs"),
+];
+
+/// What the page names in the column of tests: those, and those that are none.
+fn named(page: &str) -> (Vec<&str>, Vec<&str>) {
+    let rows = page.split("## How it is held").nth(1).unwrap().lines();
+    let names = rows
+        .filter_map(|row| row.split('|').nth(2))
+        .flat_map(|held| held.split('`').skip(1).step_by(2));
+    let is_test = |name: &&str| {
+        let test = format!("fn {name}(");
+        TESTS.iter().any(|source| source.contains(&test))
+    };
+    names.partition(is_test)
+}
+
+#[test]
+fn the_page_names_tests_that_are_there_and_one_that_is_not_is_noticed() {
+    let (tests, others) = named(PAGE);
+    assert!(others.is_empty(), "{others:?}");
+    assert!(tests.len() > 10, "{tests:?}");
+    let renamed = PAGE.replace("`every_session_takes_the_same`", "`every_session_takes_some`");
+    assert_eq!(named(&renamed).1, ["every_session_takes_some"]);
+}
