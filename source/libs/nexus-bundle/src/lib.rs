@@ -3,7 +3,7 @@
 //! `docs/bundle-format.md` is this crate in prose, byte by byte; a test holds the two together.
 //! A bundle comes in pieces and is never held whole: [`Checker`] is shown them one after another,
 //! and in the end says whether they are a bundle. [`BundleClient`] is how a service asks bundlemgrd
-//! for one.
+//! for one, [`store::Store`] how bundlemgrd has them.
 //!
 //! Deliberately absent: compression, signatures (the digest says that nothing was damaged, the
 //! policy who may bring a bundle), and what is in the program.
@@ -20,6 +20,7 @@ mod checker;
 mod client;
 mod defect;
 mod format;
+pub mod store;
 
 pub use checker::Checker;
 pub use client::{BundleClient, NoAnswer};
