@@ -297,7 +297,8 @@ fn status() -> impl Strategy<Value = Option<FileStatus>> {
     use FileStatus::{Busy, Damaged, Full, NoSpace, NotFound, NotReady};
     prop_oneof![
         3 => Just(None),
-        1 => prop::sample::select(vec![Busy, Damaged, Full, NoSpace, NotFound, NotReady]).prop_map(Some),
+        1 => prop::sample::select(&[Busy, Damaged, Full, NoSpace, NotFound, NotReady])
+            .prop_map(Some),
     ]
 }
 
