@@ -2,8 +2,9 @@
 //!
 //! `docs/bundle-format.md` is this crate in prose, byte by byte; a test holds the two together.
 //! A bundle comes in pieces and is never held whole: [`Checker`] is shown them one after another,
-//! and in the end says whether they are a bundle. [`BundleClient`] is how a service asks
-//! bundlemgrd, [`Fetch`] how a bundle comes whole, and [`Processes`] what starts its [`Program`].
+//! and in the end says whether they are a bundle. [`BundleClient`] is how a service asks bundlemgrd
+//! for one, [`store::Store`] how bundlemgrd has them, [`Fetch`] how a bundle comes whole, and
+//! [`Processes`] what starts its [`Program`].
 //!
 //! Deliberately absent: compression, signatures (the digest says that nothing was damaged, the
 //! policy who may bring a bundle), and what is in the program.
@@ -23,6 +24,7 @@ mod fetch;
 mod format;
 mod processes;
 mod program;
+pub mod store;
 
 pub use checker::Checker;
 pub use client::{BundleClient, NoAnswer};

@@ -15,7 +15,8 @@
 //!   what each combination of them means after a crash.
 //! - [`journal`]: what a record of logd's log is.
 //! - [`generation`]: a prefix of names, so that what is suspected can be set aside.
-//! - [`files`]: calls to statefsd, which has the files in every world.
+//! - [`files`]: calls to statefsd, which has the files in every world; [`PatientFiles`]: those of
+//!   a service that gives up on one that says nothing.
 //!
 //! Nothing here reads or writes a device: functions take bytes and give bytes and say where they
 //! belong, state machines ask statefsd by a [`nexus_port::World`]. Memory is taken by constructors
@@ -45,6 +46,7 @@ pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod offline;
+mod patient;
 pub mod record;
 pub mod recorder;
 pub mod recovery;
@@ -53,3 +55,4 @@ pub mod segment;
 pub mod wal;
 
 pub use keep::Keep;
+pub use patient::PatientFiles;

@@ -1,13 +1,11 @@
 //! bundlemgrd: programs with all that is to be known of them.
 //!
-//! [`Bundlemgrd`] is a state machine. It keeps a catalogue of the bundles in the boot image, which
-//! it is given as bytes, and of those on the state disk, which it reads through statefsd. Whom the
-//! policy allows may bring a bundle, piece by piece: it is there when its digest was right and
-//! statefsd has made it durable, and before that nobody sees it.
+//! [`Bundlemgrd`] is a state machine. It has the bundles of the boot image, which it is given as
+//! bytes, and those of the state disk, in a [`nexus_bundle::store::Store`] that it joins with
+//! statefsd. Whom the policy allows may bring a bundle, piece by piece, and take it away.
 //!
-//! Invariants: nothing is in the catalogue that was not seen whole with the right digest; no
-//! installer has more bytes on the disk than its quota, nor all together more than theirs; one
-//! request at a time waits for another service, and few for their turn.
+//! Invariants: no installer has more bytes on the disk than its quota, nor all together more than
+//! theirs; one request at a time waits for another service, and few for their turn.
 //!
 //! Deliberately absent: any order of versions, two bundles of one name, and starting anything.
 #![cfg_attr(not(test), no_std)]
@@ -19,15 +17,10 @@
 
 extern crate alloc;
 
-mod catalogue;
-mod disk;
-mod install;
-mod parked;
-mod path;
 mod proof;
-mod reading;
-mod scan;
+mod requests;
 mod service;
 mod telemetry;
+mod waiting;
 
 pub use service::Bundlemgrd;

@@ -1,14 +1,15 @@
 use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_bundle::Checker;
+use nexus_gate::Asker;
 use nexus_port::{Token, World};
 use nexus_wire::bundles::{
-    self, BUNDLE_PIECE_BYTES_MAX, BundleName, BundleStatus, Info, Op, Reply, Request,
+    self, BUNDLE_PIECE_BYTES_MAX, BundleName, BundleStatus, Info, Op, Reply, Request, StoredName,
 };
-use nexus_wire::markers;
+use nexus_wire::{Echo, markers};
 
 use crate::Bundlemgrd;
-use crate::service::{Asker, Turn};
+use crate::service::Turn;
 
 const NONCE: u32 = 1;
 
@@ -16,15 +17,18 @@ impl Bundlemgrd {
     /// Reads every bundle of the boot image back by its frames, and only if each is what QUERY says
     /// of it, digest and all, says that bundlemgrd is ready.
     pub(crate) fn prove(&mut self, world: &mut impl World) {
-        let names = |at: &Self| at.catalogue.behind(None).first().map(|bundle| bundle.name);
-        let (mut next, mut all_whole) = (names(self), true);
+        let (mut next, mut all_whole) = (self.name_behind(None), true);
         while let Some(name) = next {
             all_whole &= self.reads_back(name.get(), world) == Some(true);
-            next = self.catalogue.behind(Some(name.get())).first().map(|bundle| bundle.name);
+            next = self.name_behind(Some(name.get()));
         }
         if all_whole {
             world.print(markers::BUNDLEMGRD_READY);
         }
+    }
+
+    fn name_behind(&self, after: Option<BundleName<'_>>) -> Option<StoredName> {
+        self.store.behind(after).next().map(|bundle| bundle.name().stored())
     }
 
     fn reads_back(&mut self, name: BundleName<'_>, world: &mut impl World) -> Option<bool> {
@@ -48,7 +52,8 @@ impl Bundlemgrd {
         let op: Op = request.op();
         let me = ServiceId::from_name("bundlemgrd");
         let from = Sender::stamped(me, 0, Incarnation::new(1), Rights::NONE);
-        let asker = Asker::new(from, Token::from_raw(0), op.raw(), NONCE);
+        let (token, echo) = (Token::from_raw(0), Echo { op: op.raw(), nonce: NONCE });
+        let asker = Asker { from, token, echo };
         let Ok(Turn::Says(len)) = self.act(&asker, request, Mono(0), world) else { return None };
         let answer = bundles::decode_reply(op, NONCE, self.reply.get(..len)?)?;
         Some(answer).filter(|(status, _)| *status == BundleStatus::Ok).map(|(_, reply)| reply)

@@ -1,87 +1,38 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use nexus_abi::{FRAME_BYTES_MAX, Incarnation, Sender, SenderId};
+use nexus_abi::{FRAME_BYTES_MAX, Sender};
 use nexus_bounded::Mono;
-use nexus_bundle::Checker;
-use nexus_gate::{RejectMarker, RejectMarkers};
+use nexus_bundle::store::{Progress, Store, StoreLimits};
+use nexus_gate::{Asker, RejectMarker, RejectMarkers};
 use nexus_policy::{PolicyClient, Verdict};
-use nexus_port::{CallId, Event, Now, Service, Token, World};
+use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
 use nexus_recipe::BundlemgrdLimits;
-use nexus_wire::bundles::{self, BundleStatus, Frame, Op, Refusal, Request, plain_reply};
+use nexus_retention::PatientFiles;
+use nexus_wire::bundles::{self, BundleStatus, Frame, Refusal, plain_reply};
 use nexus_wire::files::Reply;
-use nexus_wire::{Echo, EncodeError, FileStatus, markers};
+use nexus_wire::{FileStatus, markers};
 
-use crate::catalogue::{Bundle, Catalogue};
-use crate::disk::Disk;
-use crate::install::Upload;
-use crate::parked::Parked;
-use crate::path::Path;
-use crate::scan::Mount;
+use crate::requests::Wish;
 use crate::telemetry;
+use crate::waiting::Waiting;
 
 /// The bundle manager. See the crate.
 pub struct Bundlemgrd {
-    pub(crate) catalogue: Catalogue,
-    pub(crate) boot: &'static [&'static [u8]],
+    pub(crate) limits: BundlemgrdLimits,
+    pub(crate) store: Store,
     pub(crate) policy: PolicyClient,
-    pub(crate) disk: Disk,
-    pub(crate) mount: Mount,
-    /// The file that is being looked at.
-    pub(crate) found: Option<Checker>,
-    pub(crate) upload: Option<Upload>,
-    /// What was given up and lies on the disk as a draft.
-    pub(crate) discard: Option<Path>,
-    /// What waits for another service.
-    pub(crate) job: Option<Job>,
-    parked: Parked,
-    /// Where a request stands whose turn has come.
-    turn: Box<[u8]>,
+    pub(crate) disk: PatientFiles,
+    /// Who waits for another service.
+    job: Option<Asker>,
+    /// What the policy was asked about.
+    pub(crate) wish: Option<Wish>,
+    waiting: Waiting,
     /// Where replies are written.
     pub(crate) reply: Box<[u8]>,
     rejects: RejectMarkers<2>,
     is_proven: bool,
     stopping: bool,
-}
-
-/// Who waits for an answer.
-#[derive(Clone, Copy)]
-pub(crate) struct Asker {
-    pub(crate) from: Sender,
-    token: Token,
-    pub(crate) echo: Echo,
-}
-
-impl Asker {
-    pub(crate) const fn new(from: Sender, token: Token, op: u8, nonce: u32) -> Self {
-        Self { from, token, echo: Echo { op, nonce } }
-    }
-}
-
-/// Something that waits for another service; of our own if nobody waits for an answer.
-pub(crate) struct Job {
-    pub(crate) asker: Option<Asker>,
-    pub(crate) step: Step,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy)]
-pub(crate) enum Step {
-    /// The policy's word on a new bundle of that many bytes, and then the disk's three.
-    MayInstall(Path, u32),
-    Clear(Path, u32),
-    Draft(Path, u32),
-    Append,
-    Finish(Bundle),
-    Sync(Bundle),
-    /// The policy's word on a removal, and then the disk's two.
-    MayRemove(Path),
-    Delete(Path),
-    SyncRemoved(Path),
-    Read(u32),
-    Discard,
-    /// A step of looking at the disk.
-    Scan,
 }
 
 /// What became of a request or a step.
@@ -91,7 +42,7 @@ pub(crate) enum Turn {
     /// It is done, and this many bytes of the reply's buffer say it.
     Says(usize),
     /// Another service has been asked.
-    Waits(Step),
+    Waits,
 }
 
 impl Bundlemgrd {
@@ -99,22 +50,17 @@ impl Bundlemgrd {
     /// is none, or the second of its name, is left out and logged.
     #[must_use]
     pub fn new(limits: &BundlemgrdLimits, boot: &'static [&'static [u8]]) -> Self {
-        let mut catalogue = Catalogue::new(limits);
-        for (at, bytes) in boot.iter().enumerate() {
-            telemetry::looked_at(crate::scan::whole(bytes, at).and_then(|b| catalogue.add(b)));
-        }
+        let BundlemgrdLimits { bundles, bundle_bytes, idle, retry, .. } = *limits;
+        let mut store = Store::new(StoreLimits { bundles, bundle_bytes, idle, retry });
+        boot.iter().for_each(|bytes| telemetry::looked_at(store.add_boot(bytes)));
         Self {
-            catalogue,
-            boot,
+            limits: limits.clone(),
+            store,
             policy: PolicyClient::new(CallId(0x1_0000)),
-            disk: Disk::new(limits),
-            mount: Mount::Again(Mono(0)),
-            found: None,
-            upload: None,
-            discard: None,
+            disk: PatientFiles::new(limits.patience, limits.busy_pause),
             job: None,
-            parked: Parked::new(limits.waiting),
-            turn: vec![0; FRAME_BYTES_MAX].into(),
+            wish: None,
+            waiting: Waiting::new(limits.waiting),
             reply: vec![0; FRAME_BYTES_MAX].into(),
             rejects: RejectMarkers::new([
                 markers::BUNDLEMGRD_REJECT_INVALID_ARGS,
@@ -125,6 +71,12 @@ impl Bundlemgrd {
         }
     }
 
+    /// Whether nothing waits for another service.
+    const fn is_free(&self) -> bool {
+        self.wish.is_none() && !self.store.is_busy()
+    }
+
+    /// Does what is asked for, or lets it wait.
     fn request(
         &mut self,
         from: Sender,
@@ -139,58 +91,25 @@ impl Bundlemgrd {
             }
             Ok(Frame { echo, request }) => {
                 let asker = Asker { from, token, echo };
-                if self.job.is_none() || !self.waits(&request) {
+                if self.is_free() || self.is_answered_at_once(&request) {
                     let turn = self.act(&asker, request, now, world);
-                    self.conclude(Some(asker), turn, now, world);
-                } else if !self.parked.add(from, token, frame) {
+                    self.conclude(Some(asker), turn, world);
+                } else if !self.waiting.add(asker, frame) {
                     self.refuse(&asker, BundleStatus::Busy, world);
                 }
             }
         }
     }
 
-    /// Whether a request has to wait for its turn.
-    fn waits(&self, request: &Request<'_>) -> bool {
-        match request {
-            Request::List { .. } | Request::Query { .. } => false,
-            Request::Fetch { name, .. } => self.boot_bytes(*name).is_none(),
-            _ => true,
-        }
-    }
-
-    pub(crate) fn act(
-        &mut self,
-        asker: &Asker,
-        request: Request<'_>,
-        now: Mono,
-        world: &mut impl World,
-    ) -> Result<Turn, BundleStatus> {
-        match request {
-            Request::List { after } => self.list(asker, after),
-            Request::Query { name } => self.query(asker, name),
-            Request::Fetch { name, at, max } => self.fetch(asker, name, at, max, now, world),
-            Request::Begin { name, size } => self.begin(asker, name, size, now, world),
-            Request::Bring { at, bytes } => self.bring(asker, at, bytes, now, world),
-            Request::Commit => self.commit(asker, now, world),
-            Request::GiveUp => self.give_up_of(asker),
-            Request::Remove { name } => self.remove(asker, name, now, world),
-        }
-    }
-
     /// Answers, unless it waits.
-    pub(crate) fn conclude(
+    fn conclude(
         &mut self,
         asker: Option<Asker>,
         turn: Result<Turn, BundleStatus>,
-        now: Mono,
         world: &mut impl World,
     ) {
-        let is_ours = asker.is_none() || self.mount.epoch().is_ok();
-        if is_ours && matches!(turn, Err(BundleStatus::NotReady)) {
-            self.lose_disk(now);
-        }
         match (turn, asker) {
-            (Ok(Turn::Waits(step)), asker) => self.job = Some(Job { asker, step }),
+            (Ok(Turn::Waits), asker) => self.job = asker,
             (_, None) => {}
             (Ok(Turn::Says(len)), Some(asker)) => {
                 telemetry::note(asker.echo.op, BundleStatus::Ok);
@@ -218,31 +137,78 @@ impl Bundlemgrd {
 
     /// policyd has spoken, or cannot be heard.
     fn decided(&mut self, verdict: Verdict, now: Mono, world: &mut impl World) {
-        let Some(Job { asker, step }) = self.job.take() else { return };
-        let turn = if verdict.is_allowed() {
-            self.allowed(step, now, world)
-        } else {
-            Err(telemetry::denied(verdict))
-        };
-        self.conclude(asker, turn, now, world);
+        let Some(wish) = self.wish.take() else { return };
+        let asker = self.job.take();
+        let turn = self.fulfil(&wish, verdict, now, world);
+        self.conclude(asker, turn, world);
     }
 
     /// statefsd has answered, or cannot be heard.
-    pub(crate) fn disk_ended(
+    fn disk_ended(
         &mut self,
         result: Result<Reply<'_>, FileStatus>,
         now: Mono,
         world: &mut impl World,
     ) {
-        let Some(Job { asker, step }) = self.job.take() else { return };
-        let turn = self.advance(step, asker.as_ref(), result, now, world);
-        self.conclude(asker, turn, now, world);
+        let asker = self.job.take();
+        let turn = match self.store.answered(result, now) {
+            Ok(progress) => self.progressed(asker.as_ref(), progress, now, world),
+            Err(refused) => Err(telemetry::status(refused)),
+        };
+        self.conclude(asker, turn, world);
     }
 
-    fn completed(&mut self, now: Mono, call: CallId, event: Answer<'_>, world: &mut impl World) {
-        if let Some(verdict) = self.policy.ended(call, event) {
+    fn progressed(
+        &mut self,
+        asker: Option<&Asker>,
+        progress: Progress<'_>,
+        now: Mono,
+        world: &mut impl World,
+    ) -> Result<Turn, BundleStatus> {
+        match progress {
+            Progress::Next => return self.ask_disk(&[], now, world),
+            Progress::Found(what) => {
+                telemetry::looked_at(what);
+                return self.ask_disk(&[], now, world);
+            }
+            Progress::Read(piece) => {
+                let nonce = asker.map_or(0, |asker| asker.echo.nonce);
+                return Self::says(bundles::encode_piece(&piece, nonce, &mut self.reply));
+            }
+            Progress::Installed(bundle) => telemetry::installed(&bundle),
+            Progress::Done => {}
+        }
+        Ok(Turn::Done)
+    }
+
+    /// Asks the disk for what the store wants of it, if anything.
+    pub(crate) fn ask_disk(
+        &mut self,
+        piece: &[u8],
+        now: Mono,
+        world: &mut impl World,
+    ) -> Result<Turn, BundleStatus> {
+        if !self.store.is_busy() {
+            return Ok(Turn::Done);
+        }
+        let request = self.store.request(piece);
+        if request.is_some_and(|request| self.disk.begin(&request, now, world).is_ok()) {
+            return Ok(Turn::Waits);
+        }
+        let ended = self.store.answered(Err(FileStatus::NotReady), now);
+        Err(ended.map_or_else(telemetry::status, |_| BundleStatus::NotReady))
+    }
+
+    fn completed(
+        &mut self,
+        call: CallId,
+        result: Result<&[u8], CallError>,
+        now: Mono,
+        world: &mut impl World,
+    ) {
+        if let Some(verdict) = self.policy.ended(call, result) {
             self.decided(verdict, now, world);
-        } else if let Some(result) = self.disk.ended(call, event, now) {
+        } else if let Some(result) = self.disk.ended(call, result, now) {
             self.disk_ended(result, now, world);
         }
     }
@@ -254,38 +220,22 @@ impl Bundlemgrd {
         if self.disk.expired(now, world) {
             self.disk_ended(Err(FileStatus::NotReady), now, world);
         }
-        if self.upload.as_ref().is_some_and(|upload| upload.until <= now) && self.job.is_none() {
-            self.give_up();
-        }
     }
 
-    /// Begins what has waited for its turn.
+    /// Does what is due of our own accord, and then what has waited for its turn.
     fn go_on(&mut self, now: Mono, world: &mut impl World) {
-        while self.job.is_none() && self.tidy_up(now, world) {}
-        while self.job.is_none() && !self.parked.is_empty() {
-            let mut turn = core::mem::take(&mut self.turn);
-            if let Some((from, token, len)) = self.parked.take(&mut turn) {
-                self.request(from, token, turn.get(..len).unwrap_or_default(), now, world);
-            }
-            self.turn = turn;
+        while self.is_free() && self.store.tidy(now) {
+            let turn = self.ask_disk(&[], now, world);
+            self.conclude(None, turn, world);
         }
-    }
-
-    /// A life has ended: what it was bringing is given up.
-    fn gone(&mut self, id: SenderId, life: Incarnation) {
-        if self.upload.as_ref().is_some_and(|upload| upload.owner == (id, life)) {
-            self.give_up();
+        while self.is_free()
+            && let Some((asker, kept)) = self.waiting.take()
+        {
+            self.request(asker.from, asker.token, kept.frame(), now, world);
+            self.waiting.give_back(kept);
         }
-    }
-
-    /// The reply that was written to the front of the buffer.
-    pub(crate) fn says(frame: Result<&[u8], EncodeError>) -> Result<Turn, BundleStatus> {
-        assert!(frame.is_ok(), "every reply fits a frame");
-        Ok(Turn::Says(frame.map_or(0, <[u8]>::len)))
     }
 }
-
-type Answer<'a> = Result<&'a [u8], nexus_port::CallError>;
 
 impl Service for Bundlemgrd {
     fn handle(&mut self, now: Now, event: Event<'_>, world: &mut impl World) {
@@ -295,45 +245,29 @@ impl Service for Bundlemgrd {
         }
         match event {
             Event::Request { from, token, frame } => self.request(from, token, frame, now, world),
-            Event::Completion { call, result } => self.completed(now, call, result, world),
-            Event::PeerGone { id, incarnation, .. } => self.gone(id, incarnation),
+            Event::Completion { call, result } => self.completed(call, result, now, world),
+            Event::PeerGone { id, incarnation, .. } => self.store.forget((id, incarnation)),
             Event::Stop => self.stopping = true,
             Event::Wake | Event::Block { .. } => {}
         }
         self.expire(now, world);
         self.go_on(now, world);
-        telemetry::note_state(self.catalogue.len(), self.catalogue.state_bytes(None));
+        telemetry::note_state(self.store.count(), self.store.state_bytes(None));
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let upload = self.upload.as_ref().filter(|_| self.job.is_none()).map(|upload| upload.until);
-        let calls = [self.policy.deadline(), self.disk.deadline(), upload];
-        let again = self.mount.again().filter(|_| self.job.is_none());
-        calls.into_iter().chain([again]).flatten().min()
+        let own = self.store.deadline().filter(|_| self.is_free());
+        [self.policy.deadline(), self.disk.deadline(), own].into_iter().flatten().min()
     }
 
     fn stopped(&self) -> bool {
-        self.stopping && self.job.is_none()
+        self.stopping && self.is_free()
     }
 
     fn check_invariants(&self) {
-        self.catalogue.check();
-        let asks = self.policy.deadline().is_some() || self.disk.deadline().is_some();
-        assert!(self.job.is_some() == asks, "a job waits for one answer");
-    }
-}
-
-/// The operation of a request, for what is counted by it.
-pub(crate) const fn op_name(op: u8) -> &'static str {
-    match Op::from_raw(op) {
-        Some(Op::List) => "list",
-        Some(Op::Query) => "query",
-        Some(Op::Begin) => "begin",
-        Some(Op::Bring) => "bring",
-        Some(Op::Commit) => "commit",
-        Some(Op::GiveUp) => "give_up",
-        Some(Op::Fetch) => "fetch",
-        Some(Op::Remove) => "remove",
-        None => "unknown",
+        self.store.check();
+        assert!(self.wish.is_some() == self.policy.deadline().is_some(), "a wish waits for a word");
+        assert!(self.store.is_busy() == self.disk.deadline().is_some(), "one answer is waited for");
+        assert!(self.job.is_none() || !self.is_free(), "nobody waits for nothing");
     }
 }

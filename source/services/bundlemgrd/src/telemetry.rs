@@ -1,12 +1,9 @@
 //! What bundlemgrd tells metricsd and logd of its work.
 
-use nexus_bundle::Defect;
+use nexus_bundle::store::{Bundle, Refused};
 use nexus_metrics::{Bounds, CounterFamily, counter_family, gauge, histogram};
 use nexus_policy::Verdict;
-use nexus_wire::bundles::BundleStatus;
-
-use crate::catalogue::Bundle;
-use crate::service::op_name;
+use nexus_wire::bundles::{BundleStatus, Op};
 
 static REQUESTS: CounterFamily<2> = counter_family!(
     "bundlemgrd_requests_total",
@@ -31,9 +28,12 @@ pub(crate) fn note(op: u8, status: BundleStatus) {
     REQUESTS.with([op_name(op), status.name()]).inc();
 }
 
-pub(crate) fn corrupt(defect: Defect) -> BundleStatus {
-    CORRUPT.with([defect.name()]).inc();
-    BundleStatus::Corrupt
+/// What is said of something that the store has refused.
+pub(crate) fn status(refused: Refused) -> BundleStatus {
+    if let Some(defect) = refused.defect {
+        CORRUPT.with([defect.name()]).inc();
+    }
+    refused.status
 }
 
 pub(crate) fn denied(verdict: Verdict) -> BundleStatus {
@@ -44,8 +44,8 @@ pub(crate) fn denied(verdict: Verdict) -> BundleStatus {
 }
 
 /// Something was found that may be a bundle.
-pub(crate) fn looked_at(found: Result<(), BundleStatus>) {
-    let outcome = found.map_or_else(BundleStatus::name, |()| BundleStatus::Ok.name());
+pub(crate) fn looked_at(found: Result<(), Refused>) {
+    let outcome = found.map_or_else(status, |()| BundleStatus::Ok).name();
     LOOKED_AT.with([outcome]).inc();
     if found.is_err() {
         nexus_log::error!("bundlemgrd", "what was found is no bundle to be used: {outcome}";
@@ -60,14 +60,29 @@ pub(crate) fn installed(bundle: &Bundle) {
         bounds = SIZES,
         help = "sizes of bundles that were brought"
     )
-    .observe(bundle.size.into());
-    let (name, size) = (bundle.name, bundle.size);
-    nexus_log::info!("bundlemgrd", "installed {}", name.get().as_str();
-        event = "bundle.installed.v1", name = name.get().as_str(), size = size);
+    .observe(bundle.size().into());
+    let (name, size) = (bundle.name().as_str(), bundle.size());
+    nexus_log::info!("bundlemgrd", "installed {name}";
+        event = "bundle.installed.v1", name = name, size = size);
 }
 
 pub(crate) fn note_state(bundles: usize, bytes: u64) {
     gauge!("bundlemgrd_bundles", help = "bundles that are known").set(bundles as i64);
     gauge!("bundlemgrd_state_bytes", unit = Bytes, help = "bytes of bundles on the state disk")
         .set(bytes.cast_signed());
+}
+
+/// The operation of a request, for what is counted by it.
+const fn op_name(op: u8) -> &'static str {
+    match Op::from_raw(op) {
+        Some(Op::List) => "list",
+        Some(Op::Query) => "query",
+        Some(Op::Begin) => "begin",
+        Some(Op::Bring) => "bring",
+        Some(Op::Commit) => "commit",
+        Some(Op::GiveUp) => "give_up",
+        Some(Op::Fetch) => "fetch",
+        Some(Op::Remove) => "remove",
+        None => "unknown",
+    }
 }

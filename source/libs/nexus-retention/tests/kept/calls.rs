@@ -1,12 +1,13 @@
 //! One lane of calls, spoken to by whoever asks its owner.
 
 use nexus_abi::{ExitReason, Rights};
-use nexus_bounded::Mono;
-use nexus_port::{CallId, Event, Now, Service, Token};
+use nexus_bounded::{Mono, Nanos};
+use nexus_port::{CallError, CallId, Event, Now, Service, Token};
+use nexus_retention::PatientFiles;
 use nexus_retention::files::{Failure, Files, Trouble};
 use nexus_wire::FileStatus;
 use nexus_wire::files::{
-    Append, FileName, NewFile, Op, Read, Reply, Request, Target, decode, encode,
+    Append, FileName, NewFile, Op, Read, Reply, Request, Target, decode, encode, plain_reply,
 };
 use simkit::{Client, Disk, World};
 
@@ -116,21 +117,57 @@ fn an_answer_to_something_else_is_none() {
     let mut files = Files::new(0);
     let mut world = silent::Silent;
     for (answer, failure) in [
-        (nexus_wire::files::plain_reply(Op::Sync.raw(), FileStatus::Ok, 1), None),
-        (
-            nexus_wire::files::plain_reply(Op::Sync.raw(), FileStatus::Lost, 2),
-            Some(FileStatus::Lost),
-        ),
+        (plain_reply(Op::Sync.raw(), FileStatus::Ok, 1), None),
+        (plain_reply(Op::Sync.raw(), FileStatus::Lost, 2), Some(FileStatus::Lost)),
     ] {
         files.begin(&Request::Sync { epoch: 1 }, Mono(5), &mut world).unwrap();
         let outcome = files.ended(CallId(0x4000_0000), Ok(&answer)).unwrap();
         assert_eq!(outcome.err(), failure.map(Failure::Refused));
     }
-    for garbled in [&[][..], &nexus_wire::files::plain_reply(Op::Stat.raw(), FileStatus::Ok, 3)] {
+    for garbled in [&[][..], &plain_reply(Op::Stat.raw(), FileStatus::Ok, 3)] {
         files.begin(&Request::Sync { epoch: 1 }, Mono(5), &mut world).unwrap();
         let outcome = files.ended(CallId(0x4000_0000), Ok(garbled)).unwrap();
         assert_eq!(outcome, Err(Failure::Garbled));
     }
+}
+
+fn patient() -> PatientFiles {
+    PatientFiles::new(Nanos::from_secs(10), Nanos::from_millis(5))
+}
+
+const LANE: CallId = CallId(0x4000_0000);
+
+#[test]
+fn what_came_too_fast_is_asked_again_a_little_later_and_not_for_ever() {
+    let (mut files, mut world) = (patient(), silent::Silent);
+    files.begin(&Request::Sync { epoch: 1 }, Mono(0), &mut world).unwrap();
+    let busy = plain_reply(Op::Sync.raw(), FileStatus::Busy, 1);
+    assert_eq!(files.ended(LANE, Ok(&busy), Mono(10)), None);
+    assert_eq!(files.deadline(), Some(Mono(5_000_010)));
+    assert!(!files.expired(Mono(5_000_010), &mut world));
+    let ok = plain_reply(Op::Sync.raw(), FileStatus::Ok, 1);
+    assert_eq!(files.ended(LANE, Ok(&ok), Mono(5_000_020)), Some(Ok(Reply::Plain)));
+    files.begin(&Request::Sync { epoch: 1 }, Mono(0), &mut world).unwrap();
+    let busy = plain_reply(Op::Sync.raw(), FileStatus::Busy, 2);
+    assert_eq!(files.ended(LANE, Ok(&busy), Mono(9_999_000_000)), None);
+    assert!(files.expired(Mono(10_000_000_000), &mut world));
+    assert_eq!(files.deadline(), None, "it is not asked again");
+}
+
+#[test]
+fn what_was_given_up_holds_the_way_until_it_has_ended() {
+    let (mut files, mut world) = (patient(), silent::Silent);
+    let sync = Request::Sync { epoch: 1 };
+    files.begin(&sync, Mono(0), &mut world).unwrap();
+    assert!(!files.expired(Mono(9_999_999_999), &mut world));
+    assert!(files.expired(Mono(10_000_000_000), &mut world));
+    let busy = Err(Failure::Refused(FileStatus::Busy));
+    assert_eq!(files.begin(&sync, Mono(10_000_000_001), &mut world), busy);
+    let late = plain_reply(Op::Sync.raw(), FileStatus::Ok, 1);
+    assert_eq!(files.ended(LANE, Ok(&late), Mono(10_000_000_002)), None, "nobody waits");
+    assert_eq!(files.begin(&sync, Mono(10_000_000_003), &mut world), Ok(()));
+    let died = files.ended(LANE, Err(CallError::PeerDied), Mono(10_000_000_004));
+    assert_eq!(died, Some(Err(FileStatus::NotReady)));
 }
 
 mod silent {

@@ -5,15 +5,17 @@ use nexus_wire::FILE_NAME_BYTES_MAX;
 use nexus_wire::bundles::BundleName;
 use nexus_wire::files::FileName;
 
-/// Where a bundle lies: the low 32 bits of who brought it, and its name.
+/// Where a bundle lies on the disk: the low 32 bits of who brought it, and its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Path(Text<FILE_NAME_BYTES_MAX>);
+pub struct Path(Text<FILE_NAME_BYTES_MAX>);
 
 impl Path {
     /// Before all others.
     pub(crate) const FIRST: Self = Self(Text::EMPTY);
 
-    pub(crate) fn new(installer: u32, name: BundleName<'_>) -> Self {
+    /// Where the bundle of that name lies that `installer` brings.
+    #[must_use]
+    pub fn new(installer: u32, name: BundleName<'_>) -> Self {
         let mut text = Text::EMPTY;
         let fits = write!(text, "{installer:08x}/{}", name.as_str()).is_ok();
         assert!(fits, "8 digits, a slash and a name are a file's name");
@@ -33,7 +35,7 @@ impl Path {
         FileName::new(self.0.as_str())
     }
 
-    /// Who brought it, and what it is called.
+    /// Who brought it, and what it is called; `None` of a file that is no bundle's.
     pub(crate) fn parts(&self) -> Option<(u32, BundleName<'_>)> {
         let (installer, name) = self.0.as_str().split_once('/')?;
         let is_ours = installer.len() == 8;
