@@ -3,6 +3,7 @@
 //! Two readings: the syntax tree tells where functions, constants and test code begin and end; the
 //! tokens tell everything else, so that the insides of macros are seen as well.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+use super::code;
 use super::tokens::{self, Tokens};
 
 /// Line ranges, numbered from 1.
@@ -27,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) tables: Vec<Lines>,
     pub(crate) functions: Vec<Function>,
     pub(crate) tokens: Tokens,
+    /// Lines of code.
+    pub(crate) code: BTreeSet<usize>,
 }
 
 /// A function with a body.
@@ -40,7 +44,8 @@ pub(crate) struct Function {
 impl Facts {
     /// Reads a file.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let tokens = tokens::read(text.parse::<TokenStream>().map_err(|e| anyhow::anyhow!("{e}"))?);
+        let stream = text.parse::<TokenStream>().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let (tokens, code) = (tokens::read(stream.clone()), code::lines(stream));
         let mut shape = Shape::default();
         let file = syn::parse_file(text)?;
         if file.attrs.iter().any(is_test_only) {
@@ -48,7 +53,7 @@ impl Facts {
         }
         shape.visit_file(&file);
         let Shape { tests, test_modules, constants, tables, functions } = shape;
-        Ok(Self { tests, test_modules, constants, tables, functions, tokens })
+        Ok(Self { tests, test_modules, constants, tables, functions, tokens, code })
     }
 
     /// Whether `line` is laid out by hand.

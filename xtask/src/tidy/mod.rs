@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::shell;
 
+mod code;
 mod facts;
 mod graph;
 mod laws;

@@ -67,6 +67,11 @@ impl Source {
         (1..=self.lines.len()).filter(|&line| !self.in_test(line)).count()
     }
 
+    /// How many lines of code are not for tests only.
+    pub(crate) fn code_lines(&self) -> usize {
+        self.facts.code.iter().filter(|&&line| !self.in_test(line)).count()
+    }
+
     /// Where the modules may lie that this file declares for tests only: `a/b` stands for the file
     /// `a/b.rs` and the folder `a/b`.
     pub(crate) fn test_modules(&self) -> Vec<String> {

@@ -120,7 +120,8 @@ impl Bed {
 
     fn tidy(&mut self) {
         while self.store.tidy(self.now) {
-            let _ = self.drive(&[]);
+            let ended = self.drive(&[]);
+            assert!(matches!(ended, Ok(End::Done) | Err(_)), "nobody has asked for more");
         }
         self.store.check();
     }
@@ -313,7 +314,7 @@ proptest! {
         for (step, which, refuses) in steps {
             bed.disk.refuses = refuses;
             let (who, text) = (["user", "other", "third"][which], texts[which]);
-            let _ = match step {
+            let ended = match step {
                 0 => bed.begin(who, text, all[which].len()),
                 1 => bed.bring(who, 0, &all[which][..100]),
                 2 => bed.bring(who, 100, &all[which][100..]),
@@ -327,6 +328,9 @@ proptest! {
                     Ok(End::Done)
                 }
             };
+            if let Ok(End::Installed(installed)) = ended {
+                prop_assert!(bed.store.known(name(&installed)).is_ok());
+            }
             // What is cleared away may find no disk, too.
             bed.disk.refuses.take_if(|status| *status != FileStatus::NotReady);
             bed.tidy();

@@ -5,6 +5,7 @@ use super::workspace::Workspace;
 
 mod allows;
 mod clocks;
+mod daemons;
 mod decoding;
 mod documents;
 mod kernel_words;
@@ -50,6 +51,7 @@ pub(crate) const ALL: &[Law] = &[
     metric_names::LAW,
     allows::LAW,
     sizes::LAW,
+    daemons::LAW,
     totals::LAW,
     documents::LAW,
     workplace::LAW,
