@@ -16,10 +16,12 @@ extern crate alloc;
 mod bundles;
 mod core_logs;
 mod crash;
+mod deaths;
 mod exec;
 mod hardening;
 mod journal;
 mod metrics;
+mod order;
 mod outage;
 mod policy;
 mod query;
@@ -40,6 +42,7 @@ use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
+pub use order::Order;
 pub use outage::FATAL;
 pub use retention::{ANEW, LONG, NOTE, Note, SHORT, Told, Workload};
 use talk::Talk;
@@ -161,7 +164,7 @@ pub const BUNDLES: &[Case] = &[Case {
     run: bundles::come_and_go,
 }];
 
-/// What is proven of execd behind [`BUNDLES`], and of all services that log.
+/// What is proven of execd behind [`BUNDLES`].
 pub const EXEC: &[Case] = &[
     Case {
         services_print: &[markers::EXECD_REJECT_INVALID_ARGS, markers::EXECD_REJECT_OVER_LIMIT],
@@ -173,8 +176,11 @@ pub const EXEC: &[Case] = &[
         marker: markers::SELFTEST_CRASH_REPORT,
         run: crash::reports,
     },
-    Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there },
 ];
+
+/// What is proven of all services that log, behind [`EXEC`], where each lives once.
+pub const CORE_LOGS: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there }];
 
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
@@ -199,6 +205,59 @@ pub const OUTAGES: &[Case] = &[
         run: outage::of_policyd,
     },
 ];
+
+/// What is proven of policyd's death, where the first process ends whom an [`Order`] names: before
+/// [`POLICY`], as nobody else has asked it then.
+pub const POLICYD_DEATH: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_READY],
+    marker: markers::SELFTEST_POLICYD_DEATH,
+    run: |talk| deaths::is_outlived(talk, &deaths::POLICYD),
+}];
+
+/// The same of the deaths of others, behind [`POLICY`]; their own cases come behind it. bundlemgrd
+/// is ended behind statefsd: it would notice with its next request, refuse that and look again.
+pub const DEATHS: &[Case] = &[
+    Case {
+        services_print: &[markers::STATEFSD_READY],
+        marker: markers::SELFTEST_STATEFSD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::STATEFSD),
+    },
+    Case {
+        services_print: &[markers::ENTROPYD_READY],
+        marker: markers::SELFTEST_ENTROPYD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::ENTROPYD),
+    },
+    Case {
+        services_print: &[markers::TIMED_READY],
+        marker: markers::SELFTEST_TIMED_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::TIMED),
+    },
+    Case {
+        services_print: &[markers::EXECD_READY],
+        marker: markers::SELFTEST_EXECD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::EXECD),
+    },
+    Case {
+        services_print: &[markers::BUNDLEMGRD_READY],
+        marker: markers::SELFTEST_BUNDLEMGRD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::BUNDLEMGRD),
+    },
+    Case {
+        services_print: &[markers::DSOFTBUSD_READY],
+        marker: markers::SELFTEST_DSOFTBUSD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::DSOFTBUSD),
+    },
+    Case {
+        services_print: &[markers::DSOFTBUSD_PEER_READY],
+        marker: markers::SELFTEST_DSOFTBUSD_PEER_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::PEER),
+    },
+];
+
+/// Whom [`POLICYD_DEATH`] and [`DEATHS`] end, in order.
+pub fn victims() -> impl Iterator<Item = &'static str> {
+    deaths::VICTIMS.iter().map(|victim| victim.name)
+}
 
 /// What is proven of what is kept, where there is a disk.
 pub const RETENTION: &[Case] = &[Case {
@@ -300,11 +359,13 @@ pub enum Goal {
     System,
     /// In the next boot, that it is still there, bundles too.
     SystemKept,
+    /// All services of the system, most of which are ended before they are proven.
+    Deaths,
 }
 
 impl Goal {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Services,
         Self::Logd,
         Self::Outages,
@@ -315,6 +376,7 @@ impl Goal {
         Self::SetAside,
         Self::System,
         Self::SystemKept,
+        Self::Deaths,
     ];
 
     /// By its place in [`Self::ALL`], as an image names it.
@@ -332,9 +394,29 @@ impl Goal {
             Self::Services => &[LOGD, METRICSD],
             Self::Outages => &[LOGD, METRICSD, OUTAGES],
             Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => {
-                &[LOGD, METRICSD, POLICY, TIMED, BUNDLES, EXEC, SESSIONS_APART, RETENTION]
-            }
+            Self::System => &[
+                LOGD,
+                METRICSD,
+                POLICY,
+                TIMED,
+                BUNDLES,
+                EXEC,
+                CORE_LOGS,
+                SESSIONS_APART,
+                RETENTION,
+            ],
+            Self::Deaths => &[
+                LOGD,
+                METRICSD,
+                POLICYD_DEATH,
+                POLICY,
+                DEATHS,
+                TIMED,
+                BUNDLES,
+                EXEC,
+                SESSIONS_APART,
+                RETENTION,
+            ],
             Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
             Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
             Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
@@ -350,7 +432,7 @@ impl Goal {
         match self {
             Self::Logd | Self::Services => &[markers::LOGD_READY],
             Self::Outages => &[markers::LOGD_READY, markers::POLICYD_READY, markers::EXECD_READY],
-            Self::System => &[
+            Self::System | Self::Deaths => &[
                 markers::STATEFSD_READY,
                 markers::LOGD_READY,
                 markers::POLICYD_READY,
