@@ -61,6 +61,8 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     const SERVICE: ServiceId = ServiceId::from_name("execd");
