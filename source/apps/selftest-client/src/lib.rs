@@ -17,7 +17,9 @@ mod bundles;
 mod core_logs;
 mod crash;
 mod deaths;
+mod entropy;
 mod exec;
+mod goal;
 mod hardening;
 mod journal;
 mod metrics;
@@ -42,6 +44,7 @@ use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
+pub use goal::Goal;
 pub use order::Order;
 pub use outage::FATAL;
 pub use retention::{ANEW, LONG, NOTE, Note, SHORT, Told, Workload};
@@ -266,6 +269,13 @@ pub const RETENTION: &[Case] = &[Case {
     run: retention::is_kept,
 }];
 
+/// What is proven of entropyd, where it runs.
+pub const ENTROPY: &[Case] = &[Case {
+    services_print: &[markers::ENTROPYD_REJECT_INVALID_ARGS, markers::ENTROPYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_ENTROPY,
+    run: entropy::is_given_once,
+}];
+
 /// What is proven of sessions, where all endpoints record in one name.
 pub const SESSIONS: &[Case] = &[Case {
     services_print: SESSIONS_PRINT,
@@ -335,124 +345,6 @@ pub const ROLLUPS: &[Case] = &[Case {
     marker: markers::SELFTEST_METRICS_ROLLUPS,
     run: retention::again::rollups_are_there,
 }];
-
-/// What a run is to prove.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Goal {
-    /// logd alone.
-    Logd,
-    /// Both services, where there is no disk.
-    Services,
-    /// Both, and then that they, and others beside them, outlive their outages.
-    Outages,
-    /// Both, and that they keep what they have on a disk.
-    Retention,
-    /// In the next boot, that it is still there.
-    Kept,
-    /// Both, and that they keep it over boundaries of longer windows.
-    Boundaries,
-    /// In the next boot, that it is there, and longer windows that were made of it.
-    Rollups,
-    /// Both, and that what metricsd keeps is set aside where it is suspect.
-    SetAside,
-    /// All services of the system, and that both keep what they have on a disk.
-    System,
-    /// In the next boot, that it is still there, bundles too.
-    SystemKept,
-    /// All services of the system, most of which are ended before they are proven.
-    Deaths,
-}
-
-impl Goal {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Services,
-        Self::Logd,
-        Self::Outages,
-        Self::Retention,
-        Self::Kept,
-        Self::Boundaries,
-        Self::Rollups,
-        Self::SetAside,
-        Self::System,
-        Self::SystemKept,
-        Self::Deaths,
-    ];
-
-    /// By its place in [`Self::ALL`], as an image names it.
-    #[must_use]
-    pub fn from_argument(argument: u64) -> Option<Self> {
-        let at = usize::try_from(argument).ok()?;
-        Self::ALL.get(at).copied()
-    }
-
-    /// Its tables. Nobody is let in behind logd before the first holds.
-    #[must_use]
-    pub const fn tables(self) -> &'static [&'static [Case]] {
-        match self {
-            Self::Logd => &[LOGD],
-            Self::Services => &[LOGD, METRICSD],
-            Self::Outages => &[LOGD, METRICSD, OUTAGES],
-            Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => &[
-                LOGD,
-                METRICSD,
-                POLICY,
-                TIMED,
-                BUNDLES,
-                EXEC,
-                CORE_LOGS,
-                SESSIONS_APART,
-                RETENTION,
-            ],
-            Self::Deaths => &[
-                LOGD,
-                METRICSD,
-                POLICYD_DEATH,
-                POLICY,
-                DEATHS,
-                TIMED,
-                BUNDLES,
-                EXEC,
-                SESSIONS_APART,
-                RETENTION,
-            ],
-            Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
-            Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
-            Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
-            Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
-            Self::SetAside => &[LOGD, METRICSD, RETENTION, SET_ASIDE],
-        }
-    }
-
-    /// What those say that are started before the selftest, in the order in which they are: each
-    /// before it first receives.
-    #[must_use]
-    pub const fn ready(self) -> &'static [&'static str] {
-        match self {
-            Self::Logd | Self::Services => &[markers::LOGD_READY],
-            Self::Outages => &[markers::LOGD_READY, markers::POLICYD_READY, markers::EXECD_READY],
-            Self::System | Self::Deaths => &[
-                markers::STATEFSD_READY,
-                markers::LOGD_READY,
-                markers::POLICYD_READY,
-                markers::TIMED_READY,
-                markers::BUNDLEMGRD_READY,
-                markers::EXECD_READY,
-                markers::ENTROPYD_READY,
-                markers::DSOFTBUSD_READY,
-                markers::DSOFTBUSD_PEER_READY,
-            ],
-            Self::SystemKept => &[
-                markers::STATEFSD_READY,
-                markers::LOGD_READY,
-                markers::POLICYD_READY,
-                markers::BUNDLEMGRD_READY,
-            ],
-            _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
-        }
-    }
-}
 
 /// The lines that stand on the console when a goal is reached, in order.
 pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {

@@ -118,6 +118,8 @@ pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
 /// Sessions carried what was asked, and refused what was denied, strange, spoiled or too much.
 pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
+/// entropyd gave bytes out once, and refused what it must.
+pub const SELFTEST_ENTROPY: &str = "SELFTEST: entropy rejects ok";
 /// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
 pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
 /// Programs started from bundles and ended, what must not start did not; all was counted, and
