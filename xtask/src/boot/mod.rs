@@ -54,12 +54,16 @@ pub(crate) struct Args {
     /// Boot everything, and let metricsd die until what it has kept is set aside.
     #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "long"])]
     aside: bool,
+    /// Boot everything, and end one service after another while it is used: it comes back.
+    #[arg(long, conflicts_with_all = ["only", "hostile", "outage", "aside", "long"])]
+    deaths: bool,
     /// Boot everything on one disk, and end the machine the hard way so many times.
     #[arg(
         long,
         value_parser = clap::value_parser!(u32).range(1..),
         conflicts_with_all = [
-            "only", "hostile", "outage", "aside", "long", "twins", "state", "runs", "console",
+            "only", "hostile", "outage", "aside", "deaths", "long", "twins", "state", "runs",
+            "console",
         ]
     )]
     kills: Option<u32>,
@@ -124,6 +128,7 @@ impl Args {
             Some(Part::LogdHardening) => Variant::LogdAlone,
             None if self.hostile => Variant::Hostile,
             None if self.outage => Variant::Outage,
+            None if self.deaths => Variant::Deaths,
             None if self.long => Variant::Long,
             None if self.aside => Variant::Aside,
             None => Variant::Everything,

@@ -228,6 +228,36 @@ const TWINS: &[Twin] = &[
         swap: Swap { entry: "metricsd", program: "os-twin-remembering-metricsd" },
         ends: End::Without(markers::SELFTEST_METRICSD_OUTAGE),
     },
+    Twin {
+        name: "whose child a service is does not end it",
+        of: Variant::Deaths,
+        swap: Swap { entry: "init", program: "os-init" },
+        ends: End::Without(markers::POLICYD_READY),
+    },
+    Twin {
+        name: "timed does not come back",
+        of: Variant::Deaths,
+        swap: Swap { entry: "timed", program: "os-twin-brief-timed" },
+        ends: End::Without(markers::TIMED_READY),
+    },
+    Twin {
+        name: "metricsd exports of what a dead service had begun that it ended",
+        of: Variant::Deaths,
+        swap: Swap { entry: "metricsd", program: "os-twin-glossing-metricsd" },
+        ends: End::Without(markers::SELFTEST_EXECD_DEATH),
+    },
+    Twin {
+        name: "metricsd counts twice what was told while a service was dead",
+        of: Variant::Deaths,
+        swap: Swap { entry: "metricsd", program: "os-twin-doubling-metricsd" },
+        ends: End::Without(markers::SELFTEST_EXECD_DEATH),
+    },
+    Twin {
+        name: "metricsd's ledger has something of which nothing became",
+        of: Variant::Deaths,
+        swap: Swap { entry: "metricsd", program: "os-twin-owing-metricsd" },
+        ends: End::Without(markers::SELFTEST_POLICYD_DEATH),
+    },
 ];
 
 /// A selftest gives up earlier by itself.

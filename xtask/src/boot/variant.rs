@@ -29,12 +29,14 @@ pub(super) enum Variant {
     Hostile,
     /// Both services without a disk, policyd and execd, and then they die.
     Outage,
+    /// As everything, but for logd and metricsd each service is ended while it is used.
+    Deaths,
 }
 
 impl Variant {
     /// Those of every test.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage, Self::Aside];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Everything, Self::LogdAlone, Self::Hostile, Self::Outage, Self::Deaths, Self::Aside];
 
     pub(super) fn recipe(self) -> &'static str {
         match self {
@@ -46,6 +48,7 @@ impl Variant {
             Self::LogdAlone => "image-logd",
             Self::Hostile => "image-hostile",
             Self::Outage => "image-outage",
+            Self::Deaths => "image-deaths",
         }
     }
 
@@ -53,7 +56,7 @@ impl Variant {
     /// shorter than it takes to see that somebody is away.
     pub(super) fn time(self) -> Time {
         match self {
-            Self::Hostile | Self::Outage => Time::Counted(COUNTED),
+            Self::Hostile | Self::Outage | Self::Deaths => Time::Counted(COUNTED),
             _ => Time::Host,
         }
     }
@@ -63,6 +66,7 @@ impl Variant {
         let any_time = match self {
             Self::Hostile => hostile_trials()?,
             Self::Outage => deaths(),
+            Self::Deaths => ended(),
             Self::Aside => deaths_of_metricsd(),
             _ => Vec::new(),
         };
@@ -81,6 +85,7 @@ impl Variant {
             Self::LogdAlone => Goal::Logd,
             Self::Hostile => Goal::Services,
             Self::Outage => Goal::Outages,
+            Self::Deaths => Goal::Deaths,
         }
     }
 
@@ -104,6 +109,7 @@ impl Variant {
             Self::Everything | Self::Kept => Some("everything"),
             Self::Long | Self::Rollups => Some("long"),
             Self::Aside => Some("aside"),
+            Self::Deaths => Some("deaths"),
             Self::LogdAlone | Self::Hostile | Self::Outage => None,
         }
     }
@@ -126,6 +132,12 @@ fn deaths() -> Vec<String> {
     let [first, second, third] = [100, 200, 400].map(|pause| ended("logd", pause));
     let others = ["metricsd", "policyd"].map(|name| ended(name, 100));
     others.into_iter().chain([first, second, suspect, third, told]).collect()
+}
+
+/// The same where each is ended once by its parent.
+fn ended() -> Vec<String> {
+    let deaths = selftest_client::victims();
+    deaths.map(|name| format!("init: {name} ended, Ended(Killed(64)); again in 100 ms")).collect()
 }
 
 /// The same where metricsd dies three times.

@@ -16,10 +16,14 @@ extern crate alloc;
 mod bundles;
 mod core_logs;
 mod crash;
+mod deaths;
+mod entropy;
 mod exec;
+mod goal;
 mod hardening;
 mod journal;
 mod metrics;
+mod order;
 mod outage;
 mod policy;
 mod query;
@@ -40,6 +44,8 @@ use nexus_abi::ServiceId;
 use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
+pub use goal::Goal;
+pub use order::Order;
 pub use outage::FATAL;
 pub use retention::{ANEW, LONG, NOTE, Note, SHORT, Told, Workload};
 use talk::Talk;
@@ -161,7 +167,7 @@ pub const BUNDLES: &[Case] = &[Case {
     run: bundles::come_and_go,
 }];
 
-/// What is proven of execd behind [`BUNDLES`], and of all services that log.
+/// What is proven of execd behind [`BUNDLES`].
 pub const EXEC: &[Case] = &[
     Case {
         services_print: &[markers::EXECD_REJECT_INVALID_ARGS, markers::EXECD_REJECT_OVER_LIMIT],
@@ -173,8 +179,11 @@ pub const EXEC: &[Case] = &[
         marker: markers::SELFTEST_CRASH_REPORT,
         run: crash::reports,
     },
-    Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there },
 ];
+
+/// What is proven of all services that log, behind [`EXEC`], where each lives once.
+pub const CORE_LOGS: &[Case] =
+    &[Case { services_print: &[], marker: markers::SELFTEST_CORE_LOGS, run: core_logs::are_there }];
 
 /// What is proven of outages, once both are proven, where services die of [`FATAL`].
 pub const OUTAGES: &[Case] = &[
@@ -200,11 +209,71 @@ pub const OUTAGES: &[Case] = &[
     },
 ];
 
+/// What is proven of policyd's death, where the first process ends whom an [`Order`] names: before
+/// [`POLICY`], as nobody else has asked it then.
+pub const POLICYD_DEATH: &[Case] = &[Case {
+    services_print: &[markers::POLICYD_READY],
+    marker: markers::SELFTEST_POLICYD_DEATH,
+    run: |talk| deaths::is_outlived(talk, &deaths::POLICYD),
+}];
+
+/// The same of the deaths of others, behind [`POLICY`]; their own cases come behind it. bundlemgrd
+/// is ended behind statefsd: it would notice with its next request, refuse that and look again.
+pub const DEATHS: &[Case] = &[
+    Case {
+        services_print: &[markers::STATEFSD_READY],
+        marker: markers::SELFTEST_STATEFSD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::STATEFSD),
+    },
+    Case {
+        services_print: &[markers::ENTROPYD_READY],
+        marker: markers::SELFTEST_ENTROPYD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::ENTROPYD),
+    },
+    Case {
+        services_print: &[markers::TIMED_READY],
+        marker: markers::SELFTEST_TIMED_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::TIMED),
+    },
+    Case {
+        services_print: &[markers::EXECD_READY],
+        marker: markers::SELFTEST_EXECD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::EXECD),
+    },
+    Case {
+        services_print: &[markers::BUNDLEMGRD_READY],
+        marker: markers::SELFTEST_BUNDLEMGRD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::BUNDLEMGRD),
+    },
+    Case {
+        services_print: &[markers::DSOFTBUSD_READY],
+        marker: markers::SELFTEST_DSOFTBUSD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::DSOFTBUSD),
+    },
+    Case {
+        services_print: &[markers::DSOFTBUSD_PEER_READY],
+        marker: markers::SELFTEST_DSOFTBUSD_PEER_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::PEER),
+    },
+];
+
+/// Whom [`POLICYD_DEATH`] and [`DEATHS`] end, in order.
+pub fn victims() -> impl Iterator<Item = &'static str> {
+    deaths::VICTIMS.iter().map(|victim| victim.name)
+}
+
 /// What is proven of what is kept, where there is a disk.
 pub const RETENTION: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_METRICS_RETENTION,
     run: retention::is_kept,
+}];
+
+/// What is proven of entropyd, where it runs.
+pub const ENTROPY: &[Case] = &[Case {
+    services_print: &[markers::ENTROPYD_REJECT_INVALID_ARGS, markers::ENTROPYD_REJECT_OVER_LIMIT],
+    marker: markers::SELFTEST_ENTROPY,
+    run: entropy::is_given_once,
 }];
 
 /// What is proven of sessions, where all endpoints record in one name.
@@ -276,101 +345,6 @@ pub const ROLLUPS: &[Case] = &[Case {
     marker: markers::SELFTEST_METRICS_ROLLUPS,
     run: retention::again::rollups_are_there,
 }];
-
-/// What a run is to prove.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Goal {
-    /// logd alone.
-    Logd,
-    /// Both services, where there is no disk.
-    Services,
-    /// Both, and then that they, and others beside them, outlive their outages.
-    Outages,
-    /// Both, and that they keep what they have on a disk.
-    Retention,
-    /// In the next boot, that it is still there.
-    Kept,
-    /// Both, and that they keep it over boundaries of longer windows.
-    Boundaries,
-    /// In the next boot, that it is there, and longer windows that were made of it.
-    Rollups,
-    /// Both, and that what metricsd keeps is set aside where it is suspect.
-    SetAside,
-    /// All services of the system, and that both keep what they have on a disk.
-    System,
-    /// In the next boot, that it is still there, bundles too.
-    SystemKept,
-}
-
-impl Goal {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Services,
-        Self::Logd,
-        Self::Outages,
-        Self::Retention,
-        Self::Kept,
-        Self::Boundaries,
-        Self::Rollups,
-        Self::SetAside,
-        Self::System,
-        Self::SystemKept,
-    ];
-
-    /// By its place in [`Self::ALL`], as an image names it.
-    #[must_use]
-    pub fn from_argument(argument: u64) -> Option<Self> {
-        let at = usize::try_from(argument).ok()?;
-        Self::ALL.get(at).copied()
-    }
-
-    /// Its tables. Nobody is let in behind logd before the first holds.
-    #[must_use]
-    pub const fn tables(self) -> &'static [&'static [Case]] {
-        match self {
-            Self::Logd => &[LOGD],
-            Self::Services => &[LOGD, METRICSD],
-            Self::Outages => &[LOGD, METRICSD, OUTAGES],
-            Self::Retention => &[LOGD, METRICSD, RETENTION],
-            Self::System => {
-                &[LOGD, METRICSD, POLICY, TIMED, BUNDLES, EXEC, SESSIONS_APART, RETENTION]
-            }
-            Self::Kept => &[KEPT_LOGS, KEPT_METRICS],
-            Self::SystemKept => &[KEPT_LOGS, KEPT_METRICS, KEPT_BUNDLES],
-            Self::Boundaries => &[LOGD, METRICSD, BOUNDARIES],
-            Self::Rollups => &[KEPT_BOUNDARIES, ROLLUPS],
-            Self::SetAside => &[LOGD, METRICSD, RETENTION, SET_ASIDE],
-        }
-    }
-
-    /// What those say that are started before the selftest, in the order in which they are: each
-    /// before it first receives.
-    #[must_use]
-    pub const fn ready(self) -> &'static [&'static str] {
-        match self {
-            Self::Logd | Self::Services => &[markers::LOGD_READY],
-            Self::Outages => &[markers::LOGD_READY, markers::POLICYD_READY, markers::EXECD_READY],
-            Self::System => &[
-                markers::STATEFSD_READY,
-                markers::LOGD_READY,
-                markers::POLICYD_READY,
-                markers::TIMED_READY,
-                markers::BUNDLEMGRD_READY,
-                markers::EXECD_READY,
-                markers::ENTROPYD_READY,
-                markers::DSOFTBUSD_READY,
-                markers::DSOFTBUSD_PEER_READY,
-            ],
-            Self::SystemKept => &[
-                markers::STATEFSD_READY,
-                markers::LOGD_READY,
-                markers::POLICYD_READY,
-                markers::BUNDLEMGRD_READY,
-            ],
-            _ => &[markers::STATEFSD_READY, markers::LOGD_READY],
-        }
-    }
-}
 
 /// The lines that stand on the console when a goal is reached, in order.
 pub fn expected(goal: Goal) -> impl Iterator<Item = &'static str> {

@@ -88,6 +88,22 @@ pub const SELFTEST_METRICSD_OUTAGE: &str = "SELFTEST: metricsd outage ok";
 pub const SELFTEST_REPEATED_OUTAGES: &str = "SELFTEST: repeated outages ok";
 /// policyd died and came back: nothing was allowed meanwhile, and that was said.
 pub const SELFTEST_POLICYD_OUTAGE: &str = "SELFTEST: policyd outage ok";
+/// policyd was ended while it was asked and came back; others went on, and the ledger balanced.
+pub const SELFTEST_POLICYD_DEATH: &str = "SELFTEST: policyd death ok";
+/// As that, for entropyd.
+pub const SELFTEST_ENTROPYD_DEATH: &str = "SELFTEST: entropyd death ok";
+/// As that, for timed.
+pub const SELFTEST_TIMED_DEATH: &str = "SELFTEST: timed death ok";
+/// As that, for execd; what it had begun was closed as abandoned.
+pub const SELFTEST_EXECD_DEATH: &str = "SELFTEST: execd death ok";
+/// As that, for bundlemgrd.
+pub const SELFTEST_BUNDLEMGRD_DEATH: &str = "SELFTEST: bundlemgrd death ok";
+/// As that, for dsoftbusd; what it had begun was closed as abandoned.
+pub const SELFTEST_DSOFTBUSD_DEATH: &str = "SELFTEST: dsoftbusd death ok";
+/// As that, for dsoftbusd-peer.
+pub const SELFTEST_DSOFTBUSD_PEER_DEATH: &str = "SELFTEST: dsoftbusd-peer death ok";
+/// As that, for statefsd.
+pub const SELFTEST_STATEFSD_DEATH: &str = "SELFTEST: statefsd death ok";
 /// Windows came back from metricsd by RANGE exactly, once they were durable, and logd had them too.
 pub const SELFTEST_METRICS_RETENTION: &str = "SELFTEST: metrics retention ok";
 /// As that, over boundaries of short and long windows, and steps are sums of windows.
@@ -102,6 +118,8 @@ pub const SELFTEST_METRICS_ROLLUPS: &str = "SELFTEST: metrics rollups ok";
 pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside ok";
 /// Sessions carried what was asked, and refused what was denied, strange, spoiled or too much.
 pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
+/// entropyd gave bytes out once, and refused what it must.
+pub const SELFTEST_ENTROPY: &str = "SELFTEST: entropy rejects ok";
 /// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
 pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
 /// Programs started from bundles and ended, what must not start did not; all was counted, and

@@ -450,8 +450,37 @@ fn test_reject_malformed_frames() {
         let token = bed.send(sender("user"), &frame);
         assert_eq!(bed.status(token), Some(status), "byte {at}");
     }
-    let token = bed.send(sender("user"), &[]);
-    assert_eq!(bed.status(token), Some(BundleStatus::InvalidArgs));
+    let long = [&good[..], &vec![0; 4096 - good.len()]].concat();
+    for frame in [&[][..], &good[..7], &good[..good.len() - 1], &long] {
+        let token = bed.send(sender("user"), frame);
+        assert_eq!(bed.status(token), Some(BundleStatus::InvalidArgs), "{} bytes", frame.len());
+    }
+    assert!(bed.around.calls.is_empty(), "nobody is asked for what is no frame");
+}
+
+#[test]
+fn test_reject_the_upload_of_another_sender_or_of_another_life() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
+    assert_eq!(bed.ask("user", &begin), BundleStatus::Ok);
+    assert_eq!(bed.ask("user", &Request::Bring { at: 0, bytes: &bytes[..99] }), BundleStatus::Ok);
+    let rest = Request::Bring { at: 99, bytes: &bytes[99..] };
+    let later = Sender { incarnation: Incarnation::new(2), ..sender("user") };
+    for request in [rest, Request::Commit] {
+        assert_eq!(bed.ask("other", &request), BundleStatus::OutOfOrder, "{request:?}");
+        let mut out = vec![0; 4096];
+        let frame = encode(&request, 9, &mut out).unwrap().to_vec();
+        let token = bed.send(later, &frame);
+        bed.answer_all();
+        assert_eq!(bed.status(token), Some(BundleStatus::OutOfOrder), "of another life");
+    }
+    let fetch = Request::Fetch { name: name("demo.new"), at: 0, max: 9 };
+    for request in [fetch, Request::Query { name: name("demo.new") }] {
+        assert_eq!(bed.ask("other", &request), BundleStatus::NotFound, "what is there so far");
+    }
+    assert_eq!(bed.ask("user", &rest), BundleStatus::Ok);
+    assert_eq!(bed.ask("user", &Request::Commit), BundleStatus::Ok, "it was untouched");
+    assert_eq!(bed.fetched("demo.new"), bytes);
 }
 
 #[test]

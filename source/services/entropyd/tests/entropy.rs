@@ -68,7 +68,11 @@ impl Bed {
     }
 
     fn send(&mut self, frame: &[u8]) -> Vec<u8> {
-        let from = ServiceId::from_name("user");
+        self.send_from("user", frame)
+    }
+
+    fn send_from(&mut self, from: &str, frame: &[u8]) -> Vec<u8> {
+        let from = ServiceId::from_name(from);
         let from = Sender::stamped(from, 7, Incarnation::new(1), Rights::NONE);
         self.handle(Event::Request { from, token: Token::from_raw(1), frame });
         self.world.replies.pop().unwrap()
@@ -99,6 +103,23 @@ fn bytes_are_given_as_they_come_and_never_twice() {
     let second = bed.get(16).unwrap();
     assert_eq!(second[..8], 40_u64.to_be_bytes());
     assert_eq!(recording.counter("entropyd_requests_total", &[("outcome", "ok")]), 2);
+}
+
+#[test]
+fn what_one_sender_was_given_no_other_is_whatever_is_refused_between() {
+    let mut bed = Bed::new(Device::Counts(0));
+    let mut given = std::collections::BTreeSet::new();
+    for from in ["user", "stranger", "user", "other"] {
+        let long = request(9, ENTROPY_BYTES_MAX as u16 + 1);
+        let echo = Echo { op: 1, nonce: 9 };
+        assert_eq!(bed.send_from(from, &long), plain_reply(echo, EntropyStatus::OverLimit));
+        let reply = bed.send_from(from, &request(9, 64));
+        let bytes = decode_reply(9, &reply).unwrap().unwrap();
+        for word in bytes.as_chunks::<8>().0 {
+            assert!(given.insert(*word), "{from} is given what somebody has");
+        }
+    }
+    assert_eq!(given.len(), 4 * 8);
 }
 
 #[test]

@@ -535,6 +535,17 @@ fn who_ends_well_or_is_ended_by_request_is_no_crash() {
 }
 
 #[test]
+fn test_reject_the_program_of_another_sender() {
+    let mut bed = Bed::new();
+    let pid = bed.started();
+    let kill = Request::Kill { pid };
+    assert_eq!(bed.ask("other", &kill), ExecStatus::NotFound, "as if it were none");
+    assert_eq!(bed.ask("other", &Request::Kill { pid: pid + 1 }), ExecStatus::NotFound);
+    assert!(bed.execd.processes().killed.is_empty());
+    assert_eq!(bed.ask("user", &kill), ExecStatus::Ok);
+}
+
+#[test]
 fn test_reject_more_than_may_run_and_more_than_may_wait() {
     let mut bed = Bed::new();
     let first = bed.submit("a", &start());
@@ -570,6 +581,11 @@ fn test_reject_malformed_frames() {
         frame[at] = to;
         let token = bed.send("user", &frame);
         assert_eq!(bed.status(token), Some(status), "byte {at}");
+    }
+    let long = [&good[..], &vec![0; 4096 - good.len()]].concat();
+    for frame in [&[][..], &good[..7], &good[..good.len() - 1], &long] {
+        let token = bed.send("user", frame);
+        assert_eq!(bed.status(token), Some(ExecStatus::InvalidArgs), "{} bytes", frame.len());
     }
     assert!(bed.around.calls.is_empty());
     assert_eq!(

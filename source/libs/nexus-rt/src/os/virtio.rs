@@ -31,7 +31,8 @@ impl Pool {
         POOL.call_once(|| Self { address, physical, bytes, next: AtomicUsize::new(0) });
     }
 
-    /// Whole pages of the pool, if it has as many left.
+    /// Whole pages of the pool, wiped, if it has as many left. The device must have been reset:
+    /// what an earlier life of this process had given it is wiped too.
     pub(super) fn take(bytes: usize) -> Option<(PhysAddr, NonNull<u8>)> {
         POOL.get()?.take_pages(bytes)
     }
@@ -41,6 +42,9 @@ impl Pool {
         let end = at + bytes.next_multiple_of(PAGE_BYTES);
         let start = NonNull::new((self.address + at) as *mut u8).filter(|_| end <= self.bytes)?;
         self.next.store(end, Relaxed);
+        // SAFETY: they are mapped for as long as we live, no device is at them since its reset, and
+        // nobody has been given them in this life.
+        unsafe { start.write_bytes(0, end - at) };
         Some((self.physical + at as u64, start))
     }
 
@@ -55,8 +59,8 @@ impl Pool {
 /// What `virtio-drivers` asks of its surroundings.
 pub(super) struct Surroundings;
 
-// SAFETY: `dma_alloc` gives pages of the pool, each once: mapped for us, aligned, zeroed by the
-// kernel. The pool is mapped for as long as the process lives, so nothing is ever taken back.
+// SAFETY: `dma_alloc` gives pages of the pool, each once: mapped for us, aligned, wiped. The pool
+// is mapped for as long as the process lives, so nothing is ever taken back.
 unsafe impl Hal for Surroundings {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let taken = Pool::take(pages * PAGE_BYTES);
