@@ -104,8 +104,8 @@ pub(crate) fn coarse_limits() -> Limits {
     limits
 }
 
-/// The same with segments of so few bytes that raw ones end early, wherever that is, and longer ones
-/// when they are full.
+/// The same with segments of so few bytes that raw ones end early, wherever that is, and longer
+/// ones when they are full.
 pub(crate) fn short_limits(segment_bytes: u32) -> Limits {
     let mut limits = coarse_limits();
     let [_, longer @ ..] = &mut limits.store.shelves;
