@@ -105,11 +105,11 @@ pub(crate) fn coarse_limits() -> Limits {
 }
 
 /// The same with segments of so few bytes that raw ones end early, wherever that is, and longer
-/// ones when they are full.
-pub(crate) fn short_limits(segment_bytes: u32) -> Limits {
+/// ones after `span` windows or when they are full.
+pub(crate) fn short_limits(segment_bytes: u32, span: u64) -> Limits {
     let mut limits = coarse_limits();
     let [_, longer @ ..] = &mut limits.store.shelves;
-    longer.iter_mut().for_each(|shelf| shelf.span = 1024);
+    longer.iter_mut().for_each(|shelf| shelf.span = span);
     limits.store.segment_bytes = segment_bytes;
     assert!(limits.store.are_possible());
     limits

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use nexus_bounded::{Mono, Nanos};
 use nexus_retention::Keep;
 use nexus_retention::files::Trouble;
-use nexus_retention::keeper::{Keeper, Shelf, Unrolled};
+use nexus_retention::keeper::{Keeper, LastKept, Shelf, Unrolled};
 use nexus_retention::manifest::Manifest;
 use nexus_retention::recovery::{Say, Sealed, SegmentStep};
 use nexus_retention::segment::END_BYTES_MAX;
@@ -61,8 +61,9 @@ fn longer_windows_are_what_their_parts_were() {
 
 #[test]
 fn longer_windows_are_whole_where_segments_end_early_and_have_little_room() {
-    for segment_bytes in (2650..3000).step_by(50) {
-        let (made, disk) = (short_limits(segment_bytes), Disk::new(SECTORS));
+    let sizes = (2650..3000).step_by(50);
+    for (segment_bytes, span) in sizes.flat_map(|bytes| [(bytes, 4), (bytes, 1024)]) {
+        let (made, disk) = (short_limits(segment_bytes, span), Disk::new(SECTORS));
         let mut rig = Rig::with(Some(disk), 90, Keep::Files, made, Rc::default(), 0);
         rig.seconds(95);
         let raw = rig.sealed(TIERS[0]);
@@ -141,6 +142,17 @@ fn a_manifest_of_another_version_is_left_alone_with_all_there_is() {
     assert!(rig.keeper().decision().unwrap().is_refused);
     assert_eq!(rig.list("g1/"), files);
     assert_eq!(rig.read("g1/manifest"), manifest);
+}
+
+#[test]
+fn the_next_life_knows_when_what_the_one_before_has_kept_ended() {
+    let mut rig = Rig::new(Some(Disk::new(SECTORS)), 21);
+    rig.seconds(25);
+    assert_eq!(rig.keeper().before(), None);
+    let mut rig = next_life(&mut rig, Keep::Files, |_| {});
+    rig.seconds(5);
+    let end = Mono(21_000_000_000);
+    assert_eq!(rig.keeper().before(), Some(LastKept { boot: 1, end }));
 }
 
 #[test]

@@ -14,6 +14,24 @@ fn windows(numbers: std::ops::Range<u64>) -> Windows {
     windows
 }
 
+#[test]
+fn groups_that_share_a_longer_window_are_given_up_together_with_their_series() {
+    let mut writer = SegmentWriter::new(Limits { series: 8 });
+    let mut out = writer.begin(Meta { boot: 1, tier: TENS }).to_vec();
+    for (numbers, key) in [(5..8, "a"), (10..12, "b"), (11..13, "c")] {
+        writer.begin_group(&windows(numbers)).unwrap();
+        let (_, bytes) = writer.define(key.as_bytes(), &Form::Counter).unwrap();
+        out.extend(bytes);
+        out.extend(writer.end_group());
+    }
+    writer.give_up_chain(out.len() as u32);
+    out.extend(writer.finish(ANCHOR));
+    let mut segment = Segment::open(&out[..]).unwrap();
+    assert_eq!(segment.check(), Ok(()));
+    let groups: Vec<_> = segment.footer().groups().iter().map(|g| (g.first, g.last)).collect();
+    assert_eq!((groups, segment.footer().series), (vec![(5, 7)], 1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
