@@ -349,7 +349,7 @@ impl Keeping {
     /// Whether nothing is left to do, or nothing can be done.
     pub(crate) fn is_done(&self) -> bool {
         let is_kept = self.has_ended && self.log.is_synced();
-        is_kept || !self.log.is_open() || self.log.trouble().is_some()
+        is_kept || self.log.trouble().or(self.away).is_some()
     }
 
     /// Records that are not durable.

@@ -107,6 +107,28 @@ fn what_was_counted_survives_the_death_of_metricsd() {
     assert_eq!(told, ["keeping", "keeping"]);
 }
 
+#[test]
+fn what_was_counted_before_the_files_are_read_is_kept_by_an_orderly_end() {
+    let recipe = device(1);
+    let mut bed = bed(&recipe);
+    bed.world.run_for(Nanos::from_secs(5));
+    bed.world.kill("metricsd", ExitReason::Killed(9));
+    bed.world.pause("statefsd");
+    bed.world.restart("metricsd");
+    let client = bed.world.client(&app(0), Rights::NONE);
+    bed.world.post(client, "metricsd", &update(Kind::Counter, "clicks_total", "", 3)).unwrap();
+    bed.world.run_for(Nanos::from_millis(100));
+    bed.world.stop("metricsd");
+    bed.world.run_for(Nanos::from_millis(500));
+    assert!(bed.world.runs("metricsd"), "the disk may answer yet");
+    bed.world.resume("statefsd");
+    bed.world.run_for(Nanos::from_secs(1));
+    assert!(!bed.world.runs("metricsd"));
+    bed.world.restart("metricsd");
+    bed.world.run_for(Nanos::from_secs(5));
+    assert_eq!(counted(&mut bed, "clicks_total"), 3);
+}
+
 /// A device whose files have as many bytes as they can take, and too few for an hour.
 fn tight() -> Recipe {
     let mut recipe = device(1);

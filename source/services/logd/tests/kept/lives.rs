@@ -1,6 +1,7 @@
 //! One life after another: what is there again, in which order, and how it is asked for.
 
 use logd::{Keep, Logd};
+use nexus_abi::ExitReason;
 use nexus_port::BlockError;
 use nexus_wire::logs::Search;
 use nexus_wire::{Level, RecordId};
@@ -99,6 +100,32 @@ fn an_orderly_end_loses_nothing_and_says_nothing() {
         all.iter().map(|seen| &*seen.message).collect::<Vec<_>>(),
         ["ready", "last words", "ready"]
     );
+}
+
+#[test]
+fn an_orderly_end_before_the_files_are_read_loses_nothing() {
+    let mut rig = Rig::new();
+    rig.world.kill(LOGD, ExitReason::Killed(9));
+    rig.world.pause(STATEFSD);
+    rig.world.restart(LOGD);
+    rig.info("last words");
+    rig.world.stop(LOGD);
+    rig.seconds(1);
+    assert!(rig.world.runs(LOGD), "the disk may answer yet");
+    rig.world.resume(STATEFSD);
+    rig.seconds(1);
+    assert!(!rig.world.runs(LOGD));
+    rig.cut(&[]);
+    assert_eq!(rig.messages(), ["last words"]);
+}
+
+#[test]
+fn an_orderly_end_without_a_disk_waits_for_none() {
+    let mut rig = Rig::on(None, |start| Logd::new(&recipe(), start.boot, Keep::Files));
+    rig.info("last words");
+    rig.world.stop(LOGD);
+    rig.seconds(1);
+    assert!(!rig.world.runs(LOGD));
 }
 
 #[test]

@@ -80,7 +80,20 @@ pub(crate) struct Retention {
     flash: u64,
     told: State,
     tells_from: Mono,
-    is_ending: bool,
+    ending: Ending,
+}
+
+/// How far the end of the service is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It goes on.
+    No,
+    /// It is to end as soon as the window that is open can be kept, or never can be.
+    Wanted,
+    /// That window is sampled.
+    Sampling,
+    /// Nothing more is kept.
+    Over,
 }
 
 impl Retention {
@@ -99,7 +112,7 @@ impl Retention {
             flash: flash_bytes_per_day(recipe, limits::FLASH_SERIES),
             told: State::Starting,
             tells_from: Mono(0),
-            is_ending: false,
+            ending: Ending::No,
         })
     }
 
@@ -167,12 +180,16 @@ impl Retention {
 
     /// Does a bounded part of what there is to do.
     pub(crate) fn poll(&mut self, now: Now, registry: &mut Registry, world: &mut impl World) {
+        if self.may_end() {
+            self.sampler.end();
+            self.ending = Ending::Sampling;
+        }
         if now.mono >= self.sampler.deadline() {
             let Self { sampler, keeper, skipped, .. } = self;
             sampler.poll(now, registry, &mut Windows { keeper, skipped });
         }
-        if self.is_ending && self.sampler.is_idle() {
-            self.is_ending = false;
+        if self.ending == Ending::Sampling && self.sampler.is_idle() {
+            self.ending = Ending::Over;
             self.keeper.stop();
         }
         self.keeper.step(now, world);
@@ -180,6 +197,9 @@ impl Retention {
 
     /// When there is something to do, if nothing happens before.
     pub(crate) fn deadline(&self) -> Mono {
+        if self.may_end() {
+            return Mono(0);
+        }
         let keeper = self.keeper.deadline().unwrap_or(Mono(u64::MAX));
         let tells = self.tells().unwrap_or(Mono(u64::MAX));
         keeper.min(self.sampler.deadline()).min(tells)
@@ -187,13 +207,18 @@ impl Retention {
 
     /// The window that is open is kept as it is, and made durable.
     pub(crate) const fn end(&mut self) {
-        self.sampler.end();
-        self.is_ending = true;
+        self.ending = Ending::Wanted;
+    }
+
+    /// Whether an end that is wanted may begin: before the files are read there is no window.
+    fn may_end(&self) -> bool {
+        let is_read = self.keeper.is_live() || self.keeper.trouble().is_some();
+        self.ending == Ending::Wanted && is_read
     }
 
     /// Whether that is done, or cannot be.
     pub(crate) fn is_over(&self) -> bool {
-        !self.is_ending && self.keeper.is_stopped()
+        self.ending == Ending::Over && self.keeper.is_stopped()
     }
 
     /// What is lost if the service ends now.
