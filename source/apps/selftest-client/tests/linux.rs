@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
-use nexus_abi::ServiceId;
+use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::Service;
 use nexus_recipe::{Recipe, ShareRule};
@@ -14,6 +14,8 @@ use nexus_rt::linux::client::Connection;
 use nexus_rt::linux::daemon::{Config, Daemon, StateDisk};
 use nexus_rt::linux::monotonic;
 use nexus_rt::linux::telemetry::{self, Telemetry};
+use nexus_wire::LogStatus;
+use nexus_wire::logs::{Head, Op, Reply, Request, Version, decode_reply, encode};
 use selftest_client::{Client, Goal, run};
 use statefsd::Statefsd;
 
@@ -65,6 +67,25 @@ impl Sockets {
         }
         &mut self.open.iter_mut().find(|(service, _)| *service == id).unwrap().1
     }
+
+    /// logd has its files: if it had to wait for them it has said so, and says no more of it while
+    /// only we are to write.
+    fn waits_until_logd_keeps(&mut self) {
+        let head = Head { version: Version::V2, nonce: 1 };
+        let (mut out, mut answer) = ([0; FRAME_BYTES_MAX], [0; FRAME_BYTES_MAX]);
+        let frame = encode(&Request::Status, head, &mut out).unwrap();
+        loop {
+            let length = self.to("logd").call(frame, &mut answer).unwrap();
+            let keeps = match decode_reply(Op::Status, head, &answer[..length]) {
+                Some((LogStatus::Ok, Reply::Status(state))) => state.get("retention") == Some("ok"),
+                other => panic!("{other:?}"),
+            };
+            if keeps {
+                return;
+            }
+            self.pause(Nanos::from_millis(10));
+        }
+    }
 }
 
 impl Client for Sockets {
@@ -114,6 +135,7 @@ fn all_cases_hold_over_sockets() {
     let telemetry = telemetry::install(dir.path().join("svc").join(ME)).unwrap();
     let (open, printed) = (Vec::new(), Vec::new());
     let mut client = Sockets { dir: dir.path().to_owned(), recipe, open, telemetry, printed };
+    client.waits_until_logd_keeps();
     let all_hold = run(&mut client, Goal::Retention);
     let markers = Goal::Retention.tables().iter().copied().flatten().map(|case| case.marker);
     assert_eq!(client.printed, markers.collect::<Vec<_>>());

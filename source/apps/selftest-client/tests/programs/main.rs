@@ -13,7 +13,7 @@ use guest::Alteration;
 use nexus_abi::ExitReason;
 use nexus_wire::bundles::BundleStatus;
 use nexus_wire::markers;
-use selftest_client::{BUNDLES, Case, EXEC};
+use selftest_client::{BUNDLES, CORE_LOGS, Case, EXEC};
 
 use lies::Lies;
 use world::Simulated;
@@ -45,7 +45,7 @@ fn programs(lies: Lies) -> (bool, Vec<String>) {
     let mut sim = Simulated::new("execd", lies);
     let hoard = asking::bundle("demo.hoard", 60_000);
     assert_eq!(sim.install("demo.hoard", &hoard), BundleStatus::Ok);
-    let all_hold = sim.prove(&[EXEC]);
+    let all_hold = sim.prove(&[EXEC, CORE_LOGS]);
     (all_hold, sim.console)
 }
 
@@ -59,7 +59,7 @@ fn the_cases_of_bundles_hold_and_print_what_is_expected_and_nothing_else() {
 #[test]
 fn the_cases_of_programs_hold_and_print_what_is_expected_and_nothing_else() {
     let (all_hold, console) = programs(NONE);
-    assert_eq!(console, lines(&[EXEC]));
+    assert_eq!(console, lines(&[EXEC, CORE_LOGS]));
     assert!(all_hold);
 }
 
