@@ -310,7 +310,8 @@ pub(crate) struct MetricsArgs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) when: When,
-    /// With the help and the unit of each metric; of what is kept only the unit is known
+    /// With the help and the unit of each metric; of what is kept only the unit is known, and the
+    /// helps of this project's own services
     #[arg(long)]
     pub(crate) describe: bool,
     #[command(flatten)]

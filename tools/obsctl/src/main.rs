@@ -16,6 +16,7 @@ mod daemons;
 mod demo;
 mod disk;
 mod emit;
+mod helps;
 mod history;
 mod logs;
 mod metrics;

@@ -8,6 +8,7 @@ use super::History;
 use super::data::{Did, Lost, Who, buckets};
 use super::when::Times;
 use crate::cli::{MetricsArgs, Output};
+use crate::helps;
 use crate::metrics::description;
 use crate::names::Names;
 use crate::quantile::quantile;
@@ -81,7 +82,8 @@ pub(super) fn summary(
             screen.line(&line)?;
             let is_new = last.replace((&who.name, who.service)) != Some((&who.name, who.service));
             if args.describe && is_new {
-                let text = description("no help is kept", did.unit);
+                let help = helps::of(&who.name).unwrap_or("no help is kept");
+                let text = description(help, did.unit);
                 screen.line(&screen.paint(render::DIM, &text))?;
             }
         }
@@ -305,7 +307,7 @@ fn summary_json(history: &History, times: &Times, names: &Names, who: &Who, did:
     let steps: Vec<_> = steps.collect();
     let head = json!({ "kind": "series", "step_ns": history.step_ns() });
     let head = joined(head, who_json(names, who, did.unit));
-    joined(head, json!({ "steps": steps }))
+    joined(head, json!({ "help": helps::of(&who.name), "steps": steps }))
 }
 
 fn lost_json(times: &Times, lost: &Lost) -> Value {
