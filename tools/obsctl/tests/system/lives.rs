@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::support::{Daemon, Folder, daemons_with, eventually, obsctl, text};
+use crate::support::{Daemon, Folder, daemons_with, eventually, obsctl, status, text};
 
 struct Machine {
     folder: Folder,
@@ -20,6 +20,8 @@ impl Machine {
     /// A life: both daemons, and what a program has logged and done in it.
     fn life(&self, message: &str) -> (Daemon, Daemon) {
         let daemons = daemons_with(&self.folder, &["--state-dir", &self.state]);
+        let has_read = || status(&self.folder, "retention").as_deref() == Some("ok");
+        eventually("logd has read what former lives have left", has_read);
         assert!(obsctl(&self.folder, &["log", "--scope", "lives", message]).status.success());
         assert!(obsctl(&self.folder, &["run", "--name", message, "--", "true"]).status.success());
         eventually("the span has come", || self.says(&["spans"]).contains(message));
