@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dsoftbusd::{Dsoftbusd, Says};
-use entropyd::{Entropyd, Source};
+use entropyd::Entropyd;
 use guest::{Alteration, Lie, Rough, Twin};
 use nexus_port::{Service, Token};
 use nexus_recipe::{Keyring, Keys, Policy};
@@ -12,8 +12,11 @@ use policyd::Policyd;
 use selftest_client::SESSIONS;
 use simkit::World;
 
+#[path = "services/counts.rs"]
+mod counts;
 mod hosted;
 
+use counts::Counts;
 use hosted::{Hosted, expected, fails};
 
 const KEYS: &str = include_str!("../../../../recipes/system/keys.toml");
@@ -27,19 +30,6 @@ fn ring(name: &str) -> Keyring {
     let keys = Keys::parse(KEYS).unwrap();
     let has = if name == "dsoftbusd-stranger" { "dsoftbusd-rough" } else { name };
     Keyring { name: name.to_owned(), ..keys.ring(has).unwrap() }
-}
-
-/// Gives out a long count.
-struct Counts(u64);
-
-impl Source for Counts {
-    fn take(&mut self, into: &mut [u8]) -> bool {
-        for byte in into {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.0 >> 56) as u8;
-        }
-        true
-    }
 }
 
 fn policyd() -> Policyd {

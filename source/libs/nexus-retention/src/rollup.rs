@@ -3,9 +3,10 @@
 //! Everything that is kept can be joined without loss: counts and sums are added, the smallest
 //! of the smallest is the smallest. So 60 s out of 1 s and 60 s out of 10 s are the same.
 
+use alloc::vec::Vec;
+
 use crate::bytes::{Buffer, Put};
 use crate::segment::{DEFINITION_BYTES_MAX, Form, Kind, LocalId, Samples, Shape, Windows};
-use alloc::vec::Vec;
 
 /// The windows, each of `ratio` shorter ones, that some shorter ones lie in.
 pub(crate) struct Coarse {

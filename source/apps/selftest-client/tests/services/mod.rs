@@ -2,7 +2,7 @@
 
 use bundlemgrd::Bundlemgrd;
 use dsoftbusd::{Dsoftbusd, Says};
-use entropyd::{Entropyd, Source};
+use entropyd::Entropyd;
 use execd::Execd;
 use nexus_abi::{ExitReason, Rights};
 use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
@@ -13,24 +13,15 @@ use policyd::Policyd;
 use simkit::{Disk, Start, World};
 use timed::Timed;
 
+mod counts;
+
+use counts::Counts;
+
 /// Who asks them.
 pub(crate) const ME: &str = "selftest-client";
 const BUNDLES: &str = include_str!("../../../../../recipes/system/bundles.toml");
 const KEYS: &str = include_str!("../../../../../recipes/system/keys.toml");
 const POLICY: &str = include_str!("../../../../../recipes/system/policy.toml");
-
-/// Gives out a long count.
-struct Counts(u64);
-
-impl Source for Counts {
-    fn take(&mut self, into: &mut [u8]) -> bool {
-        for byte in into {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            *byte = (self.0 >> 56) as u8;
-        }
-        true
-    }
-}
 
 /// Processes that end as soon as they have begun.
 #[derive(Default)]

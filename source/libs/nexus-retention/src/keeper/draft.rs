@@ -67,9 +67,8 @@ pub(super) struct Draft {
     /// The last window of the groups that are whole.
     last: Option<u64>,
     group: Option<Place>,
-    /// Where the first of the groups begins that share a window with the last one, and the last
-    /// window before it.
-    chain: (u32, Option<u64>),
+    /// The last window before the groups that share a window with the last one.
+    before_chain: Option<u64>,
     asked: Option<Ask>,
 }
 
@@ -84,7 +83,7 @@ impl Draft {
             name: SegmentName { boot: 0, first: 0 },
             last: None,
             group: None,
-            chain: (0, None),
+            before_chain: None,
             asked: None,
         }
     }
@@ -139,8 +138,8 @@ impl Draft {
     pub(super) fn begin_group(&mut self, windows: &Windows) -> Result<(), Overflow> {
         self.writer.begin_group(windows).map_err(Overflow::Writer)?;
         let start = u32::try_from(self.outbox.len()).unwrap_or(u32::MAX);
-        if self.last.is_none() || windows.first() != self.last {
-            self.chain = (start, self.last);
+        if windows.first() != self.last {
+            self.before_chain = self.last;
         }
         self.group = Some(Place { start, last: windows.last().unwrap_or_default() });
         Ok(())
@@ -149,13 +148,12 @@ impl Draft {
     /// Gives the last group up, and those that share a window with it; `false`, and nothing is
     /// changed, if there are no others.
     pub(super) fn give_up_chain(&mut self) -> bool {
-        let (start, last) = self.chain;
-        if last.is_some() {
-            let at = self.outbox.take_back(start);
+        if self.before_chain.is_some() {
+            let at = self.outbox.take_back(self.writer.chain_start());
             self.writer.give_up_chain(at);
-            (self.last, self.group) = (last, None);
+            (self.last, self.group) = (self.before_chain, None);
         }
-        last.is_some()
+        self.before_chain.is_some()
     }
 
     pub(super) fn define(&mut self, key: &[u8], form: &Form<'_>) -> Result<LocalId, Overflow> {

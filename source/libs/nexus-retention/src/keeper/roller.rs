@@ -1,6 +1,6 @@
 //! Rolling up segments that are in memory, for whoever has them whole.
 
-use super::draft::{Ask, Draft, Overflow};
+use super::draft::{Ask, Draft};
 use super::reader::Reader;
 use super::roll::{Roll, Scratch, Step};
 use crate::segment::{Anchor, BLOCK_BYTES_MAX, Limits, Meta, SegmentError};
@@ -12,12 +12,6 @@ pub enum RollError {
     Source(SegmentError),
     /// The segment of longer windows has no room for it.
     Full,
-}
-
-impl From<Overflow> for RollError {
-    fn from(_: Overflow) -> Self {
-        Self::Full
-    }
 }
 
 /// Rolls segments up, one after another, each to a group of another segment, as a keeper does.
@@ -65,7 +59,7 @@ impl Roller {
                 Step::Again => {}
                 Step::Wait => self.go_on(from, &mut append),
                 Step::Done => return Ok(()),
-                Step::Full(overflow) => return Err(overflow.into()),
+                Step::Full(_) => return Err(RollError::Full),
                 Step::Lost(why) => return Err(RollError::Source(why)),
             }
         }

@@ -176,7 +176,7 @@ impl SegmentWriter {
     pub fn begin_group(&mut self, windows: &Windows) -> Result<(), Refusal> {
         assert!(self.phase == Phase::Between, "a group begins behind another");
         let last = self.footer.groups().last().map(|group| group.last);
-        let shares = last.is_some() && last == windows.first();
+        let shares = last == windows.first();
         let follows = windows.first().is_some_and(|first| self.footer.may_follow(first));
         assert!(follows, "windows are in order");
         if self.footer.groups().len() == GROUPS_MAX {
@@ -303,6 +303,11 @@ impl SegmentWriter {
     /// The same, and with it of the groups before it those that share a window with it.
     pub fn give_up_chain(&mut self, at: u32) {
         self.give_up_from((self.chain_start, self.chain_before), at);
+    }
+
+    /// Where in the file the first of the groups begins that share a window with the last one.
+    pub(crate) const fn chain_start(&self) -> u32 {
+        self.chain_start
     }
 
     fn give_up_from(&mut self, (start, series): (u32, u32), at: u32) {
