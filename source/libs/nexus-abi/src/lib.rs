@@ -11,7 +11,7 @@ pub mod kernel;
 mod sender;
 mod service_id;
 
-pub use sender::{ExitReason, Incarnation, Rights, Sender, SenderId};
+pub use sender::{ExitReason, Incarnation, Life, Rights, Sender, SenderId};
 pub use service_id::ServiceId;
 
 /// Frames are at most this many bytes in every world.

@@ -39,6 +39,9 @@ impl Incarnation {
     }
 }
 
+/// One life of a sender.
+pub type Life = (SenderId, Incarnation);
+
 /// What a sender may do beyond producing, as a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rights(u8);

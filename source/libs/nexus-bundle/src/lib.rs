@@ -25,6 +25,8 @@ mod format;
 mod processes;
 mod program;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use checker::{Checker, Whole};
 pub use client::{BundleClient, NoAnswer};

@@ -1,9 +1,6 @@
-use nexus_abi::{Incarnation, Sender, SenderId};
+use nexus_abi::{Life, Sender};
 use nexus_port::Token;
 use nexus_wire::Echo;
-
-/// One life of a sender.
-pub type Life = (SenderId, Incarnation);
 
 /// Who waits for an answer, with all that the answer needs.
 #[derive(Clone, Copy, Debug)]

@@ -26,7 +26,7 @@ mod redaction;
 mod senders;
 mod turns;
 
-pub use asker::{Asker, Life};
+pub use asker::Asker;
 pub use budgets::Budgets;
 pub use markers::{RejectMarker, RejectMarkers};
 pub use port_totals::PortTotals;

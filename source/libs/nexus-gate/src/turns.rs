@@ -1,6 +1,8 @@
 use alloc::collections::VecDeque;
 
-use crate::{Asker, Life};
+use nexus_abi::Life;
+
+use crate::Asker;
 
 /// What waits for its turn: in the order in which it came, one of each sender.
 #[derive(Debug)]

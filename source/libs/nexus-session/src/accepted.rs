@@ -3,12 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use nexus_abi::Sender;
+use nexus_abi::{Life, Sender};
 use nexus_bounded::{Mono, Nanos};
 use nexus_wire::sessions::line::{HELLO_BYTES, Kind, SUITE, Sealed, WELCOME_BYTES};
 use nexus_wire::sessions::{SessionId, SessionStatus};
 
-use crate::Life;
 use crate::noise::{Accepting, Channel};
 use crate::numbers::Numbers;
 use crate::ring::{Peer, Ring};

@@ -1,4 +1,4 @@
-use nexus_abi::Sender;
+use nexus_abi::{Life, Sender};
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, World};
 use nexus_recipe::Keyring;
@@ -11,7 +11,7 @@ use crate::ring::Ring;
 use crate::rooms::Rooms;
 use crate::seeds::Seeds;
 use crate::session::Session;
-use crate::{Happened, Life, Place};
+use crate::{Happened, Place};
 
 /// What another endpoint is told.
 #[derive(Clone, Copy, Debug)]

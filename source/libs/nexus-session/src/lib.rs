@@ -40,8 +40,6 @@ mod seeds;
 mod session;
 mod slot;
 
-use nexus_abi::{Incarnation, SenderId};
-
 pub use accepted::{ACCEPTED_MAX, ACCEPTED_PER_PEER, IDLE_ACCEPTED};
 pub use endpoint::{Endpoint, Served};
 pub use happened::{End, Happened, NewSession};
@@ -51,6 +49,3 @@ pub use place::Place;
 pub use rooms::{Rooms, Sealing};
 pub use session::IDLE;
 pub use slot::PATIENCE;
-
-/// A life of a sender.
-pub type Life = (SenderId, Incarnation);

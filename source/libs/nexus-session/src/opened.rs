@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
 
+use nexus_abi::Life;
 use nexus_bounded::Mono;
 use nexus_port::{CallError, CallId, World};
 use nexus_wire::sessions::{SessionId, SessionStatus};
@@ -9,7 +10,7 @@ use crate::ring::Peer;
 use crate::rooms::Rooms;
 use crate::session::Session;
 use crate::slot::Slot;
-use crate::{End, Happened, Life};
+use crate::{End, Happened};
 
 /// Sessions that are open, or being opened, at most.
 pub const SESSIONS_MAX: usize = 16;

@@ -1,4 +1,4 @@
-use nexus_abi::ServiceId;
+use nexus_abi::{Life, ServiceId};
 use nexus_bounded::{Mono, Nanos};
 use nexus_wire::sessions::line::{Kind, Reply, Request, SUITE};
 use nexus_wire::sessions::{SessionId, SessionStatus};
@@ -7,7 +7,7 @@ use crate::line::Answer;
 use crate::noise::{Channel, Opening};
 use crate::ring::Peer;
 use crate::rooms::Sealing;
-use crate::{End, Life, NewSession};
+use crate::{End, NewSession};
 
 /// A session over which nothing is asked for so long ends.
 pub const IDLE: Nanos = Nanos::from_secs(30);

@@ -1,5 +1,6 @@
+use nexus_abi::Life;
 use nexus_bounded::{Mono, Text};
-use nexus_gate::{Asker, Life, Turns};
+use nexus_gate::{Asker, Turns};
 use nexus_metrics::Steps;
 use nexus_policy::{PolicyClient, Verdict};
 use nexus_port::{CallError, CallId, World};

@@ -3,9 +3,10 @@
 
 use allocation_counter::measure;
 use execd::Execd;
-use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
+use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
-use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
+use nexus_bundle::testing::Short;
+use nexus_bundle::{Manifest, pack};
 use nexus_port::{CallId, Event, Now, Service as _, SubmitError, Token, World};
 use nexus_recipe::{BundlesRecipe, ExecdLimits};
 use nexus_wire::bundles::{
@@ -18,41 +19,6 @@ const RECIPE: &str = include_str!("../../../../recipes/system/bundles.toml");
 
 fn limits() -> ExecdLimits {
     BundlesRecipe::parse(RECIPE).unwrap().execd
-}
-
-/// Processes that end as soon as somebody looks, each third one badly.
-#[derive(Default)]
-struct Short {
-    latest: u32,
-    ended: u32,
-}
-
-impl Processes for Short {
-    type Loaded = ();
-
-    fn left(&mut self) -> Option<Left> {
-        None
-    }
-
-    fn load(&mut self, _: &Program) -> Result<(), LoadError> {
-        Ok(())
-    }
-
-    fn start(&mut self, (): (), _: Rights) -> Result<u32, StartError> {
-        self.latest += 1;
-        Ok(self.latest)
-    }
-
-    fn kill(&mut self, _: u32) {}
-
-    fn ended(&mut self) -> Option<(u32, ExitReason)> {
-        (self.ended < self.latest).then(|| {
-            self.ended += 1;
-            (self.ended, ExitReason::Exited(i32::from(self.ended.is_multiple_of(3))))
-        })
-    }
-
-    fn recorded(&mut self) {}
 }
 
 /// A world that takes no memory; logd is not there.
@@ -137,7 +103,7 @@ fn no_memory_is_taken_after_the_start() {
     let manifest = Manifest { name, version, entry: name, memory_kib, rights, program_bytes: 0 };
     let bundle = pack(&manifest, &[7; 5000]).unwrap();
     let world = Still { asked: None, crashes: 0 };
-    let execd = Execd::new(&limits(), Short::default());
+    let execd = Execd::new(&limits(), Short::new(3));
     let mut bed = Bed { execd, world, bundle, now: 0 };
     // Places in the source take their series, and spans their lane, when they are first needed.
     (0..3).for_each(|_| bed.start());
@@ -149,5 +115,5 @@ fn no_memory_is_taken_after_the_start() {
 #[test]
 fn what_is_taken_counts() {
     let limits = limits();
-    assert_ne!(measure(|| drop(Execd::new(&limits, Short::default()))).count_total, 0);
+    assert_ne!(measure(|| drop(Execd::new(&limits, Short::new(3)))).count_total, 0);
 }

@@ -4,8 +4,9 @@ use bundlemgrd::Bundlemgrd;
 use dsoftbusd::{Dsoftbusd, Says};
 use entropyd::Entropyd;
 use execd::Execd;
-use nexus_abi::{ExitReason, Rights};
-use nexus_bundle::{Left, LoadError, Manifest, Processes, Program, StartError, pack};
+use nexus_abi::Rights;
+use nexus_bundle::testing::Short;
+use nexus_bundle::{Manifest, pack};
 use nexus_port::Service;
 use nexus_recipe::{BundlesRecipe, Keys, Policy};
 use nexus_wire::bundles::{BundleName, BundleVersion};
@@ -22,41 +23,6 @@ pub(crate) const ME: &str = "selftest-client";
 const BUNDLES: &str = include_str!("../../../../../recipes/system/bundles.toml");
 const KEYS: &str = include_str!("../../../../../recipes/system/keys.toml");
 const POLICY: &str = include_str!("../../../../../recipes/system/policy.toml");
-
-/// Processes that end as soon as they have begun.
-#[derive(Default)]
-struct Short {
-    latest: u32,
-    ended: u32,
-}
-
-impl Processes for Short {
-    type Loaded = ();
-
-    fn left(&mut self) -> Option<Left> {
-        None
-    }
-
-    fn load(&mut self, _: &Program) -> Result<(), LoadError> {
-        Ok(())
-    }
-
-    fn start(&mut self, (): (), _: Rights) -> Result<u32, StartError> {
-        self.latest += 1;
-        Ok(self.latest)
-    }
-
-    fn kill(&mut self, _: u32) {}
-
-    fn ended(&mut self) -> Option<(u32, ExitReason)> {
-        (self.ended < self.latest).then(|| {
-            self.ended += 1;
-            (self.ended, ExitReason::Exited(0))
-        })
-    }
-
-    fn recorded(&mut self) {}
-}
 
 fn boot() -> &'static [&'static [u8]] {
     let manifest = Manifest {
@@ -97,5 +63,5 @@ pub(crate) fn spawn_services(host: &impl Host, world: &mut World) {
     let BundlesRecipe { bundlemgrd, execd, .. } = BundlesRecipe::parse(BUNDLES).unwrap();
     let boot = boot();
     host.spawn(world, "bundlemgrd", move |_| Bundlemgrd::new(&bundlemgrd, boot));
-    host.spawn(world, "execd", move |_| Execd::new(&execd, Short::default()));
+    host.spawn(world, "execd", move |_| Execd::new(&execd, Short::new(0)));
 }

@@ -1,12 +1,12 @@
-use nexus_abi::{Incarnation, SenderId};
+use nexus_abi::Life;
 use nexus_bounded::Mono;
 use nexus_wire::bundles::BundleStatus;
 
 use super::{Bundle, Path, Refused};
 use crate::{Checker, Defect};
 
-/// One life of who brings a bundle.
-pub type Owner = (SenderId, Incarnation);
+/// Who brings a bundle.
+pub type Owner = Life;
 
 /// A bundle that is being brought.
 pub(super) struct Upload {

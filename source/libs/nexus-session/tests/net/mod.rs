@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nexus_abi::{Incarnation, Rights, Sender, ServiceId};
+use nexus_abi::{Incarnation, Life, Rights, Sender, ServiceId};
 use nexus_bounded::Mono;
 use nexus_port::{CallId, SubmitError, Token, World};
 use nexus_recipe::{Keyring, PeerKey};
-use nexus_session::{End, Endpoint, Happened, Life, Served, public_key};
+use nexus_session::{End, Endpoint, Happened, Served, public_key};
 use nexus_wire::entropy;
 use nexus_wire::sessions::line::{self, Reply, Request, Sealed};
 use nexus_wire::sessions::{SessionId, SessionStatus};
