@@ -33,15 +33,17 @@ struct Metric {
     kind: String,
     unit: String,
     labels: Vec<String>,
+    /// What it counts.
+    help: Option<String>,
 }
 
 fn check(workspace: &Workspace, report: &mut Report) {
     let on_page = rows(workspace.tree.text(PAGE).unwrap_or_default());
     let mut in_code = BTreeSet::new();
     for source in workspace.product().filter(|source| is_service(source)) {
-        for (line, metric, has_help) in metrics(source) {
+        for (line, metric) in metrics(source) {
             let place = (source.path.as_str(), line);
-            if let Some((what, instead)) = mistake(&metric, source.package_name(), has_help) {
+            if let Some((what, instead)) = mistake(&metric, source.package_name()) {
                 report.fail(place.0, line, format!("`{}` {what}", metric.name), instead);
             } else if !on_page.iter().any(|(_, row)| row.is_of(&metric)) {
                 let what = format!("`{}` is not so on the page of names", metric.name);
@@ -63,20 +65,30 @@ fn is_service(source: &Source) -> bool {
 }
 
 impl Metric {
-    /// A table without the macros says a name alone.
+    /// A table without the macros says a name alone. A help may say the labels behind what stands
+    /// in the row, which has a column of its own for them.
     fn is_of(&self, code: &Self) -> bool {
-        *self == *code || (code.kind.is_empty() && self.name == code.name)
+        let same_help = || {
+            let (said, help) = (self.help.as_deref()?, code.help.as_deref()?);
+            let rest = help.strip_prefix(said)?;
+            Some(rest.is_empty() || (rest.starts_with(", by ") && !code.labels.is_empty()))
+        };
+        self.name == code.name
+            && (code.kind.is_empty()
+                || (self.kind == code.kind
+                    && self.unit == code.unit
+                    && self.labels == code.labels
+                    && same_help() == Some(true)))
     }
 }
 
-/// Every metric of a file: its line, what it is, and whether it says what it is good for.
-fn metrics(source: &Source) -> Vec<(usize, Metric, bool)> {
+/// Every metric of a file: its line, and what it is.
+fn metrics(source: &Source) -> Vec<(usize, Metric)> {
     let product = |line: usize| !source.in_test(line);
     let macros = source.facts.tokens.macros.iter().filter(|at| product(at.line));
     let called = macros.filter_map(|at| {
         let (kind, is_family) = kind(&at.what.0)?;
-        let (metric, has_help) = read(kind, is_family, at.what.1.clone())?;
-        Some((at.line, metric, has_help))
+        Some((at.line, read(kind, is_family, at.what.1.clone())?))
     });
     let prefix = format!("{}_", source.package_name());
     let strings = source.facts.tokens.strings.iter().filter(|at| product(at.line));
@@ -87,8 +99,9 @@ fn metrics(source: &Source) -> Vec<(usize, Metric, bool)> {
         kind: String::new(),
         unit: String::new(),
         labels: Vec::new(),
+        help: None,
     };
-    called.chain(strings.map(|at| (at.line, bare(&at.what), true))).collect()
+    called.chain(strings.map(|at| (at.line, bare(&at.what)))).collect()
 }
 
 /// The kind of a macro, and whether it makes a family.
@@ -98,10 +111,10 @@ fn kind(name: &str) -> Option<(&'static str, bool)> {
     known.map(|kind| (kind, is_family))
 }
 
-fn read(kind: &str, is_family: bool, args: TokenStream) -> Option<(Metric, bool)> {
+fn read(kind: &str, is_family: bool, args: TokenStream) -> Option<Metric> {
     let mut parts = split_commas(args).into_iter();
     let name = parts.next().and_then(|part| text(part.into_iter().next()?))?;
-    let (mut unit, mut labels, mut has_help) = ("none".to_owned(), Vec::new(), false);
+    let (mut unit, mut labels, mut help) = ("none".to_owned(), Vec::new(), None);
     if is_family {
         let keys = parts.next()?.into_iter().next()?;
         let TokenTree::Group(keys) = keys else { return None };
@@ -114,7 +127,7 @@ fn read(kind: &str, is_family: bool, args: TokenStream) -> Option<(Metric, bool)
                 let known = UNITS.iter().find(|(_, called, _)| value == called);
                 unit = known.map_or(value.to_string(), |(_, _, unit)| (*unit).to_owned());
             }
-            [TokenTree::Ident(key), ..] if key == "help" => has_help = true,
+            [TokenTree::Ident(key), _, said] if key == "help" => help = text(said.clone()),
             [key @ TokenTree::Literal(_), TokenTree::Punct(arrow), ..]
                 if arrow.as_char() == '=' =>
             {
@@ -124,7 +137,7 @@ fn read(kind: &str, is_family: bool, args: TokenStream) -> Option<(Metric, bool)
         }
     }
     labels.sort();
-    Some((Metric { name, kind: kind.to_owned(), unit, labels }, has_help))
+    Some(Metric { name, kind: kind.to_owned(), unit, labels, help })
 }
 
 fn text(token: TokenTree) -> Option<String> {
@@ -136,8 +149,8 @@ fn text(token: TokenTree) -> Option<String> {
 }
 
 /// What is wrong with a metric, and what to do instead.
-fn mistake(metric: &Metric, service: &str, has_help: bool) -> Option<(&'static str, &'static str)> {
-    let Metric { name, kind, unit, labels } = metric;
+fn mistake(metric: &Metric, service: &str) -> Option<(&'static str, &'static str)> {
+    let Metric { name, kind, unit, labels, help } = metric;
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let (stem, is_total) =
         name.strip_suffix("_total").map_or((&**name, false), |stem| (stem, true));
@@ -152,23 +165,24 @@ fn mistake(metric: &Metric, service: &str, has_help: bool) -> Option<(&'static s
         Some(("does not say its unit", "end it with `_ns` or `_bytes` and give it that unit"))
     } else if !labels.iter().all(|key| KEYS.contains(&&**key)) {
         Some(("has a label that may have many values", "use one of the keys on the page of names"))
-    } else if !has_help {
+    } else if help.is_none() {
         Some(("does not say what it counts", "add `help = \"..\"`"))
     } else {
         None
     }
 }
 
-/// The rows of the page's table, with their lines: name, kind, unit and labels.
+/// The rows of the page's table, with their lines.
 fn rows(page: &str) -> Vec<(usize, Metric)> {
     let row = |(line, number): (&str, usize)| {
         let cells = line.strip_prefix("| `")?.trim_end_matches(" |").split(" | ");
-        let [name, kind, unit, labels, ..] = cells.collect::<Vec<_>>()[..] else { return None };
+        let [name, kind, unit, labels, help] = cells.collect::<Vec<_>>()[..] else { return None };
         let mut labels = labels.split([' ', ',', '`']).filter(|key| !key.is_empty() && *key != "-");
         let name = name.trim_end_matches('`').to_owned();
         let mut labels = labels.by_ref().map(str::to_owned).collect::<Vec<_>>();
         labels.sort();
-        Some((number, Metric { name, kind: kind.to_owned(), unit: unit.to_owned(), labels }))
+        let (kind, unit, help) = (kind.to_owned(), unit.to_owned(), Some(help.to_owned()));
+        Some((number, Metric { name, kind, unit, labels, help }))
     };
     page.lines().zip(1..).filter_map(row).collect()
 }
@@ -181,7 +195,7 @@ mod tests {
     const CODE: &str = "source/services/logd/src/telemetry.rs";
 
     fn row(rest: &str) -> String {
-        format!("| metric |\n|---|\n| `{rest} | what |\n")
+        format!("| metric |\n|---|\n| `{rest} | a |\n")
     }
 
     fn failures(code: &str, page: &str) -> Vec<usize> {
@@ -196,7 +210,7 @@ mod tests {
                 "logd_a_total` | counter | none | -",
             ),
             (
-                "static A: F = counter_family!(\"logd_a_total\", [\"op\", \"how\"], help = \"\");",
+                "static A: F = counter_family!(\"logd_a_total\", [\"op\", \"how\"], help = \"a\");",
                 "logd_a_total` | counter | none | `how`, `op`",
             ),
             (
@@ -237,6 +251,24 @@ mod tests {
         assert_eq!(failures(code, &row("logd_a` | counter | none | -")), [1]);
         assert_eq!(failures(code, &row("logd_b` | gauge | none | -")).len(), 2);
         assert_eq!(failures("", &row("logd_a` | gauge | none | -")), [3], "nobody has it");
+    }
+
+    #[test]
+    fn a_help_that_the_page_does_not_say_is_refused() {
+        for (help, labels, is_said) in [
+            ("a", "", true),
+            ("b", "", false),
+            ("a and b", "", false),
+            ("a, by how", "", false),
+            ("a, by how", ", \"how\" => \"b\"", true),
+            ("a and b, by how", ", \"how\" => \"b\"", false),
+        ] {
+            let code = format!("fn a() {{ gauge!(\"logd_a\", help = \"{help}\"{labels}); }}");
+            let keys = if labels.is_empty() { "-" } else { "`how`" };
+            let page = row(&format!("logd_a` | gauge | none | {keys}"));
+            let found = failures(&code, &page);
+            assert_eq!(found.is_empty(), is_said, "{help}");
+        }
     }
 
     #[test]
