@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nexus_recipe::Recipe;
 
 use crate::{leash, shell};
 
@@ -37,6 +38,13 @@ fn can_compile(rustc: &Path) -> bool {
             })
         })
     })
+}
+
+/// The limits of the services in the guest.
+pub(crate) fn recipe() -> Result<Recipe> {
+    let path = shell::root()?.join("recipes/observability/guest.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Recipe::parse(&text).context("guest.toml")
 }
 
 /// Where setup keeps the compiler that it makes, one for each state of the script.
