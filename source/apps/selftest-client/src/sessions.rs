@@ -16,10 +16,10 @@ use crate::series::{Metric, Series, told};
 use crate::talk::Talk;
 use crate::trees::{Tree, first_tree};
 
-const DSOFTBUSD: ServiceId = ServiceId::from_name("dsoftbusd");
+pub(crate) const DSOFTBUSD: ServiceId = ServiceId::from_name("dsoftbusd");
 
 /// It answers as it should.
-const PEER: &str = "dsoftbusd-peer";
+pub(crate) const PEER: &str = "dsoftbusd-peer";
 /// What it hears and says is spoiled.
 const ROUGH: &str = "dsoftbusd-rough";
 /// It has not the key of its name.
@@ -84,7 +84,7 @@ fn ask<T>(
 }
 
 /// Opens a session that must be opened.
-fn open(talk: &mut Talk<'_>, peer: &str) -> Result<SessionId, Why> {
+pub(crate) fn open(talk: &mut Talk<'_>, peer: &str) -> Result<SessionId, Why> {
     let opened = ask(talk, &Request::Open { peer: name(peer)? }, |_, reply| match reply {
         Reply::Opened(session) => Some(session),
         _ => None,
@@ -107,7 +107,7 @@ fn must(
 }
 
 /// Asks what must be answered by the same.
-fn echoes(talk: &mut Talk<'_>, session: SessionId, bytes: &[u8]) -> Result<(), Why> {
+pub(crate) fn echoes(talk: &mut Talk<'_>, session: SessionId, bytes: &[u8]) -> Result<(), Why> {
     let is_same = ask(talk, &Request::Ask { session, bytes }, |status, reply| {
         status == SessionStatus::Ok && reply == Reply::Answer(bytes)
     })?;
@@ -123,7 +123,11 @@ fn must_not_be_answered(
     must(talk, &request, wanted, "a spoiled answer is taken, or refused for another reason")
 }
 
-fn close(talk: &mut Talk<'_>, session: SessionId, wanted: SessionStatus) -> Result<(), Why> {
+pub(crate) fn close(
+    talk: &mut Talk<'_>,
+    session: SessionId,
+    wanted: SessionStatus,
+) -> Result<(), Why> {
     must(talk, &Request::Close { session }, wanted, "a session is closed otherwise than once")
 }
 

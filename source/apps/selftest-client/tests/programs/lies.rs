@@ -18,6 +18,16 @@ pub(crate) struct Lies {
     pub(crate) is_credulous: bool,
     /// execd may not read the journal.
     pub(crate) is_blind: bool,
+    /// This service takes the intruder for the selftest.
+    pub(crate) mistaken: Option<&'static str>,
+    /// The intruder may read what is logged and told.
+    pub(crate) may_read: bool,
+    /// It has a share of the disk.
+    pub(crate) has_share: bool,
+    /// The policy lets it start what it tries to.
+    pub(crate) may_start: bool,
+    /// entropyd gives everybody the same.
+    pub(crate) repeats: bool,
     /// Nothing of what this service logs reaches logd.
     pub(crate) mute: Option<&'static str>,
 }
@@ -32,5 +42,16 @@ impl Lie for Spoiled {
             *last ^= 1;
         }
         world.reply(token, &spoiled);
+    }
+}
+
+/// What is given is always the same.
+pub(crate) struct Repeating;
+
+impl Lie for Repeating {
+    fn reply(world: &mut impl World, token: Token, frame: &[u8]) {
+        let mut told = frame.to_vec();
+        told.iter_mut().skip(11).for_each(|byte| *byte = 7);
+        world.reply(token, &told);
     }
 }

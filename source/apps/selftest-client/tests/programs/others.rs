@@ -1,0 +1,79 @@
+//! What is refused to others, and files beyond what is ours; and worlds in which it is not.
+
+use nexus_wire::bundles::BundleStatus;
+use nexus_wire::markers;
+use selftest_client::{FILES, OTHERS};
+
+use crate::asking;
+use crate::lies::Lies;
+use crate::world::Simulated;
+use crate::{NONE, fails_without, lines};
+
+fn others(lies: Lies) -> (bool, Vec<String>) {
+    let mut sim = Simulated::new("execd", lies);
+    let hoard = asking::bundle("demo.hoard", 60_000);
+    assert_eq!(sim.install("demo.hoard", &hoard), BundleStatus::Ok);
+    // Whoever takes another for us has to have seen us.
+    sim.answer("policyd", &[]);
+    let all_hold = sim.prove(&[FILES, OTHERS]);
+    (all_hold, sim.console)
+}
+
+/// How the intruder ends, as execd reports it.
+fn code(console: &[String]) -> Option<&str> {
+    let report = console.iter().find(|line| line.ends_with("name=demo.intruder"))?;
+    report.split_once("code=")?.1.split(' ').next()
+}
+
+#[test]
+fn whatever_others_try_is_refused_and_what_we_have_goes_on() {
+    let (all_hold, console) = others(NONE);
+    // Nothing was refused to anybody before.
+    let first = [markers::LOGD_REJECT_INVALID_ARGS, markers::METRICSD_REJECT_INVALID_ARGS];
+    assert_eq!(console, [lines(&[FILES]), first.to_vec(), lines(&[OTHERS])].concat());
+    assert!(all_hold);
+}
+
+fn is_found(lies: Lies, by: &str) {
+    let (all_hold, console) = others(lies);
+    assert_eq!(code(&console), Some(by), "{lies:?}: {console:?}");
+    fails_without(markers::SELFTEST_OTHER_SENDERS, (all_hold, console), lies);
+}
+
+#[test]
+fn whoever_takes_the_intruder_for_us_is_found_and_named() {
+    for (mistaken, by) in [
+        ("logd", "1"),
+        ("metricsd", "2"),
+        ("statefsd", "3"),
+        ("policyd", "4"),
+        ("timed", "5"),
+        ("bundlemgrd", "6"),
+        ("execd", "7"),
+        ("dsoftbusd", "8"),
+    ] {
+        is_found(Lies { mistaken: Some(mistaken), ..NONE }, by);
+    }
+}
+
+#[test]
+fn an_intruder_that_may_read_has_a_share_or_may_start_programs_is_found() {
+    is_found(Lies { may_read: true, ..NONE }, "1");
+    is_found(Lies { has_share: true, ..NONE }, "3");
+    is_found(Lies { may_start: true, ..NONE }, "7");
+}
+
+#[test]
+fn an_entropyd_that_gives_two_the_same_is_found() {
+    let lies = Lies { repeats: true, ..NONE };
+    fails_without(markers::SELFTEST_OTHER_SENDERS, others(lies), lies);
+}
+
+#[test]
+fn refusals_that_were_not_counted_are_no_proof() {
+    use crate::altered;
+    const MARKER: &str = markers::SELFTEST_OTHER_SENDERS;
+    altered(MARKER, others, "timed_refusals_total", "value", [Some("128"), Some("127")]);
+    altered(MARKER, others, "bundlemgrd_requests_total", "value", [Some("2"), Some("1")]);
+    altered(MARKER, others, "execd_denials_total", "value", [Some("1"), Some("2")]);
+}
