@@ -46,10 +46,9 @@ pub(crate) fn are_refused_by_each(talk: &mut Talk<'_>) -> Result<(), Why> {
 fn try_all(talk: &mut Talk<'_>, of: Of) -> Result<(), Why> {
     let ours = Ours::take(talk)?;
     let before = Tallies::now(talk, of)?;
-    let since = talk.fresh_time();
-    let given = intrude(talk, since)?;
+    let given = intrude(talk)?;
     ours.end_well(talk, given.as_str())?;
-    before.have_grown(talk, of, since)?;
+    before.have_grown(talk, of)?;
     ledgers::have_refused(talk)
 }
 
@@ -162,7 +161,8 @@ fn end_span(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
 
 /// Lets the intruder try everything: the bytes of entropy that it was given. What it says of it is
 /// its last record, by the stamp of its entry.
-fn intrude(talk: &mut Talk<'_>, since: Mono) -> Result<Text<{ 2 * intruder::SHOWN_BYTES }>, Why> {
+fn intrude(talk: &mut Talk<'_>) -> Result<Text<{ 2 * intruder::SHOWN_BYTES }>, Why> {
+    let since = talk.fresh_time();
     let pid = exec::start(talk, BUNDLE)?;
     exec::ends(talk, pid)?;
     talk.until("nobody has tried what must be refused", |talk| {

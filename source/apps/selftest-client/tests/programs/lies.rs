@@ -3,6 +3,7 @@
 use guest::{Alteration, Lie};
 use nexus_abi::ExitReason;
 use nexus_port::{Token, World};
+use nexus_wire::bundles::Op;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lies {
@@ -26,6 +27,8 @@ pub(crate) struct Lies {
     pub(crate) has_share: bool,
     /// The policy lets it start what it tries to.
     pub(crate) may_start: bool,
+    /// bundlemgrd takes the end of an upload that was given up for one that was whole.
+    pub(crate) confuses_uploads: bool,
     /// entropyd gives everybody the same.
     pub(crate) repeats: bool,
     /// Nothing of what this service logs reaches logd.
@@ -53,5 +56,17 @@ impl Lie for Repeating {
         let mut told = frame.to_vec();
         told.iter_mut().skip(11).for_each(|byte| *byte = 7);
         world.reply(token, &told);
+    }
+}
+
+/// What is given up is taken for what is whole: to whom nothing is under way the answer is the same.
+pub(crate) struct Confused;
+
+impl Lie for Confused {
+    fn request(frame: &mut [u8]) {
+        const OP: usize = 3;
+        if let Some(op) = frame.get_mut(OP).filter(|op| **op == Op::GiveUp.raw()) {
+            *op = Op::Commit.raw();
+        }
     }
 }

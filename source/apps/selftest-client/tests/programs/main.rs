@@ -33,6 +33,7 @@ const NONE: Lies = Lies {
     may_read: false,
     has_share: false,
     may_start: false,
+    confuses_uploads: false,
     repeats: false,
     mute: None,
 };

@@ -26,7 +26,7 @@ use statefsd::Statefsd;
 use timed::Timed;
 
 use crate::counts::Counts;
-use crate::lies::{Lies, Repeating, Spoiled};
+use crate::lies::{Confused, Lies, Repeating, Spoiled};
 use crate::machine::{self, Children, Machine};
 use crate::recorded::Recorded;
 
@@ -208,12 +208,14 @@ fn spawn_services(spawner: &mut Spawner<'_>, machine: &Rc<RefCell<Machine>>, lie
     spawner.spawn("timed", Rights::NONE, |_| Timed::new());
     let (limits, boot) = (recipe.bundlemgrd, boot());
     let bundlemgrd = move |_: Start| Bundlemgrd::new(&limits, boot);
-    match lies.spoils_bundles {
-        false => spawner.spawn("bundlemgrd", Rights::NONE, bundlemgrd),
-        true => spawner.spawn("bundlemgrd", Rights::NONE, move |start| guest::Twin {
-            service: bundlemgrd(start),
-            lie: Spoiled,
-        }),
+    if lies.spoils_bundles {
+        let make = move |start| guest::Twin { service: bundlemgrd(start), lie: Spoiled };
+        spawner.spawn("bundlemgrd", Rights::NONE, make);
+    } else if lies.confuses_uploads {
+        let make = move |start| guest::Twin { service: bundlemgrd(start), lie: Confused };
+        spawner.spawn("bundlemgrd", Rights::NONE, make);
+    } else {
+        spawner.spawn("bundlemgrd", Rights::NONE, bundlemgrd);
     }
     let (limits, machine) = (recipe.execd, Rc::clone(machine));
     let execd = move |_: Start| Execd::new(&limits, Children::find(Rc::clone(&machine)));
