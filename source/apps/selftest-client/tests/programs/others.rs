@@ -14,7 +14,9 @@ fn others(lies: Lies) -> (bool, Vec<String>) {
     let hoard = asking::bundle("demo.hoard", 60_000);
     assert_eq!(sim.install("demo.hoard", &hoard), BundleStatus::Ok);
     // Whoever takes another for us has to have seen us.
-    ["logd", "policyd"].map(|name| sim.answer(name, &[]));
+    for name in ["logd", "policyd"] {
+        sim.answer(name, &[]);
+    }
     let all_hold = sim.prove(&[FILES, OTHERS]);
     (all_hold, sim.console)
 }
