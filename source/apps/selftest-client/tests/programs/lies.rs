@@ -3,6 +3,7 @@
 use guest::{Alteration, Lie};
 use nexus_abi::ExitReason;
 use nexus_port::{Token, World};
+use nexus_recipe::StateRecipe;
 use nexus_wire::bundles::Op;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,8 +24,8 @@ pub(crate) struct Lies {
     pub(crate) mistaken: Option<&'static str>,
     /// The intruder may read what is logged and told.
     pub(crate) may_read: bool,
-    /// It has a share of the disk.
-    pub(crate) has_share: bool,
+    /// What statefsd goes by is changed so.
+    pub(crate) state: Option<fn(&mut StateRecipe)>,
     /// The policy lets it start what it tries to.
     pub(crate) may_start: bool,
     /// bundlemgrd takes the end of an upload that was given up for one that was whole.

@@ -31,7 +31,7 @@ const NONE: Lies = Lies {
     is_blind: false,
     mistaken: None,
     may_read: false,
-    has_share: false,
+    state: None,
     may_start: false,
     confuses_uploads: false,
     repeats: false,

@@ -1,5 +1,6 @@
 //! What is refused to others, and files beyond what is ours; and worlds in which it is not.
 
+use nexus_recipe::{ShareRule, StateRecipe};
 use nexus_wire::bundles::BundleStatus;
 use nexus_wire::markers;
 use selftest_client::{FILES, OTHERS};
@@ -58,10 +59,37 @@ fn whoever_takes_the_intruder_for_us_is_found_and_named() {
     }
 }
 
+/// The intruder has a share of the disk.
+fn share(recipe: &mut StateRecipe) {
+    let share = ShareRule { name: "demo-intruder".to_owned(), bytes: 4096, files: 1, open: 1 };
+    recipe.shares = recipe.shares.iter().cloned().chain([share]).collect();
+}
+
+/// Our share of the disk.
+fn ours(recipe: &mut StateRecipe) -> &mut ShareRule {
+    recipe.shares.iter_mut().find(|share| share.name == "selftest-client").unwrap()
+}
+
+#[test]
+fn a_statefsd_that_gives_more_files_more_that_grow_or_more_requests_is_found() {
+    let more: [fn(&mut StateRecipe); 3] = [
+        |recipe| ours(recipe).files += 1,
+        |recipe| ours(recipe).open += 1,
+        |recipe| {
+            recipe.statefsd.budget.bytes_burst = 1 << 30;
+            recipe.statefsd.budget.events_burst = 1 << 30;
+        },
+    ];
+    for change in more {
+        let lies = Lies { state: Some(change), ..NONE };
+        fails_without(markers::SELFTEST_STATEFSD, others(lies), lies);
+    }
+}
+
 #[test]
 fn an_intruder_that_may_read_has_a_share_or_may_start_programs_is_found() {
     is_found(Lies { may_read: true, ..NONE }, "1");
-    is_found(Lies { has_share: true, ..NONE }, "3");
+    is_found(Lies { state: Some(share), ..NONE }, "3");
     is_found(Lies { may_start: true, ..NONE }, "7");
 }
 

@@ -17,7 +17,7 @@ use nexus_bundle::{Manifest, pack};
 use nexus_log::memory::Logged;
 use nexus_metrics::Pace;
 use nexus_port::Service;
-use nexus_recipe::{BundlesRecipe, Keys, Policy, PolicyRule, Recipe, ShareRule};
+use nexus_recipe::{BundlesRecipe, Keys, Policy, PolicyRule, Recipe};
 use nexus_wire::bundles::{BundleName, BundleVersion};
 use policyd::Policyd;
 use selftest_client::{Case, Client, prove};
@@ -194,10 +194,8 @@ fn policy(lies: Lies) -> Policy {
 
 fn statefsd(lies: Lies, start: &Start) -> Statefsd {
     let mut recipe = guest::state_recipe();
-    if lies.has_share {
-        let share = recipe.shares.last().unwrap().clone();
-        let share = ShareRule { name: "demo-intruder".to_owned(), bytes: 4096, ..share };
-        recipe.shares = recipe.shares.iter().cloned().chain([share]).collect();
+    if let Some(change) = lies.state {
+        change(&mut recipe);
     }
     Statefsd::new(&recipe, start.boot).unwrap()
 }
