@@ -60,7 +60,7 @@ impl Lie for Repeating {
     }
 }
 
-/// What is given up is taken for what is whole: to whom nothing is under way the answer is the same.
+/// What is given up is taken for what is whole: who brings nothing is answered the same.
 pub(crate) struct Confused;
 
 impl Lie for Confused {
