@@ -95,7 +95,7 @@ pub(crate) fn build_programs<'p>(
     package: &str,
     programs: impl IntoIterator<Item = &'p str>,
 ) -> Result<PathBuf> {
-    let own = programs.into_iter().filter(|program| *program != CARRIED_PROGRAM);
+    let own = programs.into_iter().filter(|program| !CARRIED_PROGRAMS.contains(program));
     let more = own.flat_map(|program| ["--bin", program]).collect::<Vec<_>>();
     build_with(package, PROGRAMS, &more)
 }
@@ -104,8 +104,8 @@ pub(crate) fn build_programs<'p>(
 /// it is told where they lie.
 const CARRIER: &str = "guest";
 const CARRIED: &str = "demo";
-/// The program of that package: it is built with those that carry it.
-const CARRIED_PROGRAM: &str = "os-demo";
+/// The programs of that package: they are built with those that carry them.
+const CARRIED_PROGRAMS: [&str; 2] = ["os-demo", "os-intruder"];
 const CARRIED_FOLDER: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {

@@ -20,8 +20,8 @@ use crate::{boot, guest, setup};
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-/// The image, programs and tables: less than a tenth of the guest's memory.
-const IMAGE_KIB_MAX: u64 = 3 * 1024;
+/// The image, programs and tables: a tenth of the guest's memory.
+const IMAGE_KIB_MAX: u64 = image::MEMORY_MIB as u64 * 1024 / 10;
 /// The budgets of all processes together: less than half of it.
 const BUDGETS_KIB_MAX: u64 = 15 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
