@@ -3,14 +3,18 @@
 //! Which of them there are, how much memory each has and which program it runs was compiled in;
 //! what they may do the kernel knows. Invariants: of each child one life is known at most, and its
 //! end is told before there is another; nothing starts in the name of a program but that program.
+//! An end is acknowledged to the kernel once what was recorded of it lasts ([`Receipts`]).
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
-use nexus_abi::kernel::{Change, KernelError};
+use nexus_abi::kernel::{Change, ChildStatus, KernelError};
 use nexus_abi::{ExitReason, Rights, ServiceId};
 use nexus_bundle::{Left, LeftState, LoadError, Processes, Program, StartError};
-use nexus_rt::before::Before;
 use nexus_wire::bundles::{BundleName, DIGEST_BYTES};
+
+use crate::Receipts;
 
 /// Whom execd may start.
 const ENTRIES: &[Entry] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
@@ -29,8 +33,8 @@ pub trait Calls {
     /// The slot of a child.
     fn find(&self, child: ServiceId) -> Option<u64>;
 
-    /// The number of its process, if it lives, and what has happened to it last.
-    fn child(&self, slot: u64) -> (Option<u32>, Option<Change>);
+    /// How it is.
+    fn child(&self, slot: u64) -> ChildStatus;
 
     /// Starts a life of it: the number of its process.
     ///
@@ -55,46 +59,44 @@ pub struct Children<C> {
     entries: &'static [Entry],
     /// Those whose ends were not told.
     lives: Vec<Life>,
-    /// What former lives of execd have left, and was not told.
-    left: Vec<Left>,
+    /// What former lives of execd have left, and was not told; in which slot.
+    left: Vec<(u64, Left)>,
+    /// Ends that were told here.
+    receipts: Rc<RefCell<Receipts>>,
 }
 
 impl<C: Calls> Children<C> {
-    /// Those of this image; `before` says what former lives of execd have left. Takes its memory
-    /// now.
+    /// Those of this image, and what former lives of execd have left of them. Takes its memory now;
+    /// in `receipts` stands which ends are to be acknowledged.
     #[must_use]
-    pub fn new(calls: C, before: &Before) -> Self {
-        Self::of(calls, ENTRIES, before)
+    pub fn new(calls: C, receipts: Rc<RefCell<Receipts>>) -> Self {
+        Self::of(calls, ENTRIES, receipts)
     }
 
-    fn of(calls: C, entries: &'static [Entry], before: &Before) -> Self {
-        let lives = Vec::with_capacity(entries.len());
-        let mut children = Self { calls, entries, lives, left: Vec::new() };
-        let left = entries.iter().filter_map(|entry| children.find_left(entry.name, before));
-        children.left = left.collect();
-        let running = children.left.iter().filter_map(|left| children.life(left));
-        let running = running.collect::<Vec<_>>();
-        children.lives.extend(running);
-        children
+    fn of(calls: C, entries: &'static [Entry], receipts: Rc<RefCell<Receipts>>) -> Self {
+        let mut lives = Vec::with_capacity(entries.len());
+        let mut all = Vec::new();
+        for entry in entries {
+            let Some(name) = BundleName::new(entry.name) else { continue };
+            let Some(slot) = calls.find(ServiceId::from_name(entry.name)) else { continue };
+            let status = calls.child(slot);
+            let entry = name.stored();
+            all.extend(left(&status).map(|state| (slot, Left { entry, state })));
+            lives.extend(status.life().map(|pid| Life { pid, slot }));
+        }
+        receipts.borrow_mut().reserve(entries.len());
+        Self { calls, entries, lives, left: all, receipts }
     }
+}
 
-    /// What a former life has left of that child. One that lived when we looked and has ended since
-    /// is a life like any other: its end is told by its number.
-    fn find_left(&self, name: &str, before: &Before) -> Option<Left> {
-        let (child, entry) = (ServiceId::from_name(name), BundleName::new(name)?.stored());
-        let pid = self.calls.find(child).and_then(|slot| before.lived(slot));
-        let state = match pid {
-            Some(pid) => LeftState::Runs(pid),
-            None => LeftState::Ended(before.ended(child)?),
-        };
-        Some(Left { entry, state })
-    }
-
-    fn life(&self, left: &Left) -> Option<Life> {
-        let LeftState::Runs(pid) = left.state else { return None };
-        let child = ServiceId::from_name(left.entry.get().as_str());
-        self.calls.find(child).map(|slot| Life { pid, slot })
-    }
+/// What former lives have left of a child. One that lives now and ends later is a life like any
+/// other.
+fn left(status: &ChildStatus) -> impl Iterator<Item = LeftState> {
+    let pid = status.pid;
+    let ended = status.end().map(|why| LeftState::Ended { pid, why });
+    let overtaken = Some(status.overtaken()).filter(|count| *count > 0);
+    let runs = status.life().map(LeftState::Runs);
+    [runs, ended, overtaken.map(LeftState::Overtaken)].into_iter().flatten()
 }
 
 impl<C: Calls> Processes for Children<C> {
@@ -102,7 +104,16 @@ impl<C: Calls> Processes for Children<C> {
     type Loaded = u64;
 
     fn left(&mut self) -> Option<Left> {
-        self.left.pop()
+        let (slot, left) = self.left.pop()?;
+        self.receipts.borrow_mut().heard(
+            slot,
+            match left.state {
+                LeftState::Runs(_) => 0,
+                LeftState::Ended { .. } => 1,
+                LeftState::Overtaken(count) => count,
+            },
+        );
+        Some(left)
     }
 
     fn load(&mut self, program: &Program) -> Result<u64, LoadError> {
@@ -110,7 +121,7 @@ impl<C: Calls> Processes for Children<C> {
         let entry = self.entries.iter().find(is_it).ok_or(LoadError::NoEntry)?;
         let slot = self.calls.find(program.service()).ok_or(LoadError::NoEntry)?;
         let is_known = self.lives.iter().any(|life| life.slot == slot);
-        if is_known || self.calls.child(slot).0.is_some() {
+        if is_known || self.calls.child(slot).is_alive {
             return Err(LoadError::Running);
         }
         if program.memory_kib > entry.memory_kib {
@@ -139,23 +150,27 @@ impl<C: Calls> Processes for Children<C> {
     }
 
     fn ended(&mut self) -> Option<(u32, ExitReason)> {
-        let has_ended = |life: &Life| self.calls.child(life.slot).0 != Some(life.pid);
+        let has_ended = |life: &Life| self.calls.child(life.slot).life() != Some(life.pid);
         let at = self.lives.iter().position(has_ended)?;
         let Life { pid, slot } = self.lives.remove(at);
-        let Some(Change::Ended(reason)) = self.calls.child(slot).1 else {
+        let Some(Change::Ended(reason)) = self.calls.child(slot).latest else {
             unreachable!("the end of a life is what has happened to it last")
         };
+        self.receipts.borrow_mut().heard(slot, 1);
         Some((pid, reason))
+    }
+
+    fn recorded(&mut self) {
+        self.receipts.borrow_mut().recorded();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use core::cell::{Cell, RefCell, RefMut};
+    use core::cell::{Cell, RefMut};
 
-    use nexus_abi::kernel::Received;
-    use nexus_rt::before;
-    use nexus_wire::bundles::BundleName;
+    use nexus_abi::Incarnation;
+    use nexus_wire::bundles::StoredName;
 
     use super::*;
 
@@ -167,13 +182,16 @@ mod tests {
     ];
 
     /// A kernel with two children; the first may read logs.
-    #[derive(Default)]
     struct Kernel {
         pids: u32,
-        children: [(Option<u32>, Option<Change>); 2],
+        children: [ChildStatus; 2],
         is_full: bool,
-        /// Whose ends execd has not received.
-        told: Vec<u64>,
+    }
+
+    impl Default for Kernel {
+        fn default() -> Self {
+            Self { pids: 0, children: [ChildStatus::UNBORN; 2], is_full: false }
+        }
     }
 
     impl Calls for Kernel {
@@ -183,7 +201,7 @@ mod tests {
             at.map(|at| at as u64)
         }
 
-        fn child(&self, slot: u64) -> (Option<u32>, Option<Change>) {
+        fn child(&self, slot: u64) -> ChildStatus {
             self.children[slot as usize]
         }
 
@@ -194,9 +212,7 @@ mod tests {
             if rights != Rights::NONE && (slot, rights) != (0, Rights::QUERY) {
                 return Err(KernelError::Denied);
             }
-            self.pids += 1;
-            self.children[slot as usize].0 = Some(self.pids);
-            Ok(self.pids)
+            Ok(self.begin(slot))
         }
 
         fn kill(&mut self, slot: u64) {
@@ -205,25 +221,21 @@ mod tests {
     }
 
     impl Kernel {
+        fn begin(&mut self, slot: u64) -> u32 {
+            self.pids += 1;
+            let child = &mut self.children[slot as usize];
+            let incarnation = Incarnation::next(child.incarnation);
+            let (pid, ends) = (self.pids, child.ends);
+            *child = ChildStatus { is_alive: true, pid, incarnation, latest: None, ends };
+            pid
+        }
+
         fn end(&mut self, slot: u64, reason: ExitReason) {
-            self.children[slot as usize] = (None, Some(Change::Ended(reason)));
-            self.told.push(slot);
-        }
-
-        fn receive(&mut self) -> Option<Received> {
-            let slot = self.told.pop()? as usize;
-            let service = ServiceId::from_name(THEIRS[slot].name);
-            self.children[slot].1.map(|change| Received::Child { service, change })
-        }
-    }
-
-    impl before::Kernel for Kernel {
-        fn life(&self, slot: u64) -> Option<u32> {
-            self.children.get(slot as usize)?.0
-        }
-
-        fn next(&mut self) -> Option<Received> {
-            self.receive()
+            let child = &mut self.children[slot as usize];
+            if child.is_alive {
+                let latest = Some(Change::Ended(reason));
+                *child = ChildStatus { is_alive: false, latest, ends: child.ends + 1, ..*child };
+            }
         }
     }
 
@@ -248,22 +260,12 @@ mod tests {
         }
     }
 
-    impl before::Kernel for &Ending {
-        fn life(&self, slot: u64) -> Option<u32> {
-            before::Kernel::life(&*self.asked(), slot)
-        }
-
-        fn next(&mut self) -> Option<Received> {
-            self.asked().receive()
-        }
-    }
-
     impl Calls for &Ending {
         fn find(&self, child: ServiceId) -> Option<u64> {
             self.asked().find(child)
         }
 
-        fn child(&self, slot: u64) -> (Option<u32>, Option<Change>) {
+        fn child(&self, slot: u64) -> ChildStatus {
             self.asked().child(slot)
         }
 
@@ -282,7 +284,26 @@ mod tests {
     }
 
     fn children() -> Children<Kernel> {
-        Children::of(Kernel::default(), THEIRS, &Before::NOTHING)
+        after(Kernel::default())
+    }
+
+    /// execd's next life on that kernel.
+    fn after<C: Calls>(calls: C) -> Children<C> {
+        Children::of(calls, THEIRS, Rc::default())
+    }
+
+    fn entry(name: &str) -> StoredName {
+        BundleName::new(name).unwrap().stored()
+    }
+
+    /// What was recorded of its children has come to last.
+    fn brought(children: &mut Children<Kernel>) {
+        children.recorded();
+        let mut receipts = children.receipts.borrow_mut();
+        receipts.begin();
+        for (slot, ends) in receipts.brought() {
+            children.calls.children[slot as usize].ends -= ends;
+        }
     }
 
     #[test]
@@ -320,42 +341,65 @@ mod tests {
     #[test]
     fn what_a_former_life_has_started_is_taken_over_and_what_ended_meanwhile_is_told() {
         let mut kernel = Kernel::default();
-        kernel.children[0].0 = Some(9);
+        let (a, b) = (kernel.begin(0), kernel.begin(1));
         kernel.end(1, FAULT);
-        let before = Before::find(&mut kernel);
-        let mut children = Children::of(kernel, THEIRS, &before);
-        let entry = |name| BundleName::new(name).unwrap().stored();
-        let ends = LeftState::Ended(FAULT);
-        assert_eq!(children.left(), Some(Left { entry: entry("demo.b"), state: ends }));
-        let runs = LeftState::Runs(9);
-        assert_eq!(children.left(), Some(Left { entry: entry("demo.a"), state: runs }));
+        let mut children = after(kernel);
+        let state = LeftState::Ended { pid: b, why: FAULT };
+        assert_eq!(children.left(), Some(Left { entry: entry("demo.b"), state }));
+        let state = LeftState::Runs(a);
+        assert_eq!(children.left(), Some(Left { entry: entry("demo.a"), state }));
         assert_eq!(children.left(), None);
         assert_eq!(children.load(&program("demo.a", 64)), Err(LoadError::Running));
         assert_eq!(children.load(&program("demo.b", 64)), Ok(1));
         assert_eq!(children.ended(), None, "it was told of");
         children.calls.end(0, ExitReason::Exited(0));
-        assert_eq!(children.ended(), Some((9, ExitReason::Exited(0))));
+        assert_eq!(children.ended(), Some((a, ExitReason::Exited(0))));
     }
 
     #[test]
-    fn what_had_ended_before_a_life_of_execd_and_was_told_is_not_told_again() {
-        let mut kernel = Kernel::default();
-        kernel.end(0, ExitReason::Exited(3));
-        assert!(kernel.receive().is_some(), "a former life has heard it");
-        let before = Before::find(&mut kernel);
-        assert_eq!(Children::of(kernel, THEIRS, &before).left(), None);
+    fn an_end_is_told_to_the_next_life_until_what_was_recorded_of_it_lasts() {
+        let mut children = children();
+        let pid = children.start(1, Rights::NONE).unwrap();
+        children.calls.end(1, FAULT);
+        assert_eq!(children.ended(), Some((pid, FAULT)));
+        let mut next = after(children.calls);
+        let state = LeftState::Ended { pid, why: FAULT };
+        assert_eq!(next.left(), Some(Left { entry: entry("demo.b"), state }), "told in vain");
+        brought(&mut next);
+        assert_eq!(after(next.calls).left(), None);
+    }
+
+    #[test]
+    fn how_many_have_ended_and_were_followed_by_others_is_told_to_the_next_life() {
+        let mut children = children();
+        for _ in 0..3 {
+            children.start(1, Rights::NONE).unwrap();
+            children.calls.end(1, FAULT);
+            assert!(children.ended().is_some());
+        }
+        let mut next = after(children.calls);
+        let state = |left: Left| left.state;
+        assert_eq!(next.left().map(state), Some(LeftState::Overtaken(2)));
+        assert_eq!(next.left().map(state), Some(LeftState::Ended { pid: 3, why: FAULT }));
+        assert_eq!(next.left(), None);
+        let pid = next.start(1, Rights::NONE).unwrap();
+        brought(&mut next);
+        assert_eq!(next.calls.children[1].ends, 0);
+        let mut last = after(next.calls);
+        assert_eq!(last.left().map(state), Some(LeftState::Runs(pid)));
+        assert_eq!(last.left(), None);
     }
 
     /// What is told, from the first look on, of a child that ends before that question.
     fn told_of_an_end_at(question: u32) -> (Vec<LeftState>, Vec<(u32, ExitReason)>, bool) {
         let mut kernel = Kernel::default();
-        kernel.children[1].0 = Some(9);
+        let pid = kernel.begin(1);
         let ending = Ending { kernel: RefCell::new(kernel), questions: Cell::new(question) };
-        let before = Before::find(&mut &ending);
-        let mut children = Children::of(&ending, THEIRS, &before);
+        let mut children = after(&ending);
         let left = core::iter::from_fn(|| children.left()).map(|left| left.state).collect();
         let ended = core::iter::from_fn(|| children.ended()).collect();
-        (left, ended, ending.kernel.borrow().children[1].0.is_none())
+        assert_eq!(pid, 1);
+        (left, ended, !ending.kernel.borrow().children[1].is_alive)
     }
 
     #[test]
@@ -364,9 +408,9 @@ mod tests {
         let ends = (0..).map(told_of_an_end_at).take_while(|(_, _, has_ended)| *has_ended);
         for (left, ended, _) in ends {
             match *left {
-                [LeftState::Ended(FAULT)] => assert!(ended.is_empty()),
-                [LeftState::Runs(9)] => {
-                    assert_eq!(ended, [(9, FAULT)]);
+                [LeftState::Ended { pid: 1, why: FAULT }] => assert!(ended.is_empty()),
+                [LeftState::Runs(1)] => {
+                    assert_eq!(ended, [(1, FAULT)]);
                     numbered += 1;
                 }
                 _ => panic!("an end is lost, or told twice: {left:?} {ended:?}"),

@@ -525,6 +525,8 @@ impl Processes for Nothing {
     fn ended(&mut self) -> Option<(u32, ExitReason)> {
         None
     }
+
+    fn recorded(&mut self) {}
 }
 
 /// Says of what was denied that it was allowed, and came to nothing.

@@ -3,23 +3,28 @@
 
 #[cfg(target_os = "none")]
 mod os {
-    use guest::{Calls, Children};
-    use nexus_abi::kernel::{CapabilityKind, Change, KernelError};
+    extern crate alloc;
+
+    use alloc::rc::Rc;
+    use core::cell::RefCell;
+
+    use execd::Execd;
+    use guest::{Calls, Children, Receipts};
+    use nexus_abi::kernel::{CapabilityKind, ChildStatus, KernelError};
     use nexus_abi::{Rights, ServiceId};
-    use nexus_rt::os::Start;
     use nexus_rt::os::calls::{self, Slot};
+    use nexus_rt::os::{Receipt, Receipted, run_with};
 
     /// The kernel that runs us.
-    pub(crate) struct Kernel;
+    struct Kernel;
 
     impl Calls for Kernel {
         fn find(&self, child: ServiceId) -> Option<u64> {
             calls::find(CapabilityKind::Child, child).ok().map(|slot| slot.0)
         }
 
-        fn child(&self, slot: u64) -> (Option<u32>, Option<Change>) {
-            calls::child(Slot(slot))
-                .map_or((None, None), |child| (child.life.map(|(pid, _)| pid), child.latest))
+        fn child(&self, slot: u64) -> ChildStatus {
+            calls::child(Slot(slot)).unwrap_or(ChildStatus::UNBORN)
         }
 
         fn spawn(&mut self, slot: u64, rights: Rights) -> Result<u32, KernelError> {
@@ -32,10 +37,29 @@ mod os {
         }
     }
 
-    pub(crate) fn execd(start: Start) -> execd::Execd<Children<Kernel>> {
-        let children = Children::new(Kernel, &start.before);
-        execd::Execd::new(&guest::bundles_recipe().execd, children)
+    /// Ends that the kernel is told of once they are told to the daemons.
+    struct Ends(Rc<RefCell<Receipts>>);
+
+    impl Receipt for Ends {
+        fn begin(&mut self) -> bool {
+            self.0.borrow_mut().begin()
+        }
+
+        fn brought(&mut self) {
+            for (slot, ends) in self.0.borrow_mut().brought() {
+                let acknowledged = calls::acknowledge(Slot(slot), ends);
+                assert!(acknowledged.is_ok(), "it is our child");
+            }
+        }
+    }
+
+    pub(crate) fn serve(_argument: u64) -> i32 {
+        let receipts = Rc::new(RefCell::new(Receipts::default()));
+        let aside = Receipted::paced(guest::PACE, Ends(Rc::clone(&receipts)));
+        run_with("execd", aside, |_| {
+            Execd::new(&guest::bundles_recipe().execd, Children::new(Kernel, receipts))
+        })
     }
 }
 
-nexus_rt::service!("execd", os::execd, nexus_rt::os::Telemetry::paced(guest::PACE));
+nexus_rt::program!(os::serve);

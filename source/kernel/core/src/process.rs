@@ -58,6 +58,8 @@ pub(crate) struct Process {
     pub(crate) changed_children: Set,
     /// The latest change of this entry, as its parent will receive it.
     pub(crate) change: Option<Change>,
+    /// Lives of this entry that have ended, which its parent has not acknowledged.
+    pub(crate) ends: u32,
 }
 
 /// The end of a life that somebody had heard.
@@ -100,6 +102,7 @@ impl Process {
         ended_peers: Set::EMPTY,
         changed_children: Set::EMPTY,
         change: None,
+        ends: 0,
     };
 
     /// Begins a life. What children have done stays to be received: it was meant for the role.

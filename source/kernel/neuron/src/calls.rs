@@ -85,6 +85,7 @@ impl Neuron<'_> {
             SystemCall::Kill => self.kill(who, a[0]),
             SystemCall::Signal => self.signal(who, a[0], Signals(a[1])),
             SystemCall::Child => self.child(who, a[0]),
+            SystemCall::Acknowledge => self.acknowledge(who, a[0], a[1]),
             SystemCall::Grow => self.grow(who, a[0]),
             SystemCall::Map => self.map(who, a[0]),
             SystemCall::InterruptDone => self.interrupt_done(who, a[0]),
@@ -180,10 +181,13 @@ impl Neuron<'_> {
     }
 
     fn child(&mut self, who: ProcessId, slot: u64) -> Answer {
-        let (stamp, change) = self.kernel.child(who, slot)?;
-        let life = stamp.map_or(0, |s| u64::from(s.incarnation.raw()) << 32 | u64::from(s.pid));
-        let latest = change.map_or(0, nexus_abi::kernel::Change::raw);
-        self.give(who, [0, life, u64::from(change.is_some()), latest, 0, 0])
+        let [a1, a2, a3, a4, a5] = self.kernel.child(who, slot)?.registers();
+        self.give(who, [0, a1, a2, a3, a4, a5])
+    }
+
+    fn acknowledge(&mut self, who: ProcessId, slot: u64, ends: u64) -> Answer {
+        self.kernel.acknowledge(who, slot, ends)?;
+        self.done(who)
     }
 
     // --- memory and devices ------------------------------------------------------------------

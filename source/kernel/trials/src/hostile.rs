@@ -122,6 +122,7 @@ fn uses_what_it_does_not_hold() -> i32 {
             && refused(calls::signal(slot, nexus_abi::kernel::Signals::STOP))
             && refused(calls::spawn(slot, Rights::NONE).map(drop))
             && refused(calls::child(slot).map(drop))
+            && refused(calls::acknowledge(slot, 1))
             && refused(calls::map(slot).map(drop))
             && refused(calls::interrupt_done(slot))
     };
@@ -133,7 +134,7 @@ fn uses_what_it_does_not_hold() -> i32 {
 fn asks_for_what_is_not_there() -> i32 {
     // SAFETY: there are no such calls.
     let unknown = |number| unsafe { calls::raw(number, [1; 6]) }[0].wrapping_neg();
-    let all_unknown = [17, 18, 100, 1 << 32, u64::MAX]
+    let all_unknown = [18, 19, 100, 1 << 32, u64::MAX]
         .iter()
         .all(|&number| unknown(number) == KernelError::UnknownCall.raw());
     let no_kind = ask(SystemCall::Find, [0, 0, 0, 0, 0, 0]) == Err(KernelError::NotFound);

@@ -10,6 +10,7 @@ use nexus_rt::os::calls::{self, Slot};
 use crate::guests;
 use crate::role::{self, Case, End, slot};
 use crate::servers::STAMP;
+use crate::wards;
 
 /// How long a process runs that does not end by itself.
 const RUN_MILLIS: u64 = 30;
@@ -33,6 +34,8 @@ pub(crate) fn run() -> i32 {
         failed += say(case.name, holds(case));
     }
     failed += say("gives_no_more_rights_than_it_may", gives_no_more_rights_than_it_may());
+    let told = wards::ends_are_told_until_they_are_acknowledged();
+    failed += say("ends_are_told_until_they_are_acknowledged", told);
     failed += say("memory_comes_back", memory_comes_back());
     failed += say("memory_comes_back_of_who_never_lived", memory_of_failures_comes_back());
     stop(failed)
@@ -100,7 +103,7 @@ fn gives_no_more_rights_than_it_may() -> bool {
     let child = slot(CapabilityKind::Child, "waits_for_ever");
     let more = [Rights::SCRAPE, Rights::QUERY.with(Rights::SCRAPE)];
     let denied = more.map(|rights| calls::spawn(child, rights) == Err(KernelError::Denied));
-    denied == [true; 2] && calls::child(child).is_ok_and(|now| now.life.is_none())
+    denied == [true; 2] && calls::child(child).is_ok_and(|now| now.life().is_none())
 }
 
 fn memory_comes_back() -> bool {

@@ -34,6 +34,8 @@ mod resources;
 mod role;
 #[cfg(target_os = "none")]
 mod servers;
+#[cfg(target_os = "none")]
+mod wards;
 
 #[cfg(target_os = "none")]
 nexus_rt::program!(role::play);

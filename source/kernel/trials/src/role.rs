@@ -4,7 +4,9 @@ use nexus_abi::ServiceId;
 use nexus_abi::kernel::CapabilityKind;
 use nexus_rt::os::calls::{self, Slot};
 
-use crate::{bench, beside, budgets, faults, hostile, judge, pairs, requests, resources, servers};
+use crate::{
+    bench, beside, budgets, faults, hostile, judge, pairs, requests, resources, servers, wards,
+};
 
 /// How a hostile process has to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +72,8 @@ const OTHERS: &[Role] = &[
     ("clumsy", pairs::clumsy),
     ("fractions", pairs::fractions),
     (judge::LIVES_SHORT, || 0),
+    (wards::GUARDIAN, wards::guardian),
+    (wards::WARD, || 0),
 ];
 
 const NO_SUCH_ROLE: i32 = 404;

@@ -49,7 +49,7 @@ impl StartError {
     }
 }
 
-/// Something that a former life of ours has started and not told the end of.
+/// Something that a former life of ours has started, and has not told the end of so that it lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Left {
     /// As which entry of the boot image; of which bundle nobody knows any more.
@@ -63,8 +63,16 @@ pub struct Left {
 pub enum LeftState {
     /// It runs under this number.
     Runs(u32),
-    /// It has ended while nobody looked. The kernel says how, and not under which number it ran.
-    Ended(ExitReason),
+    /// It has ended.
+    Ended {
+        /// Under which number it ran.
+        pid: u32,
+        /// How.
+        why: ExitReason,
+    },
+    /// So many have ended and were followed by another one before that was told so that it lasts.
+    /// How, nobody knows any more.
+    Overtaken(u32),
 }
 
 /// What starts the programs of bundles and ends their processes: in the guest the kernel's calls.
@@ -73,8 +81,9 @@ pub trait Processes {
     /// A program that can be started.
     type Loaded;
 
-    /// The next of what former lives of ours have left, each once. Asked until there is no more,
-    /// before anything else.
+    /// The next of what former lives of ours have left, each once: also an end that one of them was
+    /// given, unless it was [recorded](Self::recorded) and that has come to last. Asked until there
+    /// is no more, before anything else.
     fn left(&mut self) -> Option<Left>;
 
     /// Makes a program ready to be started: that one, and no other that has its name.
@@ -94,4 +103,8 @@ pub trait Processes {
 
     /// The next process that has ended, and how; each is told once.
     fn ended(&mut self) -> Option<(u32, ExitReason)>;
+
+    /// Whatever is to be said of all ends so far was recorded. Once the record lasts without us,
+    /// they are not given to a later life.
+    fn recorded(&mut self);
 }

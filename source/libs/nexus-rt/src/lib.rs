@@ -6,11 +6,9 @@
 //! process of the kernel `neuron` stands on.
 //!
 //! Around services a port sees bytes and senders and nothing of what they say. For programs it also
-//! drives the client libraries (`clients`), each in its own way. What a process of the kernel finds
-//! when it begins ([`before`]) is decided without it.
+//! drives the client libraries (`clients`), each in its own way.
 #![cfg_attr(target_os = "none", no_std)]
 
-pub mod before;
 mod clients;
 #[cfg(not(target_os = "none"))]
 pub mod linux;

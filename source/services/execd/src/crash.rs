@@ -15,23 +15,10 @@ use crate::telemetry;
 /// Bytes of the line on the console.
 const LINE_BYTES: usize = 128;
 
-/// The number of a process, as reports have it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pid(pub(crate) Option<u32>);
-
-impl fmt::Display for Pid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(pid) => write!(f, "{pid}"),
-            None => f.write_str("unknown"),
-        }
-    }
-}
-
 /// A process that has ended badly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crash {
-    pub(crate) pid: Pid,
+    pub(crate) pid: u32,
     pub(crate) code: i64,
     pub(crate) life: Life,
     pub(crate) at: Mono,

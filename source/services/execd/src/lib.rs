@@ -9,7 +9,8 @@
 //! `start`. A process that ends badly is reported: a line on the console at once, a record in the
 //! journal, and behind it the last lines that the process logged. Nothing is polled: its world
 //! wakes execd when a process has ended. A new life of execd takes over what its former lives have
-//! started, and reports what ended in between.
+//! started, and reports what ended in between, and what one of them has reported before it ended
+//! and metricsd and logd did not get.
 //!
 //! Invariants: every request has one answer; one request at a time waits for other services, few
 //! for their turn; nothing is started that both checks have not allowed.

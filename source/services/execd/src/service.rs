@@ -14,7 +14,7 @@ use nexus_wire::exec::{
 };
 use nexus_wire::markers;
 
-use crate::crash::{Crash, Pid, Reporter};
+use crate::crash::{Crash, Reporter};
 use crate::job::Job;
 use crate::lives::{Life, Lives};
 use crate::telemetry;
@@ -150,13 +150,14 @@ impl<P: Processes> Execd<P> {
         self.reporter.expire(now);
     }
 
-    /// Takes over what former lives have started, and reports what has ended since.
+    /// Takes over what former lives have started, and reports the ends of which they may not have.
     fn adopt(&mut self, now: Mono, world: &mut impl World) {
         while let Some(Left { entry, state }) = self.processes.left() {
             let life = Life::left(entry);
             match state {
                 LeftState::Runs(pid) => self.lives.add(pid, life),
-                LeftState::Ended(why) => self.ended(Pid(None), life, why, now, world),
+                LeftState::Ended { pid, why } => self.ended(pid, life, why, now, world),
+                LeftState::Overtaken(count) => telemetry::overtaken(entry, count),
             }
         }
     }
@@ -165,14 +166,16 @@ impl<P: Processes> Execd<P> {
     fn look(&mut self, now: Mono, world: &mut impl World) {
         while let Some((pid, why)) = self.processes.ended() {
             if let Some(life) = self.lives.take(pid) {
-                self.ended(Pid(Some(pid)), life, why, now, world);
+                self.ended(pid, life, why, now, world);
             }
         }
     }
 
-    fn ended(&mut self, pid: Pid, life: Life, why: ExitReason, at: Mono, world: &mut impl World) {
-        let bad = why.failure().filter(|_| !life.is_killed);
-        telemetry::ended(life.is_killed, bad.is_some());
+    fn ended(&mut self, pid: u32, life: Life, why: ExitReason, at: Mono, world: &mut impl World) {
+        // Whom a former life of ours has ended somebody had asked it to end.
+        let is_killed = life.is_killed || why == ExitReason::Killed(ExitReason::BY_PARENT);
+        let bad = why.failure().filter(|_| !is_killed);
+        telemetry::ended(is_killed, bad.is_some());
         if let Some(code) = bad {
             self.reporter.add(Crash { pid, code, life, at }, world);
         }
@@ -212,6 +215,9 @@ impl<P: Processes> Service for Execd<P> {
         self.expire(now, world);
         self.go_on(now, world);
         telemetry::note_live(self.lives.len());
+        if self.reporter.is_idle() {
+            self.processes.recorded();
+        }
     }
 
     /// At once until the proof at start is done. When a process ends, the world wakes us.

@@ -67,6 +67,14 @@ pub(crate) fn ended(is_killed: bool, is_crash: bool) {
     EXITS.with([how]).inc();
 }
 
+/// So many processes of that entry have ended, and a former life of ours may not have told how.
+pub(crate) fn overtaken(entry: StoredName, count: u32) {
+    EXITS.with(["unknown"]).add(count.into());
+    let name = entry.get().as_str();
+    nexus_log::warn!("execd", "nobody may know how {count} processes of {name} ended";
+        count = count, event = "exec.unknown_ends.v1", name = name);
+}
+
 /// A crash is reported, with so many lines behind it of what was logged in that time before it.
 pub(crate) fn crashed(crash: &Crash, lines: usize, window: Nanos) {
     let (name, code) = (crash.name(), crash.code);

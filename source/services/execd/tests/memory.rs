@@ -51,6 +51,8 @@ impl Processes for Short {
             (self.ended, ExitReason::Exited(i32::from(self.ended.is_multiple_of(3))))
         })
     }
+
+    fn recorded(&mut self) {}
 }
 
 /// A world that takes no memory; logd is not there.

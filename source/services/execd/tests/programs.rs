@@ -35,6 +35,9 @@ struct Machine {
     started: Vec<(Program, Rights)>,
     killed: Vec<u32>,
     ended: VecDeque<(u32, ExitReason)>,
+    /// Ends that were given, and how many of them are said to be recorded.
+    given: usize,
+    recorded: usize,
 }
 
 impl Processes for Machine {
@@ -60,7 +63,13 @@ impl Processes for Machine {
     }
 
     fn ended(&mut self) -> Option<(u32, ExitReason)> {
-        self.ended.pop_front()
+        let ended = self.ended.pop_front();
+        self.given += usize::from(ended.is_some());
+        ended
+    }
+
+    fn recorded(&mut self) {
+        self.recorded = self.given;
     }
 }
 
@@ -484,27 +493,46 @@ fn left(entry: &str, state: LeftState) -> Left {
 #[test]
 fn a_new_life_takes_over_what_runs_and_reports_what_has_ended_meanwhile() {
     let (captured, recording) = (nexus_log::memory::capture(), nexus_metrics::memory::record());
-    let ended = |entry, reason| left(entry, LeftState::Ended(reason));
+    let ended = |entry, pid, why| left(entry, LeftState::Ended { pid, why });
     let mut bed = Bed::after(&[
-        ended("hello", ExitReason::Killed(13)),
+        ended("hello", 75, ExitReason::Killed(13)),
+        left("hello", LeftState::Overtaken(3)),
         left("other", LeftState::Runs(77)),
-        ended("third", ExitReason::Exited(0)),
+        ended("third", 76, ExitReason::Exited(0)),
+        ended("fourth", 78, ExitReason::Killed(ExitReason::BY_PARENT)),
     ]);
-    assert_eq!(bed.around.lines[1..], ["execd: crash report pid=unknown code=141 name=hello"]);
-    assert!(captured.records().is_empty(), "logd is asked for the last lines");
+    assert_eq!(bed.around.lines[1..], ["execd: crash report pid=75 code=141 name=hello"]);
+    let unknown = captured.records();
+    let [unknown] = &unknown[..] else { panic!("logd is asked for the last lines: {unknown:?}") };
+    assert_eq!(unknown.fields, "count=3\nevent=exec.unknown_ends.v1\nname=hello\n");
     bed.answer_all();
     assert_eq!(bed.around.lines.len(), 2, "the line stands once");
     assert!(
-        captured.records()[0]
-            .fields
-            .contains("code=141\nevent=crash.v1\nname=hello\npid=unknown\n")
+        captured.records()[1].fields.contains("code=141\nevent=crash.v1\nname=hello\npid=75\n")
     );
     assert_eq!(bed.listed(), [77]);
     assert_eq!(bed.ask("user", &Request::Kill { pid: 77 }), ExecStatus::NotFound, "nobody's");
     bed.end(77, ExitReason::Exited(0));
     assert!(bed.listed().is_empty());
-    let exits = ["ok", "crash"].map(|how| recording.counter("execd_exits_total", &[("how", how)]));
-    assert_eq!(exits, [2, 1]);
+    let exits = ["ok", "crash", "killed", "unknown"];
+    let exits = exits.map(|how| recording.counter("execd_exits_total", &[("how", how)]));
+    assert_eq!(exits, [2, 1, 1, 3]);
+}
+
+#[test]
+fn an_end_is_said_to_be_recorded_when_all_that_is_to_be_said_of_it_was() {
+    let captured = nexus_log::memory::capture();
+    let mut bed = Bed::new();
+    let pids = [bed.started(), bed.started()];
+    let recorded = |bed: &mut Bed| (bed.execd.processes().given, bed.execd.processes().recorded);
+    bed.end(pids[0], ExitReason::Exited(0));
+    assert_eq!(recorded(&mut bed), (1, 1), "it is counted, and that is all");
+    bed.end(pids[1], ExitReason::Killed(13));
+    let before = captured.records().len();
+    assert_eq!(recorded(&mut bed), (2, 1), "logd is asked for the last lines");
+    bed.answer_all();
+    assert!(captured.records().len() > before);
+    assert_eq!(recorded(&mut bed), (2, 2));
 }
 
 #[test]

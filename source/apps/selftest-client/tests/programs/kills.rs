@@ -47,7 +47,7 @@ fn what_ends_while_execd_is_dead_is_reported_by_its_next_life() {
     sim.pause(SECOND);
     sim.world.restart("execd");
     sim.pause(SECOND);
-    assert_eq!(crashes(&sim), ["execd: crash report pid=unknown code=141 name=demo-wait"]);
+    assert_eq!(crashes(&sim), [format!("execd: crash report pid={pid} code=141 name=demo-wait")]);
     sim.kill("execd");
     assert_eq!(crashes(&sim).len(), 1, "once");
 }

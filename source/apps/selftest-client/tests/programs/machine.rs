@@ -42,6 +42,8 @@ pub(crate) struct Machine {
     running: Vec<Process>,
     ended: VecDeque<Process>,
     reasons: VecDeque<ExitReason>,
+    /// Ends that execd was told of and has not recorded.
+    told: Vec<Left>,
     /// How `demo-crash` ends.
     pub(crate) falls: Option<ExitReason>,
     /// `demo-wait` never has its turn.
@@ -64,11 +66,15 @@ impl Children {
         let mut left = VecDeque::new();
         {
             let mut found = machine.borrow_mut();
-            let Machine { running, ended, reasons, .. } = &mut *found;
+            let Machine { running, ended, reasons, told, .. } = &mut *found;
+            left.extend(told.drain(..));
             let of = |process: &Process, state| Left { entry: process.entry, state };
             left.extend(running.iter().map(|process| of(process, LeftState::Runs(process.pid))));
             let ends = ended.drain(..).zip(reasons.drain(..));
-            left.extend(ends.map(|(process, reason)| of(&process, LeftState::Ended(reason))));
+            left.extend(ends.map(|(process, why)| {
+                let pid = process.pid;
+                of(&process, LeftState::Ended { pid, why })
+            }));
         }
         Self { machine, left }
     }
@@ -115,7 +121,13 @@ impl Processes for Children {
     fn ended(&mut self) -> Option<(u32, ExitReason)> {
         let mut machine = self.machine.borrow_mut();
         let reason = machine.reasons.pop_front()?;
-        machine.ended.pop_front().map(|process| (process.pid, reason))
+        let Process { pid, entry, .. } = machine.ended.pop_front()?;
+        machine.told.push(Left { entry, state: LeftState::Ended { pid, why: reason } });
+        Some((pid, reason))
+    }
+
+    fn recorded(&mut self) {
+        self.machine.borrow_mut().told.clear();
     }
 }
 

@@ -1,10 +1,10 @@
 //! How lives begin and end, and who is told.
 
-use nexus_abi::kernel::{CapabilityKind, Change, KernelError, Signals};
-use nexus_abi::{ExitReason, Rights, Sender};
+use nexus_abi::kernel::{CapabilityKind, Change, ChildStatus, KernelError, Signals};
+use nexus_abi::{ExitReason, Rights};
 
 use super::{Kernel, Machine};
-use crate::process::End;
+use crate::process::{End, Process};
 use crate::{Capability, ProcessId};
 
 impl Kernel {
@@ -15,7 +15,19 @@ impl Kernel {
         if let Some(parent) = self.processes[id].role.parent {
             self.processes[parent].changed_children.remove(id);
         }
+        self.tell_again(id);
         self.schedule.admit(id, self.processes[id].role.level);
+    }
+
+    /// Ends of children that no life of `parent` has acknowledged are to be received by this one,
+    /// whether or not a former one has.
+    fn tell_again(&mut self, parent: ProcessId) {
+        for child in ProcessId::all() {
+            let Process { role, alive, ends, .. } = &self.processes[child];
+            if role.parent == Some(parent) && !alive && *ends > 0 {
+                self.processes[parent].changed_children.insert(child);
+            }
+        }
     }
 
     /// Whether `who` may begin a life of the child in `slot` with `rights`, and which that is.
@@ -90,6 +102,7 @@ impl Kernel {
         }
         let incarnation = self.processes[id].incarnation;
         self.processes[id].forget();
+        self.processes[id].ends = self.processes[id].ends.saturating_add(1);
         self.schedule.block(id);
         self.change(machine, id, Change::Ended(reason));
         for other in ProcessId::all() {
@@ -118,16 +131,28 @@ impl Kernel {
         }
     }
 
-    /// How the child in `slot` is: its pid and incarnation while it lives, and its latest change.
+    /// How the child in `slot` is.
     ///
     /// # Errors
     /// [`KernelError::NoCapability`].
-    pub fn child(
-        &self,
-        who: ProcessId,
-        slot: u64,
-    ) -> Result<(Option<Sender>, Option<Change>), KernelError> {
+    pub fn child(&self, who: ProcessId, slot: u64) -> Result<ChildStatus, KernelError> {
         let child = self.capabilities(who).child(slot)?;
-        Ok((self.is_alive(child).then(|| self.stamp(child)), self.processes[child].change))
+        let Process { alive, pid, incarnation, change, ends, .. } = self.processes[child];
+        Ok(ChildStatus { is_alive: alive, pid, incarnation, latest: change, ends })
+    }
+
+    /// Takes `ends` off those of the child in `slot` that are not acknowledged, or as many as there
+    /// are. Who is left with none is not told of to be received any more.
+    ///
+    /// # Errors
+    /// [`KernelError::NoCapability`].
+    pub fn acknowledge(&mut self, who: ProcessId, slot: u64, ends: u64) -> Result<(), KernelError> {
+        let child = self.capabilities(who).child(slot)?;
+        let process = &mut self.processes[child];
+        process.ends = process.ends.saturating_sub(u32::try_from(ends).unwrap_or(u32::MAX));
+        if process.ends == 0 && !process.alive {
+            self.processes[who].changed_children.remove(child);
+        }
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use neuron_core::{Capabilities, Capability, Extent, Kernel, Machine, ProcessId};
-use nexus_abi::kernel::{CapabilityKind, KernelError, NEVER, Received, Signals};
-use nexus_abi::{ExitReason, Rights};
+use nexus_abi::kernel::{CapabilityKind, Change, KernelError, NEVER, Received, Signals};
+use nexus_abi::{ExitReason, Rights, ServiceId};
 use proptest::prelude::*;
 
 use crate::world::{Call, PROCESSES, Process, Stage, Wait, World, rights, service};
@@ -50,6 +50,11 @@ pub(crate) enum Step {
         who: usize,
         signals: u64,
     },
+    /// Takes ends of a child as told.
+    Acknowledge {
+        who: usize,
+        ends: u64,
+    },
     Wait(u64),
 }
 
@@ -78,6 +83,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, token, nth)| Step::Forge { who, token, nth }),
         1 => (1..PROCESSES, any::<u64>())
             .prop_map(|(who, signals)| Step::Signal { who, signals }),
+        2 => (1..PROCESSES, prop_oneof![4 => 0..3_u64, 1 => any::<u64>()])
+            .prop_map(|(who, ends)| Step::Acknowledge { who, ends }),
         3 => (0..60_u64).prop_map(Step::Wait),
     ]
 }
@@ -139,6 +146,8 @@ pub(crate) struct History {
     turns: BTreeMap<u64, Turn>,
     completed: Vec<u64>,
     twice: BTreeSet<u64>,
+    /// Of whose ends the parent was told.
+    told: Vec<ServiceId>,
 }
 
 const NOTHING: Result<(), KernelError> = Err(KernelError::NoCapability);
@@ -191,6 +200,7 @@ impl History {
             turns: BTreeMap::new(),
             completed: Vec::new(),
             twice: BTreeSet::new(),
+            told: Vec::new(),
         }
     }
 
@@ -215,6 +225,10 @@ impl History {
                 self.forge(who, token, nth);
             }
             Step::Signal { who, signals } if self.world.can_act(0) => self.signal(who, signals),
+            Step::Acknowledge { who, ends } if self.world.can_act(0) => {
+                assert_eq!(self.kernel.acknowledge(id(0), child(who), ends), Ok(()));
+                self.world.acknowledge(who, ends);
+            }
             Step::Wait(ticks) => self.wait(ticks),
             _ => {}
         }
@@ -397,9 +411,24 @@ impl History {
             }
             (got, _) => {
                 assert_eq!(got, expected, "process {who}");
+                if let Received::Child { service, change: Change::Ended(_) } = got {
+                    self.told.push(service);
+                }
                 self.note_completion(got);
             }
         }
+    }
+
+    /// Whether the next life of the parent is told of the end of `who`.
+    pub(crate) fn next_life_is_told(&mut self, who: usize) -> bool {
+        self.step(&Step::End { who: 0, code: 0 });
+        self.step(&Step::Spawn { who: 0, rights: 0 });
+        self.told.clear();
+        for _ in 0..PROCESSES {
+            self.step(&Step::Receive { who: 0, buffer: false, deadline: Some(0) });
+            self.step(&Step::Wait(1));
+        }
+        self.told.contains(&service(who))
     }
 
     fn note_completion(&mut self, got: Received) {
@@ -509,8 +538,8 @@ impl History {
         assert_eq!(kernel.living_child(id(who), slot), living);
         let asked = rights(child.index());
         assert_eq!(kernel.may_spawn(id(who), slot, asked), self.spawned(child.index(), asked));
-        let life = kernel.child(id(who), slot).map(|(life, _)| life);
-        assert_eq!(life, Ok(alive.then(|| self.world.stamp(child.index()))));
+        let status = self.world.status(child.index());
+        assert_eq!(kernel.child(id(who), slot), Ok(status));
     }
 
     fn knows_no_child(&mut self, who: usize, slot: u64) {
@@ -520,5 +549,6 @@ impl History {
         assert_eq!(kernel.living_child(id(who), slot).map(drop), NOTHING);
         assert_eq!(kernel.may_spawn(id(who), slot, Rights::NONE).map(drop), NOTHING);
         assert_eq!(kernel.child(id(who), slot).map(drop), NOTHING);
+        assert_eq!(kernel.acknowledge(id(who), slot, 1), NOTHING);
     }
 }

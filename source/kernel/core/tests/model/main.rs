@@ -89,3 +89,34 @@ fn a_completion_that_is_lost_would_be_noticed() {
     .for_each(|step| history.step(step));
     assert_eq!(history.completions_missing(), 1);
 }
+
+/// A child whose end its parent has received.
+fn with_an_end_that_was_told() -> History {
+    let mut history = History::new();
+    [
+        Step::Spawn { who: 0, rights: 0 },
+        Step::Spawn { who: 1, rights: 0 },
+        Step::End { who: 1, code: 7 },
+        Step::Receive { who: 0, buffer: false, deadline: Some(0) },
+    ]
+    .iter()
+    .for_each(|step| history.step(step));
+    history
+}
+
+#[test]
+fn an_end_is_told_to_each_life_of_a_parent_until_one_acknowledges_it() {
+    let mut history = with_an_end_that_was_told();
+    assert!(history.next_life_is_told(1), "the life that was told has ended");
+    assert!(history.next_life_is_told(1), "the next one too");
+    history.step(&Step::Acknowledge { who: 1, ends: 1 });
+    assert!(!history.next_life_is_told(1));
+}
+
+/// A twin of the test about ends: one that is told to nobody again is recognised.
+#[test]
+fn an_end_that_is_lost_with_the_life_that_was_told_would_be_noticed() {
+    let mut history = with_an_end_that_was_told();
+    history.step(&Step::Acknowledge { who: 1, ends: u64::MAX });
+    assert!(!history.next_life_is_told(1));
+}

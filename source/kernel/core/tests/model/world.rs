@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexus_abi::kernel::{CALLS_MAX, Change, KernelError, Received, Signals};
+use nexus_abi::kernel::{CALLS_MAX, Change, ChildStatus, KernelError, Received, Signals};
 use nexus_abi::{ExitReason, Incarnation, Rights, Sender, ServiceId};
 
 /// How many processes there are; 0 is the parent of all others.
@@ -52,8 +52,12 @@ pub(crate) struct Process {
     pub(crate) signals: u64,
     pub(crate) turns: Vec<usize>,
     pub(crate) heard: BTreeSet<usize>,
-    pub(crate) ends: BTreeMap<usize, (Incarnation, ExitReason)>,
+    pub(crate) ended_peers: BTreeMap<usize, (Incarnation, ExitReason)>,
     pub(crate) changes: BTreeMap<usize, Change>,
+    /// What has happened to it last.
+    pub(crate) latest: Option<Change>,
+    /// Ends of it that were not acknowledged.
+    pub(crate) ends: u32,
 }
 
 /// All processes and calls.
@@ -87,8 +91,10 @@ impl World {
             signals: 0,
             turns: Vec::new(),
             heard: BTreeSet::new(),
-            ends: BTreeMap::new(),
+            ended_peers: BTreeMap::new(),
             changes: BTreeMap::new(),
+            latest: None,
+            ends: 0,
         };
         let processes = (0..PROCESSES).map(process).collect();
         Self { processes, calls: Vec::new(), pids: 0, clock: 0 }
@@ -111,7 +117,29 @@ impl World {
         process.pid = self.pids;
         process.rights = rights;
         process.payer = id;
+        process.latest = None;
         if id != 0 {
+            self.processes[0].changes.remove(&id);
+            return;
+        }
+        for child in 1..PROCESSES {
+            let Process { alive, latest, ends, .. } = self.processes[child];
+            if let Some(change) = latest.filter(|_| !alive && ends > 0) {
+                self.processes[0].changes.insert(child, change);
+            }
+        }
+    }
+
+    /// What the parent of `id` is told of it when it asks.
+    pub(crate) fn status(&self, id: usize) -> ChildStatus {
+        let Process { alive, pid, incarnation, latest, ends, .. } = self.processes[id];
+        ChildStatus { is_alive: alive, pid, incarnation, latest, ends }
+    }
+
+    pub(crate) fn acknowledge(&mut self, id: usize, ends: u64) {
+        let process = &mut self.processes[id];
+        (0..ends.min(process.ends.into())).for_each(|_| process.ends -= 1);
+        if !process.alive && process.ends == 0 {
             self.processes[0].changes.remove(&id);
         }
     }
@@ -122,7 +150,7 @@ impl World {
         for other in &mut self.processes {
             other.turns.retain(|waiting| *waiting != id);
             if other.heard.remove(&id) {
-                other.ends.insert(id, (incarnation, reason));
+                other.ended_peers.insert(id, (incarnation, reason));
             }
         }
         let clock = self.tick();
@@ -139,9 +167,15 @@ impl World {
         process.signals = 0;
         process.turns.clear();
         process.heard.clear();
-        process.ends.clear();
+        process.ended_peers.clear();
+        process.ends += 1;
+        self.change(id, Change::Ended(reason));
+    }
+
+    fn change(&mut self, id: usize, change: Change) {
+        self.processes[id].latest = Some(change);
         if id != 0 {
-            self.processes[0].changes.insert(id, Change::Ended(reason));
+            self.processes[0].changes.insert(id, change);
         }
     }
 
@@ -177,9 +211,7 @@ impl World {
         process.payer = id;
         if buffer && !process.serves {
             process.serves = true;
-            if id != 0 {
-                self.processes[0].changes.insert(id, Change::Serves);
-            }
+            self.change(id, Change::Serves);
         }
     }
 
@@ -211,7 +243,7 @@ impl World {
         if let Some((child, change)) = process.changes.pop_first() {
             return Some(Received::Child { service: service(child), change });
         }
-        let (peer, (incarnation, reason)) = process.ends.pop_first()?;
+        let (peer, (incarnation, reason)) = process.ended_peers.pop_first()?;
         Some(Received::PeerGone { id: self.stamp(peer).id, incarnation, reason })
     }
 

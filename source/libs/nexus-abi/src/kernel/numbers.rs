@@ -71,6 +71,8 @@ numbered! {
         Exit = 15, "exit";
         /// Stops the machine.
         Halt = 16, "halt";
+        /// Says that ends of a child need not be told again.
+        Acknowledge = 17, "acknowledge";
     }
 }
 
@@ -177,7 +179,9 @@ impl SystemCall {
             Self::Spawn => &[E::NoCapability, E::Running, E::Denied, E::NoMemory],
             Self::Kill => &[E::NoCapability, E::NotRunning],
             Self::Signal => &[E::NoCapability, E::TooLong, E::NotRunning],
-            Self::Child | Self::InterruptDone | Self::Halt => &[E::NoCapability],
+            Self::Child | Self::Acknowledge | Self::InterruptDone | Self::Halt => {
+                &[E::NoCapability]
+            }
             Self::Grow => &[E::TooLong, E::NoMemory],
             Self::Map => &[E::NoCapability, E::NoMemory],
             Self::Print => &[E::NoCapability, E::BadAddress, E::TooLong],

@@ -205,6 +205,57 @@ impl Telemetry {
     }
 }
 
+/// What waits until the daemons have what was recorded before it began to wait.
+pub trait Receipt {
+    /// Whether something waits. What begins to later is not meant by the next [`Self::brought`].
+    fn begin(&mut self) -> bool;
+
+    /// The daemons have all that was recorded before.
+    fn brought(&mut self);
+}
+
+/// Log records, metrics and spans, and a receipt for them.
+pub struct Receipted<R> {
+    telemetry: Telemetry,
+    receipt: R,
+    is_awaited: bool,
+}
+
+impl<R> Receipted<R> {
+    /// As [`Telemetry::paced`]. Whatever waits for its receipt is brought at once.
+    #[must_use]
+    pub fn paced(pace: Pace, receipt: R) -> Self {
+        Self { telemetry: Telemetry::paced(pace), receipt, is_awaited: false }
+    }
+}
+
+impl<R: Receipt> Aside for Receipted<R> {
+    fn poll(&mut self) -> Option<Mono> {
+        if !self.is_awaited && self.receipt.begin() {
+            self.is_awaited = true;
+            self.request_flush();
+        }
+        let next = self.telemetry.poll();
+        if self.is_awaited && self.telemetry.clients.state(monotonic()).1 {
+            self.is_awaited = false;
+            self.receipt.brought();
+        }
+        next
+    }
+
+    fn ended(&mut self, tag: u64, result: Ended) -> bool {
+        self.telemetry.ended(tag, result)
+    }
+
+    fn request_flush(&mut self) {
+        self.telemetry.request_flush();
+    }
+
+    fn is_over(&self) -> bool {
+        self.telemetry.is_over()
+    }
+}
+
 impl Aside for Telemetry {
     fn poll(&mut self) -> Option<Mono> {
         Some(self.clients.poll(monotonic()))

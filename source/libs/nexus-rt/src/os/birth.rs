@@ -1,4 +1,5 @@
-//! What a service is told when it is made: which boot this is, what it keeps, and what came before.
+//! What a service is told when it is made: which boot this is, what it keeps, and what its parent
+//! has signalled before.
 //!
 //! Where the image lets a process call statefsd there is a disk for it. Then boots are counted by
 //! the disk, and what former lives have kept is read again, unless our parent has asked for it to
@@ -12,7 +13,6 @@ use nexus_wire::files::{Op, Reply, Request, decode_reply, encode};
 
 use super::calls::{self, Slot};
 use super::{Clock, SET_ASIDE};
-use crate::before::{Before, Kernel};
 
 /// How long the disk may take to be mounted before a service begins without its count.
 const PATIENCE_MILLIS: u64 = 2000;
@@ -27,39 +27,29 @@ pub struct Start {
     pub boot: u32,
     /// Whether there is statefsd, and whether what it has is to be set aside.
     pub keep: Keep,
-    /// Signals, and what has become of what former lives have started.
-    pub before: Before,
+    /// Signals so far.
+    pub raised: Signals,
 }
 
-/// The kernel that runs us.
-struct Ours;
-
-impl Kernel for Ours {
-    fn life(&self, slot: u64) -> Option<u32> {
-        calls::child(Slot(slot)).ok()?.life.map(|(pid, _)| pid)
+/// Signals that were raised before our first instruction: they come before all else.
+pub(super) fn raised_before_us() -> Signals {
+    match calls::wait(0) {
+        Ok(Received::Signals(raised)) => raised,
+        // How its children are, whoever has any sees for itself.
+        _ => Signals::NONE,
     }
-
-    fn next(&mut self) -> Option<Received> {
-        let received = calls::wait(0).ok();
-        received.filter(|it| matches!(it, Received::Signals(_) | Received::Child { .. }))
-    }
-}
-
-/// What came before our first instruction.
-pub(super) fn before_us() -> Before {
-    Before::find(&mut Ours)
 }
 
 impl Start {
     /// Finds out. Signals that come meanwhile are added. Changes of children that come meanwhile
     /// need not be: who has any sees how they are.
-    pub(super) fn find(mut before: Before) -> Self {
+    pub(super) fn find(mut raised: Signals) -> Self {
         let Ok(disk) = calls::find(CapabilityKind::Call, ServiceId::from_name("statefsd")) else {
-            return Self { boot: calls::info().incarnation.raw(), keep: Keep::Nothing, before };
+            return Self { boot: calls::info().incarnation.raw(), keep: Keep::Nothing, raised };
         };
-        let boot = run(disk, &mut before.raised).unwrap_or(0);
-        let is_aside = before.raised.has(SET_ASIDE);
-        Self { boot, keep: if is_aside { Keep::FilesAside } else { Keep::Files }, before }
+        let boot = run(disk, &mut raised).unwrap_or(0);
+        let is_aside = raised.has(SET_ASIDE);
+        Self { boot, keep: if is_aside { Keep::FilesAside } else { Keep::Files }, raised }
     }
 }
 

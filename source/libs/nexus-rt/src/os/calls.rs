@@ -5,7 +5,7 @@ use core::arch::asm;
 use core::fmt::{self, Write as _};
 
 use nexus_abi::kernel::{
-    CapabilityKind, Change, KernelError, LINE_BYTES_MAX, Received, Signals, SystemCall,
+    CapabilityKind, ChildStatus, KernelError, LINE_BYTES_MAX, Received, Signals, SystemCall,
 };
 use nexus_abi::{FRAME_BYTES_MAX, Incarnation, Rights, ServiceId};
 
@@ -53,15 +53,6 @@ pub struct Mapping {
     pub bytes: usize,
     /// Where devices see it, for pools.
     pub physical: u64,
-}
-
-/// How a child is.
-#[derive(Clone, Copy, Debug)]
-pub struct ChildStatus {
-    /// Its pid and incarnation, if it lives.
-    pub life: Option<(u32, Incarnation)>,
-    /// What happened to it last.
-    pub latest: Option<Change>,
 }
 
 type Registers = [u64; 6];
@@ -257,10 +248,16 @@ pub fn signal(child: Slot, signals: Signals) -> Result<(), KernelError> {
 /// # Errors
 /// [`KernelError::NoCapability`].
 pub fn child(child: Slot) -> Result<ChildStatus, KernelError> {
-    let r = plain(SystemCall::Child, [child.0])?;
-    let life = (r[1] != 0).then(|| (r[1] as u32, Incarnation::new((r[1] >> 32) as u32)));
-    let latest = if r[2] == 1 { Change::from_raw(r[3]) } else { None };
-    Ok(ChildStatus { life, latest })
+    let [_, status @ ..] = plain(SystemCall::Child, [child.0])?;
+    Ok(ChildStatus::from_registers(status))
+}
+
+/// Says that as many ends of a child, the oldest ones, need not be told to a later life of ours.
+///
+/// # Errors
+/// [`KernelError::NoCapability`].
+pub fn acknowledge(child: Slot, ends: u32) -> Result<(), KernelError> {
+    plain(SystemCall::Acknowledge, [child.0, u64::from(ends)]).map(drop)
 }
 
 /// Adds pages of zeroes at the end of the heap: where they begin.

@@ -23,7 +23,7 @@ mod start;
 mod time;
 mod virtio;
 
-pub use aside::{Aside, Logs, Telemetry};
+pub use aside::{Aside, Logs, Receipt, Receipted, Telemetry};
 pub use birth::Start;
 pub use console::say;
 pub use entropy::{Entropy, Unfit};

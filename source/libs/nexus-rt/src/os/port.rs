@@ -17,7 +17,7 @@ use nexus_bounded::{Mono, Nanos};
 use nexus_port::{BlockRequest, CallError, CallId, Event, Now, Service, SubmitError, Token, World};
 
 use super::aside::LAST_PATIENCE;
-use super::birth::before_us;
+use super::birth::raised_before_us;
 use super::calls::{self, Slot};
 use super::disk::Disk;
 use super::frames::{Calls, Frame, refused};
@@ -72,8 +72,8 @@ struct Turn<S, A> {
 
 impl<S: Service, A: Aside> Turn<S, A> {
     fn new(aside: A, make: impl FnOnce(Start) -> S) -> Self {
-        let start = Start::find(before_us());
-        let raised_at_start = start.before.raised;
+        let start = Start::find(raised_before_us());
+        let raised_at_start = start.raised;
         let service = make(start);
         let (port, clock, frame) = (Port::new(), Clock::new(), Frame::new());
         Self { service, aside, port, clock, frame, stop: None, raised_at_start }
