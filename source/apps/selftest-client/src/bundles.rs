@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::{FRAME_BYTES_MAX, Rights, ServiceId};
 use nexus_bounded::{Mono, Text};
-use nexus_bundle::{Checker, Manifest, pack};
+use nexus_bundle::{Checker, Manifest, Whole, pack};
 use nexus_wire::bundles::{
     BUNDLE_PIECE_BYTES_MAX, BundleName, BundleStatus, BundleVersion, Info, Listed, Op, Origin,
     Reply, Request, decode_reply, encode,
@@ -159,7 +159,8 @@ impl<'t, 'c> Asker<'t, 'c> {
                 return Err("a bundle has no bytes where it must have some");
             }
         }
-        let (manifest, digest) = checker.finish().map_err(|_| "a bundle is not whole")?;
+        let Whole { manifest, digest, .. } =
+            checker.finish().map_err(|_| "a bundle is not whole")?;
         let is_it = manifest.name == name(text)?
             && (manifest.memory_kib, manifest.rights) == (known.memory_kib, known.rights)
             && digest == known.digest;

@@ -128,7 +128,7 @@ pub(crate) const STATEFSD: Victim = Victim {
 
 /// All of them, in the order in which they are ended.
 pub(crate) const VICTIMS: [&Victim; 8] =
-    [&POLICYD, &STATEFSD, &ENTROPYD, &TIMED, &EXECD, &BUNDLEMGRD, &DSOFTBUSD, &PEER];
+    [&POLICYD, &ENTROPYD, &TIMED, &EXECD, &BUNDLEMGRD, &STATEFSD, &DSOFTBUSD, &PEER];
 
 fn length<E>(frame: Result<&[u8], E>) -> Result<usize, Why> {
     frame.map(<[u8]>::len).map_err(|_| NO_FRAME)

@@ -225,14 +225,9 @@ pub const POLICYD_DEATH: &[Case] = &[Case {
     run: |talk| deaths::is_outlived(talk, &deaths::POLICYD),
 }];
 
-/// The same of the deaths of others, behind [`POLICY`]; their own cases come behind it. bundlemgrd
-/// is ended behind statefsd: it would notice with its next request, refuse that and look again.
+/// The same of the deaths of others, behind [`POLICY`]; their own cases come behind it. statefsd
+/// is ended behind bundlemgrd, which outlives it and installs bundles then.
 pub const DEATHS: &[Case] = &[
-    Case {
-        services_print: &[markers::STATEFSD_READY],
-        marker: markers::SELFTEST_STATEFSD_DEATH,
-        run: |talk| deaths::is_outlived(talk, &deaths::STATEFSD),
-    },
     Case {
         services_print: &[markers::ENTROPYD_READY],
         marker: markers::SELFTEST_ENTROPYD_DEATH,
@@ -252,6 +247,11 @@ pub const DEATHS: &[Case] = &[
         services_print: &[markers::BUNDLEMGRD_READY],
         marker: markers::SELFTEST_BUNDLEMGRD_DEATH,
         run: |talk| deaths::is_outlived(talk, &deaths::BUNDLEMGRD),
+    },
+    Case {
+        services_print: &[markers::STATEFSD_READY],
+        marker: markers::SELFTEST_STATEFSD_DEATH,
+        run: |talk| deaths::is_outlived(talk, &deaths::STATEFSD),
     },
     Case {
         services_print: &[markers::DSOFTBUSD_READY],

@@ -1,14 +1,24 @@
-use core::ops::Range;
-
 use nexus_wire::bundles::DIGEST_BYTES;
 use sha2::{Digest as _, Sha256};
 
-use crate::format::HEADER_BYTES_MAX;
+use crate::format::{self, HEADER_BYTES_MAX};
 use crate::{Defect, Manifest};
+
+/// A bundle that was seen whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Whole<'a> {
+    /// What it says of itself.
+    pub manifest: Manifest<'a>,
+    /// Its digest.
+    pub digest: [u8; DIGEST_BYTES],
+    /// That of its program alone: [`Program::digest_of`](crate::Program::digest_of).
+    pub program: [u8; DIGEST_BYTES],
+}
 
 /// Looks at a bundle piece by piece.
 #[derive(Clone, Debug)]
 pub struct Checker {
+    /// Of the program's bytes so far.
     sha: Sha256,
     size: u32,
     seen: u32,
@@ -41,15 +51,6 @@ impl Checker {
         self.seen
     }
 
-    /// Which of the bundle's bytes are the program's, by its header; none while that is not whole.
-    #[must_use]
-    pub fn program(&self) -> Range<u32> {
-        self.manifest().map_or(0..0, |manifest| {
-            let start = manifest.header_bytes() as u32;
-            start..start.saturating_add(manifest.program_bytes)
-        })
-    }
-
     fn manifest(&self) -> Result<Manifest<'_>, Defect> {
         Manifest::read(self.front.get(..self.seen as usize).unwrap_or(&self.front))
     }
@@ -66,23 +67,38 @@ impl Checker {
         copy(bytes, at, 0, &mut self.front);
         let body = (self.size as usize).saturating_sub(DIGEST_BYTES);
         copy(bytes, at, body, &mut self.digest);
-        let hashed = body.saturating_sub(at).min(bytes.len());
-        self.sha.update(bytes.get(..hashed).unwrap_or_default());
         self.seen = end;
+        self.look_at_program(bytes, at);
         Ok(())
     }
 
-    /// What was seen, if it is a bundle: its manifest and its digest.
+    /// The program begins where the header ends. As soon as that has come the header says where,
+    /// so nothing of the program came before.
+    fn look_at_program(&mut self, bytes: &[u8], at: usize) {
+        let Ok(manifest) = self.manifest() else { return };
+        let start = manifest.header_bytes();
+        let end = start.saturating_add(manifest.program_bytes as usize);
+        let [from, to] = [start, end].map(|place| place.saturating_sub(at).min(bytes.len()));
+        self.sha.update(bytes.get(from..to).unwrap_or_default());
+    }
+
+    /// What was seen, if it is a bundle.
     ///
     /// # Errors
     /// [`Defect`]: why it is none.
-    pub fn finish(&self) -> Result<(Manifest<'_>, [u8; DIGEST_BYTES]), Defect> {
+    pub fn finish(&self) -> Result<Whole<'_>, Defect> {
         let manifest = self.manifest()?;
         if self.seen != self.size || manifest.bundle_bytes() != u64::from(self.size) {
             return Err(Defect::Length);
         }
-        let digest: [u8; DIGEST_BYTES] = self.sha.clone().finalize().into();
-        if digest == self.digest { Ok((manifest, self.digest)) } else { Err(Defect::Digest) }
+        let header = self.front.get(..manifest.header_bytes()).ok_or(Defect::Short)?;
+        let program = self.sha.clone().finalize().into();
+        let digest = format::digest(header, &program);
+        if digest == self.digest {
+            Ok(Whole { manifest, digest, program })
+        } else {
+            Err(Defect::Digest)
+        }
     }
 }
 

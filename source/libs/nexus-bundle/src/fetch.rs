@@ -2,9 +2,8 @@ use nexus_abi::Rights;
 use nexus_bounded::{Mono, Nanos};
 use nexus_port::{CallError, CallId, World};
 use nexus_wire::bundles::{BUNDLE_PIECE_BYTES_MAX, DIGEST_BYTES, Info, Reply, Request, StoredName};
-use sha2::{Digest as _, Sha256};
 
-use crate::{BundleClient, Checker, Manifest, NoAnswer, Program};
+use crate::{BundleClient, Checker, Manifest, NoAnswer, Program, Whole};
 
 /// Why there is no bundle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,9 +95,9 @@ impl Known {
         Self { entry: entry.stored(), memory_kib, rights, digest }
     }
 
-    fn seen(manifest: &Manifest<'_>, digest: [u8; DIGEST_BYTES]) -> Self {
-        let Manifest { entry, memory_kib, rights, .. } = *manifest;
-        Self { entry: entry.stored(), memory_kib, rights, digest }
+    fn seen(whole: &Whole<'_>) -> Self {
+        let Manifest { entry, memory_kib, rights, .. } = whole.manifest;
+        Self { entry: entry.stored(), memory_kib, rights, digest: whole.digest }
     }
 }
 
@@ -108,13 +107,11 @@ struct Coming {
     name: StoredName,
     announced: Option<Known>,
     checker: Checker,
-    /// Of the program's bytes so far.
-    sha: Sha256,
 }
 
 impl Coming {
     fn new(name: StoredName) -> Self {
-        Self { name, announced: None, checker: Checker::new(0), sha: Sha256::new() }
+        Self { name, announced: None, checker: Checker::new(0) }
     }
 
     fn next(&self) -> Request<'_> {
@@ -132,21 +129,12 @@ impl Coming {
                     (Some(Known::announced(info)), Checker::new(info.size));
                 Ok(())
             }
-            (Some(_), Reply::Piece(piece)) if !piece.bytes.is_empty() => self.look(piece.bytes),
+            (Some(_), Reply::Piece(piece)) if !piece.bytes.is_empty() => {
+                self.checker.take(piece.bytes).map_err(|_| NoBundle::Corrupt)
+            }
             (Some(_), Reply::Piece(_)) => Err(NoBundle::Corrupt),
             _ => Err(NoBundle::NoAnswer(NoAnswer::Away)),
         }
-    }
-
-    /// Looks at the next bytes, and at the program's among them once more.
-    fn look(&mut self, bytes: &[u8]) -> Result<(), NoBundle> {
-        let at = self.checker.seen();
-        self.checker.take(bytes).map_err(|_| NoBundle::Corrupt)?;
-        let program = self.checker.program();
-        let [from, to] = [program.start, program.end]
-            .map(|place| (place.saturating_sub(at) as usize).min(bytes.len()));
-        self.sha.update(bytes.get(from..to).unwrap_or_default());
-        Ok(())
     }
 
     fn is_whole(&self) -> bool {
@@ -155,12 +143,12 @@ impl Coming {
 
     /// Which program has come, if it is the bundle that was announced.
     fn finish(self) -> Result<Program, NoBundle> {
-        let (manifest, digest) = self.checker.finish().map_err(|_| NoBundle::Corrupt)?;
-        let seen = Known::seen(&manifest, digest);
-        if manifest.name != self.name.get() || self.announced != Some(seen) {
+        let whole = self.checker.finish().map_err(|_| NoBundle::Corrupt)?;
+        let seen = Known::seen(&whole);
+        if whole.manifest.name != self.name.get() || self.announced != Some(seen) {
             return Err(NoBundle::Corrupt);
         }
         let Known { entry, memory_kib, rights, .. } = seen;
-        Ok(Program { entry, memory_kib, rights, digest: self.sha.finalize().into() })
+        Ok(Program { entry, memory_kib, rights, digest: whole.program })
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Defect;
 
 const MAGIC: [u8; 3] = *b"NXB";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes before the names.
 pub const HEAD_BYTES: usize = 16;
@@ -119,8 +119,14 @@ pub fn pack(manifest: &Manifest<'_>, program: &[u8]) -> Result<Vec<u8>, Defect> 
     bundle.push(manifest.rights.raw());
     bundle.extend(names.map(|name| name.len() as u8));
     names.iter().for_each(|name| bundle.extend(name.bytes()));
+    let digest = digest(&bundle, &Sha256::digest(program).into());
     bundle.extend(program);
-    let digest = Sha256::digest(&bundle);
     bundle.extend(digest);
     Ok(bundle)
+}
+
+/// The digest of a bundle: of its header, and of the digest of its program. So whoever has seen a
+/// bundle whole has seen which program it is, and no byte twice.
+pub(crate) fn digest(header: &[u8], program: &[u8; DIGEST_BYTES]) -> [u8; DIGEST_BYTES] {
+    Sha256::new().chain_update(header).chain_update(program).finalize().into()
 }

@@ -26,7 +26,7 @@ mod processes;
 mod program;
 pub mod store;
 
-pub use checker::Checker;
+pub use checker::{Checker, Whole};
 pub use client::{BundleClient, NoAnswer};
 pub use defect::Defect;
 pub use fetch::{Fetch, NoBundle};

@@ -3,13 +3,14 @@
 
 use nexus_abi::Rights;
 use nexus_bundle::{
-    BUNDLE_BYTES_MIN, Checker, Defect, HEAD_BYTES, HEADER_BYTES_MAX, MEMORY_KIB_MAX, Manifest, pack,
+    BUNDLE_BYTES_MIN, Checker, Defect, HEAD_BYTES, HEADER_BYTES_MAX, MEMORY_KIB_MAX, Manifest,
+    Program, pack,
 };
 use nexus_wire::bundles::{BundleName, BundleVersion};
 use proptest::prelude::*;
 
 const PAGE: &str = include_str!("../../../../docs/bundle-format.md");
-const GOLDEN: &str = include_str!("v1.bundle.txt");
+const GOLDEN: &str = include_str!("v2.bundle.txt");
 
 fn hello() -> Manifest<'static> {
     Manifest {
@@ -37,7 +38,7 @@ fn hex(bytes: &[u8]) -> String {
 fn checked(bytes: &[u8], size: usize) -> Result<u32, Defect> {
     let mut checker = Checker::new(u32::try_from(bytes.len()).unwrap());
     bytes.chunks(size).for_each(|piece| checker.take(piece).unwrap());
-    checker.finish().map(|(manifest, _)| manifest.program_bytes)
+    checker.finish().map(|whole| whole.manifest.program_bytes)
 }
 
 #[test]
@@ -45,9 +46,10 @@ fn the_golden_bundle_is_written_and_read_as_ever() {
     assert_eq!(hex(&bundle()), GOLDEN.trim_end(), "another format needs another version");
     let mut checker = Checker::new(u32::try_from(bundle().len()).unwrap());
     checker.take(&bundle()).unwrap();
-    let (manifest, digest) = checker.finish().unwrap();
-    assert_eq!(manifest, hello());
-    assert!(bundle().ends_with(&digest));
+    let whole = checker.finish().unwrap();
+    assert_eq!(whole.manifest, hello());
+    assert!(bundle().ends_with(&whole.digest));
+    assert_eq!(whole.program, Program::digest_of(b"hello\n"));
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn each_defect_is_told_from_the_others() {
     };
     for (at, to, defect) in [
         (0, b'M', Defect::Magic),
-        (3, 2, Defect::Version),
+        (3, 1, Defect::Version),
         (4, 7, Defect::Length),
         (7, 0xff, Defect::Length),
         (8, 0, Defect::Memory),
@@ -145,7 +147,9 @@ proptest! {
         let mut bytes = pack(&manifest, &program).unwrap();
         let mut checker = Checker::new(u32::try_from(bytes.len()).unwrap());
         bytes.chunks(piece).for_each(|piece| checker.take(piece).unwrap());
-        prop_assert_eq!(checker.finish().map(|(manifest, _)| manifest), Ok(manifest));
+        let whole = checker.finish().unwrap();
+        prop_assert_eq!(whole.manifest, manifest);
+        prop_assert_eq!(whole.program, Program::digest_of(&program), "whose bytes came in pieces");
         let at = flip.index(bytes.len());
         bytes[at] ^= 1 << bit;
         prop_assert!(checked(&bytes, piece).is_err(), "no bit changes unnoticed");

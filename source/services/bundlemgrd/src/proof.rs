@@ -44,7 +44,7 @@ impl Bundlemgrd {
             };
             checker.take(piece.bytes).ok().filter(|()| !piece.bytes.is_empty())?;
         }
-        checker.finish().ok().map(|(manifest, seen)| manifest.name == name && seen == digest)
+        checker.finish().ok().map(|seen| seen.manifest.name == name && seen.digest == digest)
     }
 
     /// What is answered by the way that every frame takes.

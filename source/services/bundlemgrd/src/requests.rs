@@ -22,6 +22,12 @@ pub(crate) enum Wish {
     Remove(Path),
 }
 
+/// Whether a request begins a change, which comes to nothing on another disk than the one that is
+/// known.
+pub(crate) const fn needs_a_disk(request: &Request<'_>) -> bool {
+    matches!(request, Request::Begin { .. } | Request::Remove { .. })
+}
+
 type Acted = Result<Turn, BundleStatus>;
 
 impl Bundlemgrd {

@@ -9,13 +9,13 @@ use nexus_policy::{PolicyClient, Verdict};
 use nexus_port::{CallError, CallId, Event, Now, Service, Token, World};
 use nexus_recipe::BundlemgrdLimits;
 use nexus_retention::PatientFiles;
-use nexus_wire::bundles::{self, BundleStatus, Frame, Refusal, plain_reply};
+use nexus_wire::bundles::{self, BundleStatus, Frame, Refusal, Request, plain_reply};
 use nexus_wire::files::Reply;
 use nexus_wire::{FileStatus, markers};
 
-use crate::requests::Wish;
+use crate::requests::{Wish, needs_a_disk};
 use crate::telemetry;
-use crate::waiting::Waiting;
+use crate::waiting::{Kept, Waiting};
 
 /// The bundle manager. See the crate.
 pub struct Bundlemgrd {
@@ -28,6 +28,8 @@ pub struct Bundlemgrd {
     /// What the policy was asked about.
     pub(crate) wish: Option<Wish>,
     waiting: Waiting,
+    /// A change that is wanted, and waits until it is seen which disk there is.
+    doubted: Option<(Asker, Kept)>,
     /// Where replies are written.
     pub(crate) reply: Box<[u8]>,
     rejects: RejectMarkers<2>,
@@ -61,6 +63,7 @@ impl Bundlemgrd {
             job: None,
             wish: None,
             waiting: Waiting::new(limits.waiting),
+            doubted: None,
             reply: vec![0; FRAME_BYTES_MAX].into(),
             rejects: RejectMarkers::new([
                 markers::BUNDLEMGRD_REJECT_INVALID_ARGS,
@@ -91,14 +94,19 @@ impl Bundlemgrd {
             }
             Ok(Frame { echo, request }) => {
                 let asker = Asker { from, token, echo };
-                if self.is_free() || self.is_answered_at_once(&request) {
-                    let turn = self.act(&asker, request, now, world);
-                    self.conclude(Some(asker), turn, world);
+                let is_alone = self.is_free() && !needs_a_disk(&request);
+                if is_alone || self.is_answered_at_once(&request) {
+                    self.perform(asker, request, now, world);
                 } else if !self.waiting.add(asker, frame) {
                     self.refuse(&asker, BundleStatus::Busy, world);
                 }
             }
         }
+    }
+
+    fn perform(&mut self, asker: Asker, request: Request<'_>, now: Mono, world: &mut impl World) {
+        let turn = self.act(&asker, request, now, world);
+        self.conclude(Some(asker), turn, world);
     }
 
     /// Answers, unless it waits.
@@ -229,11 +237,26 @@ impl Bundlemgrd {
             self.conclude(None, turn, world);
         }
         while self.is_free()
-            && let Some((asker, kept)) = self.waiting.take()
+            && let Some((asker, kept)) = self.doubted.take().or_else(|| self.next(now, world))
         {
-            self.request(asker.from, asker.token, kept.frame(), now, world);
+            if let Ok(Frame { request, .. }) = bundles::decode(kept.frame()) {
+                self.perform(asker, request, now, world);
+            }
             self.waiting.give_back(kept);
         }
+    }
+
+    /// What has waited for its turn, unless the disk is to be seen first.
+    fn next(&mut self, now: Mono, world: &mut impl World) -> Option<(Asker, Kept)> {
+        let (asker, kept) = self.waiting.take()?;
+        if bundles::decode(kept.frame()).is_ok_and(|frame| needs_a_disk(&frame.request)) {
+            self.store.doubt();
+            if let Ok(Turn::Waits) = self.ask_disk(&[], now, world) {
+                self.doubted = Some((asker, kept));
+                return None;
+            }
+        }
+        Some((asker, kept))
     }
 }
 
@@ -268,6 +291,7 @@ impl Service for Bundlemgrd {
         self.store.check();
         assert!(self.wish.is_some() == self.policy.deadline().is_some(), "a wish waits for a word");
         assert!(self.store.is_busy() == self.disk.deadline().is_some(), "one answer is waited for");
-        assert!(self.job.is_none() || !self.is_free(), "nobody waits for nothing");
+        let waits = self.job.is_some() || self.doubted.is_some();
+        assert!(!waits || !self.is_free(), "nobody waits for nothing");
     }
 }

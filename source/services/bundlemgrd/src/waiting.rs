@@ -20,7 +20,7 @@ impl Kept {
 /// Requests that wait for their turn.
 pub(crate) struct Waiting {
     turns: Turns<Kept>,
-    /// Where frames will be kept, one for each that may wait.
+    /// Where frames will be kept, one for each that may wait, and one for whoever was taken out.
     spare: Vec<Kept>,
 }
 
@@ -28,7 +28,7 @@ impl Waiting {
     /// At most so many; takes its memory now.
     pub(crate) fn new(most: u32) -> Self {
         let kept = |_| Kept { room: vec![0; FRAME_BYTES_MAX].into(), len: 0 };
-        Self { turns: Turns::new(most), spare: (0..most).map(kept).collect() }
+        Self { turns: Turns::new(most), spare: (0..=most).map(kept).collect() }
     }
 
     /// Lets a request wait; `false` if there is no room, or the sender has one waiting.

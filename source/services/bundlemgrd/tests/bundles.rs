@@ -29,6 +29,8 @@ struct Around {
     files: BTreeMap<String, Vec<u8>>,
     drafts: BTreeMap<String, Vec<u8>>,
     synced: usize,
+    /// Which life of statefsd it is.
+    epoch: u64,
     /// How often the disk says that it is busy before it does what it is asked.
     busy: usize,
 }
@@ -72,7 +74,7 @@ impl Around {
         let of = |draft: bool| if draft { 1 } else { 0 };
         let sets = [&mut self.files, &mut self.drafts];
         match request {
-            files::Request::Hello => HelloReply { epoch: 5, ..HelloReply::default() }
+            files::Request::Hello => HelloReply { epoch: self.epoch, ..HelloReply::default() }
                 .encode(nonce, &mut out)
                 .unwrap()
                 .to_vec(),
@@ -112,10 +114,11 @@ impl Around {
                 sets[0].insert(target.name.as_str().to_owned(), bytes);
                 plain(FileStatus::Ok)
             }
-            files::Request::Sync { epoch: 5 } => {
+            files::Request::Sync { epoch } if epoch == self.epoch => {
                 self.synced += 1;
                 plain(FileStatus::Ok)
             }
+            files::Request::Sync { .. } => plain(FileStatus::Lost),
             other => panic!("{other:?}"),
         }
     }
@@ -173,6 +176,7 @@ impl Bed {
             files: files.collect(),
             drafts: BTreeMap::new(),
             synced: 0,
+            epoch: 5,
             busy: 0,
         };
         let bundlemgrd = Bundlemgrd::new(&LIMITS, boot(bundles));
@@ -502,6 +506,42 @@ fn without_a_disk_the_boot_image_is_served_and_what_is_on_it_comes_with_it() {
 }
 
 #[test]
+fn another_life_of_the_disk_is_noticed_before_a_change_and_nothing_is_refused() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    bed.around.epoch += 1;
+    assert_eq!(bed.install("user", "demo.new", &bytes), BundleStatus::Ok);
+    bed.around.epoch += 1;
+    let remove = Request::Remove { name: name("demo.new") };
+    assert_eq!(bed.ask("user", &remove), BundleStatus::Ok);
+    assert_eq!(bed.listed(None), [("demo.hello".to_owned(), Origin::Boot)]);
+}
+
+#[test]
+fn a_disk_that_was_away_is_asked_again_when_a_change_is_wanted() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    bed.around.has_disk = false;
+    for _ in 0..2 {
+        assert_eq!(bed.install("user", "demo.new", &bytes), BundleStatus::NotReady, "at once");
+    }
+    bed.around.has_disk = true;
+    assert_eq!(bed.install("user", "demo.new", &bytes), BundleStatus::Ok, "without a pause");
+}
+
+#[test]
+fn a_change_that_waits_for_its_turn_meets_the_disk_as_it_is_then() {
+    let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
+    let size = bytes.len() as u32;
+    let first = bed.submit("a", &Request::Begin { name: name("demo.a"), size });
+    let second = bed.submit("b", &Request::Begin { name: name("demo.b"), size });
+    let third = bed.submit("c", &Request::Remove { name: name("demo.new") });
+    bed.answer();
+    bed.around.epoch += 1;
+    bed.answer_all();
+    let answers = [first, second, third].map(|token| bed.status(token).unwrap());
+    assert_eq!(answers, [BundleStatus::Ok, BundleStatus::Ok, BundleStatus::NotFound]);
+}
+
+#[test]
 fn a_disk_that_dies_while_a_bundle_is_made_durable_leaves_nothing_half_there() {
     let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
     let size = bytes.len() as u32;
@@ -552,6 +592,7 @@ fn a_disk_that_says_nothing_is_given_up_and_its_late_answer_changes_nothing() {
     let (mut bed, bytes) = (Bed::new(), bundle("demo.new", &[3; 400]));
     let begin = Request::Begin { name: name("demo.new"), size: bytes.len() as u32 };
     let token = bed.submit("user", &begin);
+    bed.answer();
     bed.answer();
     let (_, call, frame) = bed.around.calls.remove(0);
     bed.now = bed.bundlemgrd.deadline().unwrap().0;

@@ -4,7 +4,7 @@ use nexus_wire::bundles::{
 };
 
 use super::{Path, Refused};
-use crate::{Checker, Manifest};
+use crate::{Checker, Manifest, Whole};
 
 /// Where a bundle is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +31,7 @@ pub struct Bundle {
 impl Bundle {
     /// The one that `checker` has seen.
     fn seen(checker: &Checker, place: Place) -> Result<Self, Refused> {
-        let (manifest, digest) = checker.finish()?;
+        let Whole { manifest, digest, .. } = checker.finish()?;
         let Manifest { name, version, entry, memory_kib, rights, .. } = manifest;
         let (name, version, entry) = (name.stored(), version.stored(), entry.stored());
         Ok(Self { name, version, entry, size: checker.size(), memory_kib, rights, digest, place })

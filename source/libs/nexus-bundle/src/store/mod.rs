@@ -243,12 +243,25 @@ impl Store {
         }
         let due = match self.mount {
             Mount::Known { .. } => self.discard.take().map(Task::Discard),
-            Mount::Away { until } => {
-                (until <= now).then(|| Task::Look(Scan::new(self.limits.bundle_bytes)))
-            }
+            Mount::Away { until } => (until <= now).then(|| self.first_look()),
         };
         due.into_iter().for_each(|task| self.start(task));
         self.is_busy()
+    }
+
+    /// Begins to see whether the disk is the one that is known, or looks at one that was away: for
+    /// use before a change, which would not last if another life of the disk had begun. Nothing
+    /// may be under way.
+    pub fn doubt(&mut self) {
+        let task = match self.mount {
+            Mount::Known { .. } => Task::Greet,
+            Mount::Away { .. } => self.first_look(),
+        };
+        self.start(task);
+    }
+
+    const fn first_look(&self) -> Task {
+        Task::Look(Scan::new(self.limits.bundle_bytes))
     }
 
     /// When something is due of its own accord.
@@ -287,6 +300,7 @@ impl Store {
         let task = self.task.take().ok_or(BundleStatus::NotReady)?;
         let progress = match task {
             Task::Look(scan) => self.look(scan, result),
+            Task::Greet => self.greeted(result, now),
             task => self.advance(task, result, now),
         };
         progress.inspect_err(|refused| {
@@ -294,6 +308,21 @@ impl Store {
                 self.lose(now);
             }
         })
+    }
+
+    /// Another disk than the one that is known is looked at.
+    fn greeted<'a>(
+        &mut self,
+        result: Result<Reply<'_>, FileStatus>,
+        now: Mono,
+    ) -> Result<Progress<'a>, Refused> {
+        let Ok(Reply::Hello(hello)) = result else { return Err(BundleStatus::NotReady.into()) };
+        if self.epoch() == Ok(hello.epoch) {
+            return Ok(Progress::Done);
+        }
+        self.lose(now);
+        self.start(self.first_look());
+        Ok(Progress::Next)
     }
 
     fn look<'a>(

@@ -6,6 +6,8 @@ use super::{Bundle, Path};
 
 /// What the disk is doing.
 pub(super) enum Task {
+    /// Asks whether it is the one that is known.
+    Greet,
     /// A step of looking at it.
     Look(Scan),
     /// Makes place for what will be brought, and a draft there.
@@ -38,6 +40,7 @@ impl Task {
         piece: &'a [u8],
     ) -> Option<Request<'a>> {
         Some(match self {
+            Self::Greet => Request::Hello,
             Self::Look(scan) => scan.request()?,
             Self::Clear(upload) => Request::Delete(whole(upload.path.file()?)),
             Self::Draft(upload) => {
