@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nexus_recipe::Recipe;
 
 use crate::{leash, shell};
 
@@ -37,6 +38,13 @@ fn can_compile(rustc: &Path) -> bool {
             })
         })
     })
+}
+
+/// The limits of the services in the guest.
+pub(crate) fn recipe() -> Result<Recipe> {
+    let path = shell::root()?.join("recipes/observability/guest.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Recipe::parse(&text).context("guest.toml")
 }
 
 /// Where setup keeps the compiler that it makes, one for each state of the script.
@@ -87,7 +95,7 @@ pub(crate) fn build_programs<'p>(
     package: &str,
     programs: impl IntoIterator<Item = &'p str>,
 ) -> Result<PathBuf> {
-    let own = programs.into_iter().filter(|program| *program != CARRIED_PROGRAM);
+    let own = programs.into_iter().filter(|program| !CARRIED_PROGRAMS.contains(program));
     let more = own.flat_map(|program| ["--bin", program]).collect::<Vec<_>>();
     build_with(package, PROGRAMS, &more)
 }
@@ -96,8 +104,8 @@ pub(crate) fn build_programs<'p>(
 /// it is told where they lie.
 const CARRIER: &str = "guest";
 const CARRIED: &str = "demo";
-/// The program of that package: it is built with those that carry it.
-const CARRIED_PROGRAM: &str = "os-demo";
+/// The programs of that package: they are built with those that carry them.
+const CARRIED_PROGRAMS: [&str; 2] = ["os-demo", "os-intruder"];
 const CARRIED_FOLDER: &str = "NEXUS_CARRIED_PROGRAMS";
 
 fn build_with(package: &str, target: &str, more: &[&str]) -> Result<PathBuf> {

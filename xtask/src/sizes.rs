@@ -11,17 +11,17 @@ use anyhow::{Context, Result};
 use logd::Keep;
 use nexus_abi::FRAME_BYTES_MAX;
 use nexus_abi::kernel::{CALLS_MAX, PAGE_BYTES};
-use nexus_recipe::{MemoryBudget, Recipe};
+use nexus_recipe::MemoryBudget;
 
 use crate::image::{self, Size};
-use crate::{boot, guest, setup, shell};
+use crate::{boot, guest, setup};
 
 /// Print what the image and its processes take; fail beyond the bounds.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
-/// The image, programs and tables: less than a tenth of the guest's memory.
-const IMAGE_KIB_MAX: u64 = 3 * 1024;
+/// The image, programs and tables: a tenth of the guest's memory.
+const IMAGE_KIB_MAX: u64 = image::MEMORY_MIB as u64 * 1024 / 10;
 /// The budgets of all processes together: less than half of it.
 const BUDGETS_KIB_MAX: u64 = 15 * 1024;
 /// Frames of the OS port: two for each call, a spare one, and that of the request.
@@ -129,9 +129,7 @@ impl fmt::Display for Row {
 
 /// What the recipe of the guest makes the daemons take.
 fn daemons() -> Result<[MemoryBudget; 2]> {
-    let path = shell::root()?.join("recipes/observability/guest.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let recipe = Recipe::parse(&text).context("guest.toml")?;
+    let recipe = guest::recipe()?;
     Ok([logd::memory_budget(&recipe, Keep::Files), metricsd::memory_budget(&recipe, Keep::Files)])
 }
 

@@ -2,34 +2,54 @@
 //! along its way through the markers.
 //! After each time the host reads the disk: no window is there twice, none is missing between the
 //! first and the last of a boot or of those that were there before, and no total that was exported
-//! goes back. At last a boot is let through.
+//! goes back. How long before its end the last window of each ended is told. At last a boot is let
+//! through, and where nothing was kept is on record.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nexus_bounded::Nanos;
+use nexus_recipe::MetricsRetention;
 
-use super::{Built, Console, TIMEOUT, Variant, kept, state};
-use crate::guest::{Go, Machine};
+use super::{Built, Console, TIMEOUT, Variant, downtime, kept, state};
+use crate::guest::{self, Go, Machine};
 use crate::image;
 
-/// The sync interval of the guest is as long as its windows: so many windows may one be behind the
-/// one before it, and no gap is longer than that interval.
+/// So many windows may one be behind the one before it: a gap of one window is no longer than the
+/// sync interval, which is two of them at least.
 const STEP_MAX: u64 = 2;
 
 /// Kills and reads, and says what comes of it.
 pub(super) fn told(kills: u32, built: &Built) -> Result<bool> {
     let done = proof(kills, built);
     match &done {
-        Ok(windows) => println!("kills: ok, {windows} windows after {kills} of them"),
+        Ok(Kept { windows, tail, late, sync }) => println!(
+            "kills: ok, {windows} windows after {kills} of them; from the last window to a kill \
+             {} ms at most, {late} longer than the sync interval of {} ms",
+            tail.as_millis(),
+            sync.as_millis(),
+        ),
         Err(error) => eprintln!("kills: FAILED, {error:#}"),
     }
     Ok(done.is_ok())
 }
 
-/// Raw windows that are on the disk at last.
-fn proof(kills: u32, built: &Built) -> Result<usize> {
+/// What is there at last.
+struct Kept {
+    /// Raw windows on the disk.
+    windows: usize,
+    /// The longest time from the end of a boot's last window to the boot's own.
+    tail: Duration,
+    /// How many were longer than it is to be.
+    late: usize,
+    sync: Duration,
+}
+
+fn proof(kills: u32, built: &Built) -> Result<Kept> {
+    let MetricsRetention { raw_interval: raw, sync_interval, .. } =
+        guest::recipe()?.metricsd.retention;
     let variant = Variant::Everything;
     let (disk, image) = (built.disk_file("kills"), built.image(variant.recipe(), None)?);
     state::blank(&disk)?;
@@ -43,24 +63,49 @@ fn proof(kills: u32, built: &Built) -> Result<usize> {
         patience: TIMEOUT,
     };
     let markers = variant.lines()?.in_order;
-    let mut known = Vec::new();
+    let (mut known, mut tails) = (Vec::new(), Vec::new());
     for kill in 0..kills {
         let at = (2 * kill as usize + 1) * markers.len() / (2 * kills as usize);
         let at = markers.get(at).context("a marker")?;
         let after = Duration::from_millis(u64::from(kill) * 137 % 900);
-        machine.watch(|line| if line == at { Go::Within(after) } else { Go::On })?;
-        known = check(&disk, &known)
+        let lived = lived(&machine, |line| if line == at { Go::Within(after) } else { Go::On })?;
+        let before = std::mem::take(&mut known);
+        known = check(&disk, &before)
             .with_context(|| format!("kill {kill}, {after:?} behind \"{at}\""))?;
+        tails.extend(tail(&before, &known, lived, raw));
     }
     let console = Console { all: false, until_marker: true, silent: true };
     let seen = variant.watch_on(&machine, &console)?;
     seen.report();
     ensure!(seen.is_proof(), "nothing is proven after {kills} kills");
-    Ok(check(&disk, &known)?.len())
+    let windows = check(&disk, &known)?;
+    downtime::is_on_record(&disk, &windows, raw)?;
+    let sync = Duration::from_nanos(sync_interval.0);
+    let late = tails.iter().filter(|tail| **tail > sync).count();
+    let tail = tails.into_iter().max().unwrap_or_default();
+    Ok(Kept { windows: windows.len(), tail, late, sync })
+}
+
+/// How long a machine lives, from its first line on, which comes as soon as its clock runs.
+fn lived(machine: &Machine<'_>, mut see: impl FnMut(&str) -> Go) -> Result<Duration> {
+    let mut begin = None;
+    machine.watch(|line| {
+        begin.get_or_insert_with(Instant::now);
+        see(line)
+    })?;
+    Ok(begin.context("it has said nothing")?.elapsed())
+}
+
+/// What a boot has lived behind its last window, if there is any that was not there before.
+fn tail(before: &[Window], now: &[Window], lived: Duration, raw: Nanos) -> Option<Duration> {
+    let (boot, window) = *now.last()?;
+    let is_new = before.last().is_none_or(|(last, _)| *last < boot);
+    let end = Duration::from_nanos((window + 1) * raw.0);
+    is_new.then(|| lived.saturating_sub(end))
 }
 
 /// A raw window: its boot and its number.
-type Window = (u64, u64);
+pub(super) type Window = (u64, u64);
 
 /// Raw windows of all boots that are on the disk; `known` were there before.
 fn check(disk: &Path, known: &[Window]) -> Result<Vec<Window>> {

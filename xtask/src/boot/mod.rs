@@ -17,6 +17,7 @@ use crate::image::{self, Swap};
 use crate::setup;
 
 mod bench;
+mod downtime;
 mod fallback;
 mod faulty;
 mod image_file;

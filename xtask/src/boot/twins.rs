@@ -27,6 +27,8 @@ enum End {
     With(&'static str),
     /// With the death of a process.
     Dead,
+    /// With what execd says of the intruder: it ends with the number of who did not refuse.
+    Intruded(&'static str),
 }
 
 impl End {
@@ -35,6 +37,7 @@ impl End {
             (Self::Without(line), Some(Wrong::Missing(missing))) => line == missing,
             (Self::With(line), Some(Wrong::Unexpected(unexpected))) => line == unexpected,
             (Self::Dead, Some(Wrong::Died(_))) => true,
+            (Self::Intruded(line), Some(Wrong::Died(report))) => line == report,
             _ => false,
         }
     }
@@ -185,6 +188,24 @@ const TWINS: &[Twin] = &[
         of: Variant::Everything,
         swap: Swap { entry: "dsoftbusd-stranger", program: "os-twin-refusing-dsoftbusd-peer" },
         ends: End::Without(markers::SELFTEST_SESSIONS),
+    },
+    Twin {
+        name: "logd lets others read because the selftest may",
+        of: Variant::Everything,
+        swap: Swap { entry: "logd", program: "os-twin-mistaken-logd" },
+        ends: End::Intruded("execd: crash report pid=<pid> code=1 name=demo.intruder"),
+    },
+    Twin {
+        name: "statefsd takes the share of one for another's",
+        of: Variant::Everything,
+        swap: Swap { entry: "statefsd", program: "os-twin-mistaken-statefsd" },
+        ends: End::Intruded("execd: crash report pid=<pid> code=3 name=demo.intruder"),
+    },
+    Twin {
+        name: "timed does not look whose a timer is",
+        of: Variant::Everything,
+        swap: Swap { entry: "timed", program: "os-twin-mistaken-timed" },
+        ends: End::Intruded("execd: crash report pid=<pid> code=5 name=demo.intruder"),
     },
     Twin {
         name: "a hostile process does not end as it must",

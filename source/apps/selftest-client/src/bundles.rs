@@ -17,10 +17,10 @@ use crate::series::{Metric, Series, told};
 use crate::spans::shown;
 use crate::talk::Talk;
 
-const BUNDLEMGRD: ServiceId = ServiceId::from_name("bundlemgrd");
+pub(crate) const BUNDLEMGRD: ServiceId = ServiceId::from_name("bundlemgrd");
 
 /// What the boot image carries, in order.
-const CARRIED: [&str; 3] = ["demo.crash", "demo.hello", "demo.wait"];
+const CARRIED: [&str; 4] = ["demo.crash", "demo.hello", "demo.intruder", "demo.wait"];
 /// What is brought and stays: the program of `demo.hello`, as another entry.
 pub(crate) const BROUGHT: &str = "demo.hoard";
 const BROUGHT_ENTRY: &str = "demo-hoard";
@@ -46,7 +46,7 @@ const NO_FRAME: Why = "no such frame";
 const NOT_AS_KNOWN: Why = "a bundle is not what is known of it";
 
 /// A conversation with bundlemgrd, and what was asked with which answers.
-struct Asker<'t, 'c> {
+pub(crate) struct Asker<'t, 'c> {
     talk: &'t mut Talk<'c>,
     counts: [[u32; STATUSES]; OPS],
 }
@@ -94,7 +94,7 @@ fn program(bundle: &[u8]) -> Result<&[u8], Why> {
 }
 
 impl<'t, 'c> Asker<'t, 'c> {
-    fn new(talk: &'t mut Talk<'c>) -> Self {
+    pub(crate) fn new(talk: &'t mut Talk<'c>) -> Self {
         Self { talk, counts: [[0; STATUSES]; OPS] }
     }
 
@@ -121,7 +121,12 @@ impl<'t, 'c> Asker<'t, 'c> {
     }
 
     /// What is answered must be this.
-    fn must(&mut self, request: &Request<'_>, wanted: BundleStatus, or: Why) -> Result<(), Why> {
+    pub(crate) fn must(
+        &mut self,
+        request: &Request<'_>,
+        wanted: BundleStatus,
+        or: Why,
+    ) -> Result<(), Why> {
         let status = self.ask(request, |status, _| status)?;
         if status == wanted { Ok(()) } else { Err(or) }
     }
@@ -136,7 +141,7 @@ impl<'t, 'c> Asker<'t, 'c> {
     }
 
     /// All bytes of a bundle, if they are what is known of it.
-    fn fetch(&mut self, text: &str) -> Result<Vec<u8>, Why> {
+    pub(crate) fn fetch(&mut self, text: &str) -> Result<Vec<u8>, Why> {
         let known = self.query(text)?;
         let (mut checker, mut all) = (Checker::new(known.size), Vec::new());
         all.reserve_exact(known.size as usize);
@@ -162,7 +167,13 @@ impl<'t, 'c> Asker<'t, 'c> {
         if is_it { Ok(all) } else { Err(NOT_AS_KNOWN) }
     }
 
-    fn begin(&mut self, text: &str, size: u32, wanted: BundleStatus, or: Why) -> Result<(), Why> {
+    pub(crate) fn begin(
+        &mut self,
+        text: &str,
+        size: u32,
+        wanted: BundleStatus,
+        or: Why,
+    ) -> Result<(), Why> {
         self.must(&Request::Begin { name: name(text)?, size }, wanted, or)
     }
 

@@ -25,7 +25,7 @@ const MALFORMED: [(usize, (usize, u8)); 6] = [
     (GOOD_BYTES, (3, 9)),
 ];
 
-type Bytes = [u8; 32];
+pub(crate) type Bytes = [u8; 32];
 
 pub(crate) fn is_given_once(talk: &mut Talk<'_>) -> Result<(), Why> {
     let first = get(talk)?;
@@ -37,7 +37,7 @@ pub(crate) fn is_given_once(talk: &mut Talk<'_>) -> Result<(), Why> {
 }
 
 /// Some bytes, as soon as the device has brought them.
-fn get(talk: &mut Talk<'_>) -> Result<Bytes, Why> {
+pub(crate) fn get(talk: &mut Talk<'_>) -> Result<Bytes, Why> {
     talk.until("no entropy is given", |talk| {
         let nonce = talk.next_nonce();
         let answer = talk.send(ENTROPYD, &request(nonce, size_of::<Bytes>() as u16))?;

@@ -19,7 +19,7 @@ pub(crate) const EXECD: ServiceId = ServiceId::from_name("execd");
 const HELLO: &str = "demo.hello";
 const HELLO_ENTRY: ServiceId = ServiceId::from_name("demo-hello");
 /// It says its lines and waits until it is ended, as this entry.
-const WAIT: &str = "demo.wait";
+pub(crate) const WAIT: &str = "demo.wait";
 const WAIT_ENTRY: ServiceId = ServiceId::from_name("demo-wait");
 /// We may bring and start it, but what it needs its entry may not have.
 const NOSY: &str = "demo.nosy";
@@ -65,7 +65,7 @@ pub(crate) fn start(talk: &mut Talk<'_>, bundle: &str) -> Result<u32, Why> {
     pid.filter(|pid| *pid != 0).ok_or("a program does not start")
 }
 
-fn must(
+pub(crate) fn must(
     talk: &mut Talk<'_>,
     request: &Request<'_>,
     wanted: ExecStatus,
@@ -74,7 +74,7 @@ fn must(
     if ask(talk, request, |status, _| status)? == wanted { Ok(()) } else { Err(or) }
 }
 
-fn runs(talk: &mut Talk<'_>, pid: u32) -> Result<bool, Why> {
+pub(crate) fn runs(talk: &mut Talk<'_>, pid: u32) -> Result<bool, Why> {
     ask(talk, &Request::List, |_, reply| match reply {
         Reply::List(list) => Some(list.running().any(|running| running.pid == pid)),
         _ => None,
@@ -82,7 +82,7 @@ fn runs(talk: &mut Talk<'_>, pid: u32) -> Result<bool, Why> {
     .ok_or("execd does not say what runs")
 }
 
-fn ends(talk: &mut Talk<'_>, pid: u32) -> Result<(), Why> {
+pub(crate) fn ends(talk: &mut Talk<'_>, pid: u32) -> Result<(), Why> {
     talk.until("a program does not end", |talk| Ok((!runs(talk, pid)?).then_some(())))
 }
 

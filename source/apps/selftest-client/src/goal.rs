@@ -3,9 +3,9 @@
 use nexus_wire::markers;
 
 use crate::{
-    BOUNDARIES, BUNDLES, CORE_LOGS, Case, DEATHS, ENTROPY, EXEC, KEPT_BOUNDARIES, KEPT_BUNDLES,
-    KEPT_LOGS, KEPT_METRICS, LOGD, METRICSD, OUTAGES, POLICY, POLICYD_DEATH, RETENTION, ROLLUPS,
-    SESSIONS_APART, SET_ASIDE, TIMED,
+    BOUNDARIES, BUNDLES, CORE_LOGS, Case, DEATHS, ENTROPY, EXEC, FILES, KEPT_BOUNDARIES,
+    KEPT_BUNDLES, KEPT_LOGS, KEPT_METRICS, LOGD, METRICSD, OTHERS_APART, OUTAGES, POLICY,
+    POLICYD_DEATH, RETENTION, ROLLUPS, SESSIONS_APART, SET_ASIDE, TIMED,
 };
 
 /// What a run is to prove.
@@ -76,6 +76,8 @@ impl Goal {
                 CORE_LOGS,
                 ENTROPY,
                 SESSIONS_APART,
+                FILES,
+                OTHERS_APART,
                 RETENTION,
             ],
             Self::Deaths => &[

@@ -1,9 +1,11 @@
 //! One table of cases that prove the services, wherever they run.
 //!
 //! A [`Case`] talks to logd and metricsd as any client would, through the small port [`Client`],
-//! and believes nothing but what logd gives back by QUERY. [`run`] prints a case's marker after the
-//! case has seen its evidence, and stops at the first that has not. The table is the contract of
-//! what stands on the console: [`expected`]. Which tables are proven is a [`Goal`].
+//! and believes of what services record nothing but what logd gives back by QUERY; how often they
+//! have refused others, once that was proven, metricsd may say. [`run`] prints a case's marker after
+//! the case has seen its evidence, and stops at the first that has not. The table is the contract of
+//! what stands on the console: [`expected`]. Which tables are proven is a [`Goal`]. While one of
+//! them is, another program is the one who must be refused: [`intrude`].
 //!
 //! The workload is the same in every run; no number of it depends on time or chance.
 //!
@@ -19,11 +21,15 @@ mod crash;
 mod deaths;
 mod entropy;
 mod exec;
+mod files;
 mod goal;
 mod hardening;
+mod intruder;
 mod journal;
+mod ledgers;
 mod metrics;
 mod order;
+mod others;
 mod outage;
 mod policy;
 mod query;
@@ -35,6 +41,7 @@ mod series;
 mod sessions;
 mod spans;
 mod talk;
+mod tallies;
 mod timers;
 mod trees;
 
@@ -45,6 +52,7 @@ use nexus_bounded::{Mono, Nanos, Text};
 use nexus_wire::markers;
 
 pub use goal::Goal;
+pub use intruder::intrude;
 pub use order::Order;
 pub use outage::FATAL;
 pub use retention::{ANEW, LONG, NOTE, Note, SHORT, Told, Workload};
@@ -297,7 +305,34 @@ const SESSIONS_PRINT: &[&str] = &[
     markers::DSOFTBUSD_REJECT_OVER_LIMIT,
 ];
 
-/// The same over the first boundaries of short and long windows; it takes more than a minute.
+/// What is proven of statefsd, where it serves us too.
+pub const FILES: &[Case] = &[Case {
+    services_print: &[
+        markers::STATEFSD_REJECT_INVALID_ARGS,
+        markers::STATEFSD_REJECT_OVER_LIMIT,
+        markers::STATEFSD_REJECT_RATE_LIMITED,
+    ],
+    marker: markers::SELFTEST_STATEFSD,
+    run: files::rejects,
+}];
+
+/// What is proven of everybody who has something of ours, behind all of theirs, where
+/// [`intrude`] is a program and all services record in one name.
+pub const OTHERS: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_OTHER_SENDERS,
+    run: others::are_refused,
+}];
+
+/// The same, where each service records for itself.
+pub const OTHERS_APART: &[Case] = &[Case {
+    services_print: &[],
+    marker: markers::SELFTEST_OTHER_SENDERS,
+    run: others::are_refused_by_each,
+}];
+
+/// What is proven of what is kept over the first boundaries of short and long windows; it takes
+/// more than a minute.
 pub const BOUNDARIES: &[Case] = &[Case {
     services_print: &[],
     marker: markers::SELFTEST_METRICS_BOUNDARIES,

@@ -17,7 +17,7 @@ use crate::series::{Metric, Series, told};
 use crate::spans::shown;
 use crate::talk::Talk;
 
-const POLICYD: ServiceId = ServiceId::from_name("policyd");
+pub(crate) const POLICYD: ServiceId = ServiceId::from_name("policyd");
 
 /// Us, as the policy names us.
 const ME: &str = "selftest-client";

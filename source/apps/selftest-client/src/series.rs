@@ -30,7 +30,10 @@ pub(crate) struct Metric<'a> {
     pub(crate) series: &'a [Series<'a>],
 }
 
-/// Series that one service has in a case at most.
+/// All that one service has to export.
+pub(crate) type Exports<'a> = (ServiceId, &'a [Metric<'a>]);
+
+/// Series that a case waits for at most.
 const SERIES_MAX: usize = 32;
 
 /// What depends on time in every snapshot.
@@ -48,42 +51,65 @@ pub(crate) fn told(
     metrics: &[Metric<'_>],
     late: Why,
 ) -> Result<(), Why> {
-    let series = metrics.iter().map(|metric| metric.series.len()).sum::<usize>();
-    assert!(series <= SERIES_MAX, "a case has few series");
-    talk.until(late, |talk| Ok(are_last(talk, who, since, metrics)?.then_some(())))?;
-    a_round_passes(talk, metrics.first().map_or("", |metric| metric.name))?;
-    if are_last(talk, who, since, metrics)? {
+    all_told(talk, since, &[(who, metrics)], late)
+}
+
+/// The same of several services, for all of which one further round is enough.
+pub(crate) fn all_told(
+    talk: &mut Talk<'_>,
+    since: Mono,
+    exports: &[Exports<'_>],
+    late: Why,
+) -> Result<(), Why> {
+    assert!(each(exports).count() <= SERIES_MAX, "a case has few series");
+    talk.until(late, |talk| Ok(are_last(talk, since, exports)?.then_some(())))?;
+    a_round_passes(talk, each(exports).next().map_or("", |(_, name, _)| name))?;
+    if are_last(talk, since, exports)? {
         Ok(())
     } else {
         Err("a series of a service changes that nobody has touched")
     }
 }
 
-/// Whether the last snapshot of each series of `who` is as it must be.
-fn are_last(
-    talk: &mut Talk<'_>,
-    who: ServiceId,
-    since: Mono,
-    metrics: &[Metric<'_>],
-) -> Result<bool, Why> {
-    let origin = origin(who);
-    let all =
-        || metrics.iter().flat_map(|metric| metric.series.iter().map(|one| (metric.name, one)));
+/// Every series, with the service and the metric that it is of.
+fn each<'a>(
+    exports: &'a [Exports<'a>],
+) -> impl Iterator<Item = (ServiceId, &'a str, &'a Series<'a>)> {
+    let metrics = exports.iter().flat_map(|(who, metrics)| metrics.iter().map(|one| (*who, one)));
+    metrics.flat_map(|(who, metric)| metric.series.iter().map(move |one| (who, metric.name, one)))
+}
+
+/// Whether the last snapshot of each of their series is as it must be.
+fn are_last(talk: &mut Talk<'_>, since: Mono, exports: &[Exports<'_>]) -> Result<bool, Why> {
     let mut last = [false; SERIES_MAX];
     talk.each_record(since, |record| {
-        let is_its = has(record, &[("origin", origin.as_str())]);
-        let name = metrics.iter().map(|metric| metric.name).find(|name| is_ours(record, name));
-        let Some(name) = name.filter(|_| is_its && !is_further_part(record)) else { return Ok(()) };
-        let ids = [("event", "metric.v1"), ("name", name), ("origin", origin.as_str())];
-        let mut of = last.iter_mut().zip(all());
-        let of = of.find(|(_, (other, series))| *other == name && series.is_of(record));
-        let (last, (_, series)) =
+        let Some((who, name)) = told_of(record, exports) else { return Ok(()) };
+        let mut of = last.iter_mut().zip(each(exports));
+        let of = of.find(|(_, (service, metric, series))| {
+            (*service, *metric) == (who, name) && series.is_of(record)
+        });
+        let (last, (.., series)) =
             of.ok_or("a service tells of a series that nobody has touched")?;
+        let origin = origin(who);
+        let ids = [("event", "metric.v1"), ("name", name), ("origin", origin.as_str())];
         let fixed = [&ids, series.labels, series.values];
         *last = Expected { fixed, numbers: NUMBERS, may_be: by_time }.is(record);
         Ok(())
     })?;
-    Ok(last.iter().zip(all()).all(|(last, _)| *last))
+    Ok(last.iter().zip(each(exports)).all(|(last, _)| *last))
+}
+
+/// Of whose metric, if of any of these, a record is the snapshot.
+fn told_of<'a>(record: &Record<'_>, exports: &'a [Exports<'a>]) -> Option<(ServiceId, &'a str)> {
+    if is_further_part(record) {
+        return None;
+    }
+    exports.iter().find_map(|(who, metrics)| {
+        let origin = origin(*who);
+        let is_its = || has(record, &[("origin", origin.as_str())]);
+        let metric = metrics.iter().find(|metric| is_ours(record, metric.name) && is_its())?;
+        Some((*who, metric.name))
+    })
 }
 
 impl Series<'_> {

@@ -2,6 +2,8 @@
 //! order, and end; whatever is denied, strange, spoiled or too much is refused. dsoftbusd's own
 //! numbers, the other endpoints', and the trees of its spans come back from logd.
 
+use alloc::vec::Vec;
+
 use nexus_abi::{FRAME_BYTES_MAX, ServiceId};
 use nexus_bounded::Mono;
 use nexus_wire::sessions::line::{self, HELLO_BYTES, SUITE, Sealed};
@@ -12,14 +14,14 @@ use nexus_wire::sessions::{
 use crate::Why;
 use crate::journal::has;
 use crate::metrics::{COUNTER, GAUGE, NO_UNIT, is_ours, origin};
-use crate::series::{Metric, Series, told};
+use crate::series::{Exports, Metric, Series, all_told};
 use crate::talk::Talk;
 use crate::trees::{Tree, first_tree};
 
-const DSOFTBUSD: ServiceId = ServiceId::from_name("dsoftbusd");
+pub(crate) const DSOFTBUSD: ServiceId = ServiceId::from_name("dsoftbusd");
 
 /// It answers as it should.
-const PEER: &str = "dsoftbusd-peer";
+pub(crate) const PEER: &str = "dsoftbusd-peer";
 /// What it hears and says is spoiled.
 const ROUGH: &str = "dsoftbusd-rough";
 /// It has not the key of its name.
@@ -40,28 +42,37 @@ const STRANGE: Tree = Tree::of(&["policy", "handshake"], "error");
 /// All of it, where the other endpoints record in the name of the first.
 pub(crate) fn are_carried(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
-    works(talk, since)?;
-    are_counted(talk, since)
+    works(talk)?;
+    are_counted(talk, since, &[])?;
+    are_trees(talk, since)
 }
 
 /// All of it, and what the other endpoints say of it.
 pub(crate) fn are_carried_between_processes(talk: &mut Talk<'_>) -> Result<(), Why> {
     let since = talk.fresh_time();
-    works(talk, since)?;
-    are_counted(talk, since)?;
-    others_have_counted(talk, since)
+    works(talk)?;
+    let (peer, rough) = (HEARD_BY_PEER.map(row), HEARD_BY_ROUGH.map(row));
+    let stranger = HEARD_BY_STRANGER.map(row);
+    let (peer, rough) = (peer.each_ref().map(series), rough.each_ref().map(series));
+    let stranger = stranger.each_ref().map(series);
+    let heard = |series| [Metric { name: "dsoftbusd_line_requests_total", series }];
+    let (peer, rough, stranger) = (heard(&peer), heard(&rough), heard(&stranger));
+    let others: [Exports<'_>; 3] = [
+        (ServiceId::from_name(PEER), &peer),
+        (ServiceId::from_name(ROUGH), &rough),
+        (ServiceId::from_name(STRANGER), &stranger),
+    ];
+    are_counted(talk, since, &others)?;
+    are_trees(talk, since)
 }
 
-fn works(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
+fn works(talk: &mut Talk<'_>) -> Result<(), Why> {
     let first = open(talk, PEER)?;
-    is_a_tree(talk, since, PEER, OPENED)?;
     is_answered(talk, first)?;
     are_as_many_as_may_be(talk, first)?;
     a_rough_line_is_noticed(talk)?;
     must_not_open(talk, FORBIDDEN, SessionStatus::Denied)?;
     must_not_open(talk, STRANGER, SessionStatus::NotAuthentic)?;
-    is_a_tree(talk, since, FORBIDDEN, DENIED)?;
-    is_a_tree(talk, since, STRANGER, STRANGE)?;
     we_are_no_endpoint(talk)?;
     are_no_frames(talk)
 }
@@ -84,7 +95,7 @@ fn ask<T>(
 }
 
 /// Opens a session that must be opened.
-fn open(talk: &mut Talk<'_>, peer: &str) -> Result<SessionId, Why> {
+pub(crate) fn open(talk: &mut Talk<'_>, peer: &str) -> Result<SessionId, Why> {
     let opened = ask(talk, &Request::Open { peer: name(peer)? }, |_, reply| match reply {
         Reply::Opened(session) => Some(session),
         _ => None,
@@ -107,7 +118,7 @@ fn must(
 }
 
 /// Asks what must be answered by the same.
-fn echoes(talk: &mut Talk<'_>, session: SessionId, bytes: &[u8]) -> Result<(), Why> {
+pub(crate) fn echoes(talk: &mut Talk<'_>, session: SessionId, bytes: &[u8]) -> Result<(), Why> {
     let is_same = ask(talk, &Request::Ask { session, bytes }, |status, reply| {
         status == SessionStatus::Ok && reply == Reply::Answer(bytes)
     })?;
@@ -123,7 +134,11 @@ fn must_not_be_answered(
     must(talk, &request, wanted, "a spoiled answer is taken, or refused for another reason")
 }
 
-fn close(talk: &mut Talk<'_>, session: SessionId, wanted: SessionStatus) -> Result<(), Why> {
+pub(crate) fn close(
+    talk: &mut Talk<'_>,
+    session: SessionId,
+    wanted: SessionStatus,
+) -> Result<(), Why> {
     must(talk, &Request::Close { session }, wanted, "a session is closed otherwise than once")
 }
 
@@ -249,11 +264,10 @@ const HEARD_BY_ROUGH: [Row; 8] = [
 
 const HEARD_BY_STRANGER: [Row; 1] = [("handshake", "not_authentic", "2")];
 
-/// What dsoftbusd counts of all that.
-fn are_counted(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
-    let labels = ASKED.map(labels);
-    let values = ASKED.map(values);
-    let asked = core::array::from_fn::<_, { ASKED.len() }, _>(|at| series(&labels, &values, at));
+/// What dsoftbusd counts of all that, and others do.
+fn are_counted(talk: &mut Talk<'_>, since: Mono, others: &[Exports<'_>]) -> Result<(), Why> {
+    let asked = ASKED.map(row);
+    let asked = asked.each_ref().map(series);
     let [closed, failed] = ["4", "3"].map(|value| [COUNTER, NO_UNIT, ("value", value)]);
     let live = [GAUGE, NO_UNIT, ("value", "1")];
     let ended = [
@@ -265,7 +279,9 @@ fn are_counted(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
         Metric { name: "dsoftbusd_sessions_ended_total", series: &ended },
         Metric { name: "dsoftbusd_sessions", series: &[Series { labels: &[], values: &live }] },
     ];
-    told(talk, DSOFTBUSD, since, &metrics, "what dsoftbusd counts is not in the journal")?;
+    let exports: Vec<Exports<'_>> =
+        [(DSOFTBUSD, &metrics[..])].into_iter().chain(others.iter().copied()).collect();
+    all_told(talk, since, &exports, "what endpoints count is not in the journal")?;
     let origin = origin(DSOFTBUSD);
     let opened = [("origin", origin.as_str()), ("unit", "ns"), ("count", "8")];
     talk.wait_for(since, "how long handshakes took is not in the journal", |record| {
@@ -273,38 +289,22 @@ fn are_counted(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
     })
 }
 
-fn others_have_counted(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
-    has_heard(talk, since, PEER, HEARD_BY_PEER)?;
-    has_heard(talk, since, ROUGH, HEARD_BY_ROUGH)?;
-    has_heard(talk, since, STRANGER, HEARD_BY_STRANGER)
-}
-
-fn has_heard<const N: usize>(
-    talk: &mut Talk<'_>,
-    since: Mono,
-    who: &str,
-    rows: [Row; N],
-) -> Result<(), Why> {
-    let (labels, values) = (rows.map(labels), rows.map(values));
-    let heard = core::array::from_fn::<_, N, _>(|at| series(&labels, &values, at));
-    let metrics = [Metric { name: "dsoftbusd_line_requests_total", series: &heard }];
-    let late = "what another endpoint counts is not in the journal";
-    told(talk, ServiceId::from_name(who), since, &metrics, late)
-}
-
 type Pair = (&'static str, &'static str);
 
-fn labels((op, outcome, _): Row) -> [Pair; 2] {
-    [("label.op", op), ("label.outcome", outcome)]
+/// The labels and the values of a row.
+fn row((op, outcome, value): Row) -> ([Pair; 2], [Pair; 3]) {
+    ([("label.op", op), ("label.outcome", outcome)], [COUNTER, NO_UNIT, ("value", value)])
 }
 
-fn values((_, _, value): Row) -> [Pair; 3] {
-    [COUNTER, NO_UNIT, ("value", value)]
+fn series((labels, values): &([Pair; 2], [Pair; 3])) -> Series<'_> {
+    Series { labels, values }
 }
 
-fn series<'a>(labels: &'a [[Pair; 2]], values: &'a [[Pair; 3]], at: usize) -> Series<'a> {
-    let labels = labels.get(at).map_or(&[][..], |labels| labels);
-    Series { labels, values: values.get(at).map_or(&[][..], |values| values) }
+/// Each request for a session is a tree of spans; by now they are exported, and nobody waits for it.
+fn are_trees(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
+    is_a_tree(talk, since, PEER, OPENED)?;
+    is_a_tree(talk, since, FORBIDDEN, DENIED)?;
+    is_a_tree(talk, since, STRANGER, STRANGE)
 }
 
 /// The first request for a session with that endpoint is one tree of spans, of this form.

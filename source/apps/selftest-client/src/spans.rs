@@ -80,7 +80,10 @@ fn end(talk: &mut Talk<'_>, span: SpanId, end_ns: u64, status: SpanStatus) -> Re
 }
 
 /// Our life, and the trace as exports show it: metricsd's boot and our life stand before it.
-fn life_and_wide(talk: &mut Talk<'_>, trace: TraceId) -> Result<(Text<32>, Text<32>), Why> {
+pub(crate) fn life_and_wide(
+    talk: &mut Talk<'_>,
+    trace: TraceId,
+) -> Result<(Text<32>, Text<32>), Why> {
     match talk.ask_metricsd(&Request::Hello(None))? {
         (MetricStatus::Ok, Reply::Hello(hello)) => {
             let wide = WideTraceId::new(hello.epoch, hello.incarnation, 0, trace);

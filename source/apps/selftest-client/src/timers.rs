@@ -10,14 +10,14 @@ use crate::metrics::{COUNTER, GAUGE, HISTOGRAM, NO_UNIT};
 use crate::series::{Metric, Series, told};
 use crate::talk::Talk;
 
-const TIMED: ServiceId = ServiceId::from_name("timed");
+pub(crate) const TIMED: ServiceId = ServiceId::from_name("timed");
 
 /// The deadlines of what ends lie so far ahead, and as far again as this machine took for all that
 /// went before: so all four of them are set by then, on a busy machine too, where each call of the
 /// hundred and more before them took longer.
 const AHEAD: Nanos = Nanos::from_millis(250);
 /// Those of what is taken back lie beyond the end of the case.
-const FAR: Nanos = Nanos::from_secs(3600);
+pub(crate) const FAR: Nanos = Nanos::from_secs(3600);
 
 /// How much earlier than their common end timers are due.
 const EARLIER: [Nanos; 3] = [Nanos(7_999_999), Nanos(3_000_000), Nanos(1)];
@@ -65,7 +65,12 @@ fn ask(talk: &mut Talk<'_>, asked: Request) -> Result<Answer, Why> {
 }
 
 /// Sets a timer that must be taken, and run out then: its number.
-fn set(talk: &mut Talk<'_>, qos: Qos, deadline: Mono, end: Mono) -> Result<TimerId, Why> {
+pub(crate) fn set(
+    talk: &mut Talk<'_>,
+    qos: Qos,
+    deadline: Mono,
+    end: Mono,
+) -> Result<TimerId, Why> {
     match ask(talk, Request::Register { qos, deadline })? {
         (TimerStatus::Ok, Reply::Registered { timer, coalesced }) if coalesced == end => Ok(timer),
         (TimerStatus::Ok, _) => Err("a deadline is not rounded up to its class"),
@@ -73,7 +78,7 @@ fn set(talk: &mut Talk<'_>, qos: Qos, deadline: Mono, end: Mono) -> Result<Timer
     }
 }
 
-fn take_back(talk: &mut Talk<'_>, timer: TimerId) -> Result<(), Why> {
+pub(crate) fn take_back(talk: &mut Talk<'_>, timer: TimerId) -> Result<(), Why> {
     match ask(talk, Request::Cancel { timer })? {
         (TimerStatus::Ok, Reply::Cancelled) => Ok(()),
         _ => Err("a timer cannot be taken back"),
@@ -92,7 +97,7 @@ fn before(end: Mono, by: Nanos) -> Mono {
 }
 
 /// A time that every class keeps as it is, so long from now at least.
-fn boundary(talk: &mut Talk<'_>, ahead: Nanos) -> Result<Mono, Why> {
+pub(crate) fn boundary(talk: &mut Talk<'_>, ahead: Nanos) -> Result<Mono, Why> {
     Qos::Idle.coalesced(talk.now().after(ahead)).ok_or("time has no end")
 }
 

@@ -178,7 +178,7 @@ pub struct MetricsdLimits {
 pub struct MetricsRetention {
     /// Length of raw windows; `window_short` is a multiple of it.
     pub raw_interval: Nanos,
-    /// What was recorded is made durable so often.
+    /// What has happened is durable so soon, as fast as the disk is; two raw windows at least.
     pub sync_interval: Nanos,
     /// Bytes of the disk that all of it takes at most, at any moment.
     pub bytes: u32,

@@ -444,13 +444,19 @@ fn segments_end_where_longer_windows_do() {
 }
 
 #[test]
-fn a_sync_is_not_more_frequent_than_windows_are() {
+fn a_window_is_whole_before_it_has_to_be_durable() {
     let text =
-        changed("[metricsd.retention]", "sync_interval = \"10 s\"", "sync_interval = \"500 ms\"");
+        changed("[metricsd.retention]", "sync_interval = \"10 s\"", "sync_interval = \"1999 ms\"");
     let errors = errors(&text);
     let [error] = errors.as_slice() else { panic!("{errors}") };
     assert_eq!(error.key, "metricsd.retention.raw_interval");
-    assert!(error.what.contains("a sync is of whole windows"), "{error}");
+    assert!(
+        error.what.contains("1 s is more than half of metricsd.retention.sync_interval"),
+        "{error}"
+    );
+    let text =
+        changed("[metricsd.retention]", "sync_interval = \"10 s\"", "sync_interval = \"2 s\"");
+    assert!(Recipe::parse(&text).is_ok(), "a second window's time is for the disk");
 }
 
 #[test]

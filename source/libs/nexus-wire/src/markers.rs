@@ -120,6 +120,11 @@ pub const SELFTEST_METRICS_SET_ASIDE: &str = "SELFTEST: metrics state set aside 
 pub const SELFTEST_SESSIONS: &str = "SELFTEST: sessions ok";
 /// entropyd gave bytes out once, and refused what it must.
 pub const SELFTEST_ENTROPY: &str = "SELFTEST: entropy rejects ok";
+/// statefsd kept what it must, and refused what it must, others' files and floods among it.
+pub const SELFTEST_STATEFSD: &str = "SELFTEST: statefsd rejects ok";
+/// Somebody who may do nothing tried to read, use and end what we had: all of it was refused and
+/// counted, and what we had went on.
+pub const SELFTEST_OTHER_SENDERS: &str = "SELFTEST: other senders ok";
 /// Bundles came and went, whole by their digests; each refusal had its reason, and all was counted.
 pub const SELFTEST_BUNDLES: &str = "SELFTEST: bundles ok";
 /// Programs started from bundles and ended, what must not start did not; all was counted, and

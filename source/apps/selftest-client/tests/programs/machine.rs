@@ -10,12 +10,16 @@ use nexus_bundle::{Left, LeftState, LoadError, Processes, Program, StartError};
 use nexus_wire::bundles::StoredName;
 use nexus_wire::logs::{self, Head, NewRecord, Version};
 use nexus_wire::{Level, bundles::BundleName};
-use simkit::World;
+use simkit::{Client, World};
+
+use crate::intruder::Intruder;
 
 /// What the image gives each entry.
 const ENTRY_KIB: u32 = 128;
 /// Entries of the image that are execd's children.
-const ENTRIES: [&str; 4] = ["demo-crash", "demo-hello", "demo-hoard", "demo-wait"];
+const ENTRIES: [&str; 5] = ["demo-crash", "demo-hello", "demo-hoard", INTRUDER, "demo-wait"];
+/// Who tries what must be refused.
+const INTRUDER: &str = "demo-intruder";
 /// The program that each of them runs.
 pub(crate) static PROGRAM: [u8; 60_000] = [7; _];
 /// What it says before it ends.
@@ -44,6 +48,8 @@ pub(crate) struct Machine {
     pub(crate) falls: Option<ExitReason>,
     /// `demo-wait` never has its turn.
     pub(crate) starves: bool,
+    /// The intruder may read what is logged and told.
+    pub(crate) may_read: bool,
     /// Any program is taken for that of its entry.
     pub(crate) is_credulous: bool,
 }
@@ -153,7 +159,9 @@ pub(crate) fn go_on(machine: &Rc<RefCell<Machine>>, world: &mut World) {
         if machine.borrow().starves && entry.get().as_str() == "demo-wait" {
             continue;
         }
-        if !has_said {
+        if entry.get().as_str() == INTRUDER {
+            intrude(machine, world, pid);
+        } else if !has_said {
             say(world, entry.get().as_str());
             let mut machine = machine.borrow_mut();
             let said = machine.running.iter_mut().find(|process| process.pid == pid);
@@ -168,6 +176,15 @@ pub(crate) fn go_on(machine: &Rc<RefCell<Machine>>, world: &mut World) {
     if !machine.borrow().ended.is_empty() && world.runs("execd") {
         world.wake("execd");
     }
+}
+
+/// It tries everything, and ends.
+fn intrude(machine: &Rc<RefCell<Machine>>, world: &mut World, pid: u32) {
+    let readings = Rights::QUERY.with(Rights::SCRAPE);
+    let rights = if machine.borrow().may_read { readings } else { Rights::NONE };
+    let client: Client = world.client(INTRUDER, rights);
+    let code = selftest_client::intrude(&mut Intruder { world, client });
+    machine.borrow_mut().end(pid, ExitReason::Exited(code));
 }
 
 fn say(world: &mut World, entry: &str) {

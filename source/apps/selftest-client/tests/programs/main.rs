@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
+#[path = "../services/counts.rs"]
+mod counts;
+mod intruder;
 mod kills;
 mod lies;
 mod machine;
+mod others;
 #[path = "../recorded/mod.rs"]
 mod recorded;
 mod world;
@@ -25,6 +29,12 @@ const NONE: Lies = Lies {
     starves: false,
     is_credulous: false,
     is_blind: false,
+    mistaken: None,
+    may_read: false,
+    state: None,
+    may_start: false,
+    confuses_uploads: false,
+    repeats: false,
     mute: None,
 };
 
@@ -96,7 +106,7 @@ fn numbers_of_bundlemgrd_that_are_not_exactly_what_was_asked_are_no_proof() {
     altered(MARKER, bundles, "bundlemgrd_corrupt_total", "label.defect", [None, Some("magic")]);
     altered(MARKER, bundles, "bundlemgrd_installed_bytes", "le.65536", [Some("2"), Some("1")]);
     altered(MARKER, bundles, "bundlemgrd_installed_bytes", "unit", [None, Some("ns")]);
-    altered(MARKER, bundles, "bundlemgrd_bundles", "value", [Some("4"), Some("3")]);
+    altered(MARKER, bundles, "bundlemgrd_bundles", "value", [Some("5"), Some("4")]);
     altered(MARKER, bundles, "bundlemgrd_state_bytes", "origin", [None, Some("00000000000000ab")]);
 }
 

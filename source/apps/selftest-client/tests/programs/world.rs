@@ -5,7 +5,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bundlemgrd::Bundlemgrd;
+use dsoftbusd::{Dsoftbusd, Says};
+use entropyd::Entropyd;
 use execd::Execd;
+use guest::Mistaken;
 use logd::{Keep, Logd};
 use metricsd::Metricsd;
 use nexus_abi::{Rights, ServiceId};
@@ -13,20 +16,24 @@ use nexus_bounded::{Mono, Nanos};
 use nexus_bundle::{Manifest, pack};
 use nexus_log::memory::Logged;
 use nexus_metrics::Pace;
-use nexus_recipe::{BundlesRecipe, Policy, Recipe};
+use nexus_port::Service;
+use nexus_recipe::{BundlesRecipe, Keys, Policy, PolicyRule, Recipe};
 use nexus_wire::bundles::{BundleName, BundleVersion};
 use policyd::Policyd;
 use selftest_client::{Case, Client, prove};
 use simkit::{Disk, Start, World};
+use statefsd::Statefsd;
 use timed::Timed;
 
-use crate::lies::{Lies, Spoiled};
+use crate::counts::Counts;
+use crate::lies::{Confused, Lies, Repeating, Spoiled};
 use crate::machine::{self, Children, Machine};
 use crate::recorded::Recorded;
 
 const ME: &str = "selftest-client";
 const GUEST: &str = include_str!("../../../../../recipes/observability/guest.toml");
 const BUNDLES: &str = include_str!("../../../../../recipes/system/bundles.toml");
+const KEYS: &str = include_str!("../../../../../recipes/system/keys.toml");
 const POLICY: &str = include_str!("../../../../../recipes/system/policy.toml");
 
 /// What is recorded is brought so often while time passes.
@@ -34,6 +41,19 @@ const TICK: Nanos = Nanos::from_millis(1);
 
 /// Those whose records come under their own names.
 const LOGGING: [&str; 4] = ["policyd", "timed", "bundlemgrd", "execd"];
+
+/// Whom the cases and the intruder call.
+pub(crate) const CALLED: [&str; 9] = [
+    "logd",
+    "metricsd",
+    "statefsd",
+    "policyd",
+    "timed",
+    "bundlemgrd",
+    "execd",
+    "entropyd",
+    "dsoftbusd",
+];
 
 /// See the module.
 pub(crate) struct Simulated {
@@ -67,25 +87,30 @@ impl Simulated {
     /// Everything runs, and what its services record is told as `who`'s.
     pub(crate) fn new(who: &str, lies: Lies) -> Self {
         let mut world = World::new(1);
-        world.spawn("statefsd", |start| guest::statefsd(start.boot));
+        let mut spawner = Spawner { world: &mut world, mistaken: lies.mistaken };
+        spawner.spawn("statefsd", Rights::NONE, move |start| statefsd(lies, &start));
         world.attach("statefsd", Disk::new(guest::state_recipe().statefsd.disk_bytes / 512));
         world.settle();
         let recorded = Recorded::new(&mut world, (who, &LOGGING), Rights::NONE, Pace::DEFAULT);
         let recipe = Recipe::parse(GUEST).unwrap();
         let of_logd = recipe.clone();
-        world.spawn("logd", move |start| Logd::new(&of_logd, start.boot, Keep::Files));
+        let mut spawner = Spawner { world: &mut world, mistaken: lies.mistaken };
+        spawner
+            .spawn("logd", Rights::NONE, move |start| Logd::new(&of_logd, start.boot, Keep::Files));
         let metricsd = move |start: Start| Metricsd::new(&recipe, start.boot, Keep::Nothing);
         match lies.altered {
-            None => world.spawn_with("metricsd", Rights::QUERY, metricsd),
-            Some(alteration) => world.spawn_with("metricsd", Rights::QUERY, move |start| {
+            None => spawner.spawn("metricsd", Rights::QUERY, metricsd),
+            Some(alteration) => spawner.spawn("metricsd", Rights::QUERY, move |start| {
                 guest::Retold { service: metricsd(start), alteration }
             }),
         }
         let machine = Rc::new(RefCell::new(Machine::default()));
         machine.borrow_mut().falls = lies.falls;
         machine.borrow_mut().starves = lies.starves;
+        machine.borrow_mut().may_read = lies.may_read;
         machine.borrow_mut().is_credulous = lies.is_credulous;
-        spawn_services(&mut world, &machine, lies);
+        let mut spawner = Spawner { world: &mut world, mistaken: lies.mistaken };
+        spawn_services(&mut spawner, &machine, lies);
         let me = world.client(ME, Rights::QUERY.with(Rights::SCRAPE));
         let mut sim = Self { world, me, recorded, machine, console: Vec::new(), shown: 0, lies };
         sim.pause(Nanos::from_millis(100));
@@ -136,22 +161,76 @@ fn form(line: &str) -> String {
     format!("{before}pid=<pid>{behind}")
 }
 
-fn spawn_services(world: &mut World, machine: &Rc<RefCell<Machine>>, lies: Lies) {
+/// How services are put into the world: one of them may take the intruder for the selftest.
+struct Spawner<'w> {
+    world: &'w mut World,
+    mistaken: Option<&'static str>,
+}
+
+impl Spawner<'_> {
+    fn spawn<S: Service + 'static>(
+        &mut self,
+        name: &str,
+        rights: Rights,
+        mut make: impl FnMut(Start) -> S + 'static,
+    ) {
+        if self.mistaken == Some(name) {
+            self.world.spawn_with(name, rights, move |start| Mistaken::new(make(start)));
+        } else {
+            self.world.spawn_with(name, rights, make);
+        }
+    }
+}
+
+fn policy(lies: Lies) -> Policy {
+    let mut policy = Policy::parse(POLICY).unwrap();
+    if lies.may_start {
+        let what = ["demo.wait".to_owned()].into();
+        let rule = PolicyRule { who: "demo-intruder".to_owned(), what };
+        policy.spawn = policy.spawn.iter().cloned().chain([rule]).collect();
+    }
+    policy
+}
+
+fn statefsd(lies: Lies, start: &Start) -> Statefsd {
+    let mut recipe = guest::state_recipe();
+    if let Some(change) = lies.state {
+        change(&mut recipe);
+    }
+    Statefsd::new(&recipe, start.boot).unwrap()
+}
+
+fn spawn_services(spawner: &mut Spawner<'_>, machine: &Rc<RefCell<Machine>>, lies: Lies) {
     let recipe = BundlesRecipe::parse(BUNDLES).unwrap();
-    world.spawn("policyd", |_| Policyd::new(&Policy::parse(POLICY).unwrap()));
-    world.spawn("timed", |_| Timed::new());
+    spawner.spawn("policyd", Rights::NONE, move |_| Policyd::new(&policy(lies)));
+    spawner.spawn("timed", Rights::NONE, |_| Timed::new());
     let (limits, boot) = (recipe.bundlemgrd, boot());
     let bundlemgrd = move |_: Start| Bundlemgrd::new(&limits, boot);
-    match lies.spoils_bundles {
-        false => world.spawn("bundlemgrd", bundlemgrd),
-        true => world.spawn("bundlemgrd", move |start| guest::Twin {
-            service: bundlemgrd(start),
-            lie: Spoiled,
-        }),
+    if lies.spoils_bundles {
+        let make = move |start| guest::Twin { service: bundlemgrd(start), lie: Spoiled };
+        spawner.spawn("bundlemgrd", Rights::NONE, make);
+    } else if lies.confuses_uploads {
+        let make = move |start| guest::Twin { service: bundlemgrd(start), lie: Confused };
+        spawner.spawn("bundlemgrd", Rights::NONE, make);
+    } else {
+        spawner.spawn("bundlemgrd", Rights::NONE, bundlemgrd);
     }
     let (limits, machine) = (recipe.execd, Rc::clone(machine));
     let execd = move |_: Start| Execd::new(&limits, Children::find(Rc::clone(&machine)));
-    world.spawn_with("execd", if lies.is_blind { Rights::NONE } else { Rights::QUERY }, execd);
+    let rights = if lies.is_blind { Rights::NONE } else { Rights::QUERY };
+    spawner.spawn("execd", rights, execd);
+    match lies.repeats {
+        false => spawner.spawn("entropyd", Rights::NONE, |_| Entropyd::new(Counts(1))),
+        true => spawner.spawn("entropyd", Rights::NONE, |_| guest::Twin {
+            service: Entropyd::new(Counts(1)),
+            lie: Repeating,
+        }),
+    }
+    let endpoint = |name: &'static str, says| {
+        move |_: Start| Dsoftbusd::new(&Keys::parse(KEYS).unwrap().ring(name).unwrap(), says)
+    };
+    spawner.spawn("dsoftbusd-peer", Rights::NONE, endpoint("dsoftbusd-peer", Says::PEER));
+    spawner.spawn("dsoftbusd", Rights::NONE, endpoint("dsoftbusd", Says::LOCAL));
 }
 
 impl Client for Simulated {
@@ -172,8 +251,7 @@ impl Client for Simulated {
     }
 
     fn call(&mut self, to: ServiceId, frame: &[u8], answer: &mut [u8]) -> Option<usize> {
-        let all = ["logd", "metricsd", "policyd", "bundlemgrd", "execd"];
-        let name = all.into_iter().find(|name| ServiceId::from_name(name) == to)?;
+        let name = CALLED.into_iter().find(|name| ServiceId::from_name(name) == to)?;
         let got = self.world.call(self.me, name, frame).ok()?;
         answer.get_mut(..got.len())?.copy_from_slice(&got);
         Some(got.len())

@@ -25,7 +25,6 @@ const SHARE: &str = "every sender is guaranteed its share";
 const FLOOR: &str = "every sender is guaranteed its floor";
 const NEVER_MET: &str = "a limit above it could never be met";
 const PAUSES: &str = "it is where pauses begin";
-const SYNCS: &str = "a sync is of whole windows";
 const EXPORT: &str = "logd would refuse what metricsd exports";
 
 #[rustfmt::skip]
@@ -54,7 +53,6 @@ const TABLE: &[AtMost] = &[
     at_most(&["metricsd.value_bytes"], "logd.value_bytes", EXPORT),
     at_most(&["metricsd.export.retry_min"], "metricsd.export.retry_max", PAUSES),
     at_most(&["metricsd.retention.retry_min"], "metricsd.retention.retry_max", PAUSES),
-    at_most(&["metricsd.retention.raw_interval"], "metricsd.retention.sync_interval", SYNCS),
     at_most(&["port.connections_per_sender"], "port.connections", NEVER_MET),
 ];
 

@@ -18,6 +18,7 @@ const MANIFEST_BYTES: u64 = 2 * 512;
 const RAW: &str = "metricsd.retention.raw_interval";
 const SHORT: &str = "metricsd.window_short";
 const LONG: &str = "metricsd.window_long";
+const SYNC: &str = "metricsd.retention.sync_interval";
 const WINDOWS: &str = "metricsd.retention.segment_windows";
 const SEGMENT: &str = "metricsd.retention.segment_bytes";
 const WHOLE: &str = "metricsd.retention.bytes";
@@ -35,6 +36,7 @@ pub(super) fn check(report: &mut Report<'_>) {
     if report.is_wrong(RAW) {
         return;
     }
+    windows_are_whole_before_syncs(report);
     segments_end_where_windows_do(report);
     a_segment_makes_one_group(report);
     parts_fit_the_whole(report);
@@ -53,6 +55,19 @@ fn raw_windows_make_short_ones(report: &mut Report<'_>) {
     if short % raw != 0 {
         let [raw, short] = [raw, short].map(|n| Unit::Duration.show(n));
         let what = format!("{SHORT} = {short} is no multiple of {raw}; choose a part of it");
+        report.error_at(RAW, what);
+    }
+}
+
+/// A window is durable when it is whole and the disk has had some time: a second window's, at most.
+fn windows_are_whole_before_syncs(report: &mut Report<'_>) {
+    let (Some(raw), Some(sync)) = (number(report, RAW), number(report, SYNC)) else { return };
+    if raw.saturating_mul(2) > sync {
+        let [raw, sync] = [raw, sync].map(|n| Unit::Duration.show(n));
+        let what = format!(
+            "{raw} is more than half of {SYNC} = {sync}: a window would be whole too late to be \
+             durable by then; lower it or raise {SYNC}"
+        );
         report.error_at(RAW, what);
     }
 }

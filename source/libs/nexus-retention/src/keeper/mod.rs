@@ -65,7 +65,7 @@ pub struct Limits {
     pub recorder: recorder::Limits,
     /// The log.
     pub log: log::Limits,
-    /// The log is made durable so often.
+    /// What has happened is durable so soon, as fast as the disk is; two raw windows at least.
     pub sync_interval: Nanos,
 }
 
@@ -148,7 +148,10 @@ pub struct Keeper {
     /// A damaged segment is to be sealed again out of the log.
     seals_again: bool,
     decision: Option<Decision>,
+    /// By when all of the log has to be durable.
     next_sync: Mono,
+    /// The window that was opened last is whole.
+    is_whole: bool,
     last_sync: Option<Mono>,
     /// What former lives have kept last, and since when this one keeps windows.
     before: Option<LastKept>,
@@ -189,6 +192,7 @@ impl Keeper {
             seals_again: false,
             decision: None,
             next_sync: Mono(0),
+            is_whole: false,
             last_sync: None,
             before: None,
             live_since: None,
@@ -234,7 +238,7 @@ impl Keeper {
         if is_reading && !self.backlog.is_empty() {
             return;
         }
-        if self.phase == Phase::Live && now >= self.next_sync {
+        if self.phase == Phase::Live && self.has_to_sync(now) {
             self.log.sync();
             self.next_sync = now.after(self.limits.sync_interval);
         }
@@ -247,6 +251,14 @@ impl Keeper {
         if was_synced && self.phase == Phase::Live {
             self.last_sync = Some(now);
         }
+    }
+
+    /// Where the next window will be whole too late for what is in the log, now is the time.
+    fn has_to_sync(&mut self, now: Mono) -> bool {
+        let [raw, ..] = self.limits.store.tiers;
+        let is_last =
+            core::mem::take(&mut self.is_whole) && now.after(raw.window) >= self.next_sync;
+        is_last || now >= self.next_sync
     }
 
     /// Takes the end of a call; `false`: it is none of the keeper's.

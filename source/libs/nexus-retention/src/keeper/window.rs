@@ -68,6 +68,17 @@ impl Keeper {
         self.recorder.lack_series();
     }
 
+    /// Says that the window that was opened is whole. A sync is of whole windows where it can be.
+    pub const fn close(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// By when a window is to be durable.
+    fn sync_deadline(&self, window: u64) -> Mono {
+        let [raw, ..] = self.limits.store.tiers;
+        Mono(window.saturating_mul(raw.window.0)).after(self.limits.sync_interval)
+    }
+
     /// Takes a record of the window that was opened: it is durable with the next sync.
     pub fn put(&mut self, record: &[u8]) {
         let Ok(header) = Header::read(record) else {
@@ -81,6 +92,7 @@ impl Keeper {
             let is_noted = self.marks.note((header.boot, header.segment), place);
             assert!(is_noted, "no more segments are under way than there are marks");
         }
+        self.next_sync = self.next_sync.min(self.sync_deadline(header.window));
         self.is_due = true;
         match self.phase {
             Phase::Live => match self.recorder.take(record) {

@@ -89,7 +89,7 @@ pub(crate) fn limits() -> Limits {
     let log = log::Limits { files: 6, file_sectors: 8, staged: 12, record_bytes };
     assert!(log.are_possible() && recorder.are_possible() && store.are_possible());
     assert_eq!(log.bytes(), LOG_BYTES);
-    Limits { store, recorder, log, sync_interval: Nanos::from_secs(2) }
+    Limits { store, recorder, log, sync_interval: Nanos::from_secs(3) }
 }
 
 /// The same with windows of 1 s, 4 s and 16 s, segments of 16, 4 and 4 of them: a segment that
@@ -207,7 +207,10 @@ impl Owner {
             let window = self.next;
             self.next += 1;
             match self.keeper.open(window) {
-                Some(header) => self.put(&header),
+                Some(header) => {
+                    self.put(&header);
+                    self.keeper.close();
+                }
                 None => self.known.borrow_mut().skipped += 1,
             }
         }
@@ -330,7 +333,19 @@ impl Rig {
         known: Rc<RefCell<Known>>,
         lives: u32,
     ) -> Self {
-        let mut world = World::with(Config::kind(1));
+        Self::within(World::with(Config::kind(1)), disk, until, keep, made, known, lives)
+    }
+
+    /// The same in another world.
+    pub(crate) fn within(
+        mut world: World,
+        disk: Option<Disk>,
+        until: u64,
+        keep: Keep,
+        made: Limits,
+        known: Rc<RefCell<Known>>,
+        lives: u32,
+    ) -> Self {
         world.spawn(STATEFSD, move |start| {
             Statefsd::new(&StateRecipe::parse(RECIPE).unwrap(), start.boot + lives).unwrap()
         });

@@ -5,4 +5,5 @@ mod crashes;
 mod keeping;
 mod oracle;
 mod sealing;
+mod tail;
 mod troubles;

@@ -137,7 +137,7 @@ pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
     let series = u64::from(series);
     let changes = DAY / CHANGES * series;
     let windows = a_day(kept.raw_interval.0).min(changes);
-    let syncs = a_day(kept.sync_interval.0);
+    let syncs = a_day(kept.raw_interval.0.saturating_mul(windows_of_a_sync(kept)));
     let logged = changes * LOG_SAMPLE / 1000 + windows * WINDOW_BYTES;
     let sectors = (logged / syncs.max(1)).div_ceil(LOG_PAYLOAD_BYTES) * syncs;
     let tiers = [kept.raw_interval, limits.window_short, limits.window_long];
@@ -148,6 +148,12 @@ pub fn flash_bytes_per_day(recipe: &Recipe, series: u32) -> u64 {
         samples * bytes / 1000 + seals * (2 * SYNC_BYTES + 2 * SECTOR_BYTES)
     });
     sectors * SECTOR_BYTES + syncs * SYNC_BYTES + segments.sum::<u64>()
+}
+
+/// Windows that are made durable together, if something changes in each: before the next is whole,
+/// the first has to be.
+fn windows_of_a_sync(kept: &MetricsRetention) -> u64 {
+    kept.sync_interval.0.div_ceil(kept.raw_interval.0.max(1)).saturating_sub(1).max(1)
 }
 
 /// Windows that the log has room for before a segment has to end, if all series change in each.

@@ -299,6 +299,10 @@ impl Records for Windows<'_> {
         self.keeper.put(record);
     }
 
+    fn close(&mut self) {
+        self.keeper.close();
+    }
+
     fn lack_series(&mut self) {
         self.keeper.lack_series();
     }

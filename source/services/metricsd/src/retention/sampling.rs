@@ -30,6 +30,9 @@ pub(crate) trait Records {
 
     /// One record of it.
     fn take(&mut self, record: &[u8]);
+
+    /// It is whole.
+    fn close(&mut self) {}
 }
 
 /// Which series is next.
@@ -176,6 +179,7 @@ impl Sampler {
     /// Ends the window; the next one begins with the series `next`.
     fn finish(&mut self, next: Next, registry: &mut Registry, records: &mut impl Records) {
         self.give(registry, records);
+        records.close();
         self.next = next;
         self.is_sampling = false;
     }
