@@ -2,10 +2,10 @@
 //!
 //! A [`Case`] talks to logd and metricsd as any client would, through the small port [`Client`],
 //! and believes of what services record nothing but what logd gives back by QUERY; how often they
-//! have refused others, once that was proven, metricsd may say. [`run`] prints a case's marker after
-//! the case has seen its evidence, and stops at the first that has not. The table is the contract of
-//! what stands on the console: [`expected`]. Which tables are proven is a [`Goal`]. While one of
-//! them is, another program is the one who must be refused: [`intrude`].
+//! have refused others, once that was proven, metricsd may say. [`run`] prints a case's marker
+//! after the case has seen its evidence, and stops at the first that has not. The table is the
+//! contract of what stands on the console: [`expected`]. Which tables are proven is a [`Goal`]. In
+//! one of the cases another program is the one who must be refused: [`intrude`].
 //!
 //! The workload is the same in every run; no number of it depends on time or chance.
 //!

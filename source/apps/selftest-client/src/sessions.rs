@@ -300,7 +300,7 @@ fn series((labels, values): &([Pair; 2], [Pair; 3])) -> Series<'_> {
     Series { labels, values }
 }
 
-/// Each request for a session is a tree of spans; by now they are exported, and nobody waits for it.
+/// Each request for a session is a tree of spans; by now all of them are exported.
 fn are_trees(talk: &mut Talk<'_>, since: Mono) -> Result<(), Why> {
     is_a_tree(talk, since, PEER, OPENED)?;
     is_a_tree(talk, since, FORBIDDEN, DENIED)?;
