@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -109,6 +110,19 @@ fn a_demo_that_keeps_leaves_sound_images_in_its_folder_and_nothing_elsewhere() {
     }
     let boots = std::fs::read_to_string(state.join("logd.boot")).unwrap();
     assert_eq!(boots, "2\n");
+    let read = as_the_readme_says(&state);
+    assert!(read.status.success(), "{}", text(&read.stderr));
+    let said = text(&read.stdout);
+    assert!(said.contains("host_context_switches_total  hostprobe"), "{said}");
+}
+
+/// Reads what is kept in a folder by the command in the README.
+fn as_the_readme_says(state: &Path) -> Output {
+    let commands = include_str!("../../../../README.md").lines().map(str::trim);
+    let mut reads = commands.filter_map(|line| line.strip_prefix("target/release/obsctl "));
+    let command = format!("exec \"$0\" {}", reads.next().unwrap().replace("DIR", "\"$1\""));
+    let sh = ["-c", &command];
+    Command::new("sh").args(sh).args([&programs().join("obsctl"), state]).output().unwrap()
 }
 
 #[test]
