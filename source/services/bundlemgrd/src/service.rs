@@ -239,7 +239,9 @@ impl Bundlemgrd {
         while self.is_free()
             && let Some((asker, kept)) = self.doubted.take().or_else(|| self.next(now, world))
         {
-            if let Ok(Frame { request, .. }) = bundles::decode(kept.frame()) {
+            let read = bundles::decode(kept.frame());
+            assert!(read.is_ok(), "a frame that waits was read when it came");
+            if let Ok(Frame { request, .. }) = read {
                 self.perform(asker, request, now, world);
             }
             self.waiting.give_back(kept);
